@@ -1,0 +1,148 @@
+"""The versioned on-disk schema of a run.
+
+A run folder holds ``run.json`` (a :class:`RunRecord`), ``run.json.sha256``, and two Parquet files with one row a
+segment, whose columns are ``SEGMENT_COLUMNS`` and ``STATISTICS_COLUMNS``. Reading and writing is ``harness.store``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+UNIT_COLUMNS = ("model", "task", "variant", "prompt", "language")
+"""What names one scored unit: the columns both tables share and a :class:`ScoreRecord` repeats."""
+
+SEGMENT_COLUMNS = (*UNIT_COLUMNS, "segment", "cluster", "source", "references", "hypothesis", "failed")
+"""``segments.parquet``: texts. ``references`` is a list of strings; ``failed`` is null or the reason."""
+
+STATISTICS_COLUMNS = (*UNIT_COLUMNS, "metric", "segment", "cluster", "stats", "score")
+"""``statistics.parquet``: ``stats`` is the list of float64 sufficient statistics, ``score`` the segment's own score."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelRecord(_Frozen):
+    """One system under test.
+
+    Attributes:
+        name: How people call it; unique within a run.
+        backend: The backend that ran it.
+        identity: Everything that changes its answers: weights' hash or hub commit, tokenizer, dtype, options, versions.
+        label: A short remark to show wherever the name stands, e.g. ``toy``.
+    """
+
+    name: str
+    backend: str
+    identity: dict[str, str]
+    label: str = ""
+
+
+class TaskRecord(_Frozen):
+    """One task of the run, as it was when it ran."""
+
+    name: str
+    kind: str
+    description: str = ""
+    source: str = ""
+    license: str = ""
+    pivot: str = ""
+    languages: tuple[str, ...] = ()
+    file_sha256: str = ""
+
+
+class Fingerprint(_Frozen):
+    """What must be equal for two scores to be comparable: short hashes of the data and prompt, the metric's signature,
+    and the decoding settings."""
+
+    dataset: str = ""
+    prompt: str = ""
+    metric: str = ""
+    decoding: str = ""
+
+
+class ScoreRecord(_Frozen):
+    """One score with its uncertainty.
+
+    Attributes:
+        language: A canonical code such as ``yor_Latn``; for translation ``source-target``.
+        value: The score; ``None`` when nothing could be scored (then ``note`` says why).
+        stderr, ci_low, ci_high: Standard error and 95 % interval in the unit of the score, by ``ci_method``.
+        n: Segments scored. n_failed: Segments that have no score; they are not part of ``value``.
+        unit, higher_is_better, bounds, decimals, title: The metric's facts, repeated so that a record can be read without
+            the code that made it.
+        metric_options: What, with ``metric``, makes the metric object again: ``registry.create(metric, options)``.
+        chance: Score of guessing, where the task defines one.
+        details: Named series behind the score, e.g. ``layers`` (one value a layer).
+    """
+
+    model: str
+    task: str
+    variant: str = ""
+    prompt: str = ""
+    language: str
+    metric: str
+    title: str
+    value: float | None
+    stderr: float | None
+    ci_low: float | None
+    ci_high: float | None
+    ci_method: str = ""
+    n: int
+    n_failed: int = 0
+    unit: Literal["points", "fraction", "correlation"]
+    bounds: tuple[float | None, float | None]
+    higher_is_better: bool
+    decimals: int = 1
+    chance: float | None = None
+    signature: str
+    metric_options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    fingerprint: Fingerprint = Fingerprint()
+    details: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def unit_key(self) -> tuple[str, str, str, str, str]:
+        """``(model, task, variant, prompt, language)``: the unit whose segments stand in the Parquet files."""
+        return (self.model, self.task, self.variant, self.prompt, self.language)
+
+    @property
+    def key(self) -> tuple[str, str, str, str, str]:
+        """``(task, variant, prompt, language, metric)``: what is compared between two systems."""
+        return (self.task, self.variant, self.prompt, self.language, self.metric)
+
+
+class StageRecord(_Frozen):
+    """How long one model spent on one task, and what it did."""
+
+    model: str
+    task: str
+    requests: int
+    computed: int
+    seconds: float
+    tokens: int = 0
+
+
+class RunRecord(_Frozen):
+    """Everything needed to read, check and repeat a run."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    created: str
+    complete: bool
+    command: str
+    glotbench: str
+    seed: int
+    versions: dict[str, str]
+    hardware: dict[str, str]
+    git_commit: str = ""
+    models: tuple[ModelRecord, ...]
+    tasks: tuple[TaskRecord, ...]
+    scores: tuple[ScoreRecord, ...]
+    stages: tuple[StageRecord, ...] = ()
+    notes: tuple[str, ...] = ()
+    files: dict[str, str] = Field(default_factory=dict)

@@ -1,0 +1,236 @@
+"""What people write, as pydantic models: task files and gate policies. ``extra="forbid"`` everywhere.
+
+Only shapes and rules that need nothing but the file itself; reading YAML and expanding languages is ``harness.loader``.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+LM_KINDS = ("multiple_choice", "generate_until", "loglikelihood")
+Kind = Literal[
+    "multiple_choice",
+    "generate_until",
+    "loglikelihood",
+    "translation",
+    "bitext_mining",
+    "sts",
+    "alignment",
+]
+Format = Literal["tsv", "csv", "jsonl", "json", "parquet", "lines"]
+MetricOption = str | int | float | bool
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MetricSpec(_Spec):
+    """A metric by name, with its options; in YAML a bare name is enough."""
+
+    name: str
+    options: dict[str, MetricOption] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_name(cls, value: object) -> object:
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, dict) and "name" in value and "options" not in value:
+            rest = {key: option for key, option in value.items() if key != "name"}
+            return {"name": value["name"], "options": rest}
+        return value
+
+
+class DatasetSpec(_Spec):
+    """Where the documents are.
+
+    Attributes:
+        files: Path pattern of local files, under ``--data-root`` or beside the task file. ``{lang}`` is the data set's own
+            code of the language, ``{split}`` the split; for directions ``{source}``, ``{target}`` and ``{other}`` (the
+            side that is not the pivot). For two-file sources give ``source_files`` and ``target_files`` instead.
+        source_files, target_files: Line-aligned or key-joined files of the two sides of a direction or a pair.
+        path, name, revision: A data set on the hub (or a mirror of it under ``--data-root``), its configuration and commit.
+        format: How to read a file; by default from the file name (``.txt`` and unknown endings are ``lines``).
+        columns: Names of the columns of a file without a header line, in order.
+        header: Whether tsv and csv files begin with a header line; by default yes unless ``columns`` is given.
+        splits: Splits to read, in order, for the pattern's ``{split}``; rows are joined.
+        fewshot_split: Split that few-shot examples come from.
+        key: Column that says which rows of different languages are the same item; without it, line number.
+        text: Column with the text (parallel data).
+        cluster: Column of what items must be kept together with (document, passage); ``cluster_files`` is a line-aligned
+            file of the same.
+        max_items: Read at most so many items (the first ones, in the order of the pivot or of the key).
+    """
+
+    files: str | None = None
+    source_files: str | None = None
+    target_files: str | None = None
+    path: str | None = None
+    name: str | None = None
+    revision: str | None = None
+    format: Format | None = None
+    columns: tuple[str, ...] = ()
+    header: bool | None = None
+    splits: tuple[str, ...] = ("test",)
+    fewshot_split: str | None = None
+    key: str | None = None
+    text: str = "text"
+    cluster: str | None = None
+    cluster_files: str | None = None
+    max_items: Annotated[int, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        pair = self.source_files is not None or self.target_files is not None
+        given = [self.files is not None, pair, self.path is not None]
+        if sum(given) != 1:
+            raise ValueError("give exactly one of 'files', 'source_files' with 'target_files', or 'path'")
+        if pair and (self.source_files is None or self.target_files is None):
+            raise ValueError("'source_files' and 'target_files' belong together; one of them is missing")
+        return self
+
+
+class PromptSpec(_Spec):
+    """A named prompt. Field names and meaning are lm-eval's."""
+
+    doc_to_text: str = ""
+    doc_to_target: str | int = ""
+    doc_to_choice: str | tuple[str, ...] | None = None
+    description: str = ""
+    target_delimiter: str = " "
+    fewshot_delimiter: str = "\n\n"
+    generation_kwargs: dict[str, str | int | float | bool | tuple[str, ...]] = Field(default_factory=dict)
+
+
+class VariantSpec(_Spec):
+    """A named setting of a task: what differs from the task's own fields."""
+
+    dataset: dict[str, str | int | bool | tuple[str, ...] | None] = Field(default_factory=dict)
+    num_fewshot: Annotated[int, Field(ge=0)] | None = None
+    pooling: Literal["weighted", "lasttoken"] | None = None
+
+
+class TaskSpec(_Spec):
+    """One task file: a *family*, in which a language is a row.
+
+    Attributes:
+        task: Name people type. Letters, digits, ``_``, ``-``, ``.`` and ``+``.
+        languages: Canonical codes such as ``yor_Latn``; as a mapping, canonical code to the data set's own code.
+        directions: For translation and bitext mining: ``all``, ``xx-eng``, ``eng-xx`` or a list of ``source-target``, in
+            canonical codes or the data set's own.
+        pivot: The language that others are measured against (alignment, ``eng-xx``).
+        chance: Score of guessing, in the unit of the metric.
+    """
+
+    task: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]+$")]
+    kind: Kind
+    description: str = ""
+    source: str = ""
+    license: str = ""
+    dataset: DatasetSpec
+    languages: dict[str, str]
+    directions: Literal["all", "xx-eng", "eng-xx"] | tuple[str, ...] | None = None
+    pivot: str = "eng_Latn"
+    variants: dict[str, VariantSpec] = Field(default_factory=dict)
+    prompts: dict[str, PromptSpec] = Field(default_factory=dict)
+    num_fewshot: Annotated[int, Field(ge=0)] = 0
+    pooling: Literal["weighted", "lasttoken"] = "weighted"
+    chance: float | None = None
+    metrics: tuple[MetricSpec, ...] = Field(min_length=1)
+
+    @field_validator("languages", mode="before")
+    @classmethod
+    def _list_to_mapping(cls, value: object) -> object:
+        if isinstance(value, list):
+            return {code: code for code in value}
+        return value
+
+    @field_validator("languages")
+    @classmethod
+    def _some_languages(cls, value: dict[str, str]) -> dict[str, str]:
+        if not value:
+            raise ValueError("no language given; name at least one, for example [eng_Latn, yor_Latn]")
+        return value
+
+    @model_validator(mode="after")
+    def _kind_rules(self) -> Self:
+        if self.kind in LM_KINDS and not self.prompts:
+            raise ValueError(f"kind {self.kind} needs at least one entry under 'prompts'")
+        if self.kind == "translation" and self.directions is None:
+            raise ValueError("kind translation needs 'directions' (all, xx-eng, eng-xx or a list)")
+        return self
+
+
+class Selector(_Spec):
+    """Which scores a gate rule is about; an empty field means every value."""
+
+    task: str | None = None
+    variant: str | None = None
+    prompt: str | None = None
+    metric: str | None = None
+    language: str | None = None
+    model: str | None = None
+
+
+class GateRule(_Spec):
+    """One rule: how much worse is too much, and how sure one must be.
+
+    Attributes:
+        margin: Largest acceptable loss, in the unit of the metric as shown (points, or fraction), as a positive number.
+        alpha: Level of the test (and of the confidence bound of non-inferiority).
+        hard_drop: A loss beyond this fails whatever the test says.
+        floor: Smallest acceptable score; ``chance+X`` is relative to guessing.
+        min_n: Fewer paired segments than this are inconclusive.
+    """
+
+    select: Selector = Selector()
+    scope: Literal["macro", "per_language"] = "per_language"
+    margin: Annotated[float, Field(ge=0)] = 0.0
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    correction: Literal["bh", "holm", "none"] = "bh"
+    hard_drop: Annotated[float, Field(gt=0)] | None = None
+    floor: float | Annotated[str, Field(pattern=r"^chance[+-]\d+(\.\d+)?$")] | None = None
+    min_n: Annotated[int, Field(ge=0)] = 0
+    cluster: Literal["item", "none"] = "item"
+    on_inconclusive: Literal["warn", "fail", "pass"] = "warn"
+
+
+class Waiver(_Spec):
+    """A known exception, with a reason and an end."""
+
+    language: str | None = None
+    task: str | None = None
+    reason: Annotated[str, Field(min_length=1)]
+    expires: datetime.date
+
+
+class BaselineSpec(_Spec):
+    """Where the baseline is and what must be equal to compare with it."""
+
+    path: str | None = None
+    require_same: tuple[Literal["dataset", "prompt", "metric_signature", "decoding"], ...] = (
+        "dataset",
+        "prompt",
+        "metric_signature",
+        "decoding",
+    )
+
+
+class CoverageSpec(_Spec):
+    """What to do about scores that are missing or made from few answers."""
+
+    missing_language: Literal["fail", "warn", "ignore"] = "fail"
+    max_error_rate: Annotated[float, Field(ge=0, le=1)] = 0.01
+
+
+class GatePolicy(_Spec):
+    """A gate policy file."""
+
+    baseline: BaselineSpec = BaselineSpec()
+    rules: tuple[GateRule, ...] = Field(min_length=1)
+    coverage: CoverageSpec = CoverageSpec()
+    waivers: tuple[Waiver, ...] = ()

@@ -1,0 +1,394 @@
+"""What must survive: the response store (SQLite) and run folders (JSON and Parquet), written atomically.
+
+The response store is content-addressed: a key is the hash of the model's identity and the request, so the same question
+to the same model is answered once, whichever task asked. One process writes at a time (WAL); a killed process loses at
+most the batch it had not yet handed over. Knows nothing of tasks or metrics.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from harness.errors import RecordError
+from harness.records import SCHEMA_VERSION, UNIT_COLUMNS, RunRecord
+from harness.types import (
+    EmbedResponse,
+    Failed,
+    GenerateResponse,
+    LogLikelihoodResponse,
+    Request,
+    Response,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+UnitKey = tuple[str, str, str, str, str]
+"""``(model, task, variant, prompt, language)``."""
+
+_SQL_CHUNK = 500
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of a file's content, read in blocks."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def content_hash(value: object) -> str:
+    """Hex SHA-256 of a JSON-able value in canonical form (sorted keys, UTF-8, no spaces)."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def write_text_atomic(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+class ResponseStore:
+    """Responses and per-unit statistics by content key, in one SQLite file.
+
+    Args:
+        path: The database; made with its folder when missing.
+
+    Raises:
+        RecordError: The file is not a database of this version.
+    """
+
+    _VERSION = 1
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        try:
+            self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, self._VERSION):
+                raise RecordError(
+                    f"{path}: response store has version {version}, this glotbench reads {self._VERSION}; "
+                    "use another --out folder or move the file away"
+                )
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL) "
+                "WITHOUT ROWID"
+            )
+            self._db.execute(f"PRAGMA user_version={self._VERSION}")
+        except sqlite3.DatabaseError as error:
+            raise RecordError(
+                f"{path}: not a readable response store ({error}); move the file away and run again"
+            ) from error
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> ResponseStore:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def get(self, keys: Sequence[str]) -> dict[str, Response]:
+        """Stored responses of ``keys``; keys without one are absent from the answer."""
+        found: dict[str, Response] = {}
+        for start in range(0, len(keys), _SQL_CHUNK):
+            chunk = keys[start : start + _SQL_CHUNK]
+            marks = ",".join("?" * len(chunk))
+            rows = self._db.execute(f"SELECT key, kind, body FROM responses WHERE key IN ({marks})", chunk)
+            found.update((key, _decode(kind, body)) for key, kind, body in rows)
+        return found
+
+    def missing(self, keys: Sequence[str]) -> list[str]:
+        """The distinct ``keys`` without a stored response, in their order; bodies are not read."""
+        have: set[str] = set()
+        for start in range(0, len(keys), _SQL_CHUNK):
+            chunk = keys[start : start + _SQL_CHUNK]
+            marks = ",".join("?" * len(chunk))
+            have.update(row[0] for row in self._db.execute(f"SELECT key FROM responses WHERE key IN ({marks})", chunk))
+        return [key for key in dict.fromkeys(keys) if key not in have]
+
+    def put(self, items: Iterable[tuple[str, Response]]) -> None:
+        """Store responses durably in one transaction. Failed requests are not stored: they are tried again."""
+        rows = [(key, *_encode(response)) for key, response in items if not isinstance(response, Failed)]
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT OR REPLACE INTO responses VALUES (?, ?, ?)", rows)
+
+    def drop(self, keys: Sequence[str]) -> None:
+        """Forget responses that were reduced to statistics and are too large to keep."""
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("DELETE FROM responses WHERE key = ?", [(key,) for key in keys])
+
+
+def request_key(identity_hash: str, request: Request) -> str:
+    """Content key of a request to a model. Languages are labels, not part of the question, and do not enter."""
+    body = {name: value for name, value in dataclasses.asdict(request).items() if name != "language"}
+    return content_hash([identity_hash, type(request).__name__, body])
+
+
+def _encode(response: Response) -> tuple[str, bytes]:
+    match response:
+        case LogLikelihoodResponse():
+            return "loglikelihood", json.dumps([response.logprob, response.is_greedy]).encode()
+        case GenerateResponse():
+            return "generate", response.text.encode("utf-8", "surrogatepass")
+        case EmbedResponse():
+            shape = np.array(response.vectors.shape, dtype="<i4")
+            header = np.array([shape.size], dtype="<i4").tobytes() + shape.tobytes()
+            return "embed", header + np.ascontiguousarray(response.vectors, dtype="<f4").tobytes()
+        case Failed():
+            raise ValueError("a failed request has no response to store")
+
+
+def _decode(kind: str, body: bytes) -> Response:
+    if kind == "loglikelihood":
+        logprob, is_greedy = json.loads(body)
+        return LogLikelihoodResponse(logprob=logprob, is_greedy=is_greedy)
+    if kind == "generate":
+        return GenerateResponse(text=body.decode("utf-8", "surrogatepass"))
+    dims = int(np.frombuffer(body, dtype="<i4", count=1)[0])
+    shape = np.frombuffer(body, dtype="<i4", count=dims, offset=4)
+    vectors = np.frombuffer(body, dtype="<f4", offset=4 * (dims + 1)).reshape(tuple(shape))
+    return EmbedResponse(vectors=vectors.astype(np.float32, copy=False))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRow:
+    """The texts of one segment, as they stand in ``segments.parquet``."""
+
+    segment: str
+    cluster: str
+    source: str | None
+    references: tuple[str, ...]
+    hypothesis: str | None
+    failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitStatistics:
+    """Sufficient statistics of one metric over the scored segments of one unit.
+
+    Attributes:
+        segments, clusters: ``n`` ids each.
+        stats: ``[n, k]`` float64.
+        scores: ``[n]`` segment-level scores, ``nan`` where the metric has none.
+    """
+
+    segments: tuple[str, ...]
+    clusters: tuple[str, ...]
+    stats: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+
+class RunWriter:
+    """Writes a run folder: tables unit by unit, the record last. Without a record the folder is not a run.
+
+    The tables are written beside their final names and moved into place by :meth:`finish`, so that an older complete
+    record of the same run stays whole until the new one is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._writers: dict[str, Any] = {}
+
+    def add_unit(
+        self,
+        unit: UnitKey,
+        rows: Sequence[SegmentRow],
+        statistics: dict[str, UnitStatistics],
+    ) -> None:
+        """Add one unit's texts and, by metric name, its statistics."""
+        import pyarrow as pa
+
+        text_columns = {
+            "segment": [row.segment for row in rows],
+            "cluster": [row.cluster for row in rows],
+            "source": [row.source for row in rows],
+            "references": [list(row.references) for row in rows],
+            "hypothesis": [row.hypothesis for row in rows],
+            "failed": [row.failed for row in rows],
+        }
+        self._write("segments", pa.table(_with_unit(unit, text_columns, len(rows)), schema=_segment_schema()))
+        for metric, unit_stats in statistics.items():
+            count = len(unit_stats.segments)
+            columns = {
+                "metric": [metric] * count,
+                "segment": list(unit_stats.segments),
+                "cluster": list(unit_stats.clusters),
+                "stats": list(unit_stats.stats),
+                "score": unit_stats.scores,
+            }
+            self._write("statistics", pa.table(_with_unit(unit, columns, count), schema=_statistics_schema()))
+
+    def finish(self, record: RunRecord) -> RunRecord:
+        """Close the tables and write the record, which from then on stands for the run.
+
+        Returns:
+            The record as written, with the files' checksums.
+        """
+        for name, schema in (("segments", _segment_schema()), ("statistics", _statistics_schema())):
+            self._writer(name, schema).close()
+        self._writers.clear()
+        files = {}
+        for name in ("segments.parquet", "statistics.parquet"):
+            part = self.folder / f"{name}.part"
+            files[name] = sha256_file(part)
+            part.replace(self.folder / name)
+        final = record.model_copy(update={"files": files})
+        text = final.model_dump_json(indent=1) + "\n"
+        write_text_atomic(self.folder / "run.json", text)
+        digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
+        write_text_atomic(self.folder / "run.json.sha256", f"{digest}  run.json\n")
+        return final
+
+    def _write(self, name: str, table: pa.Table) -> None:
+        self._writer(name, table.schema).write_table(table)
+
+    def _writer(self, name: str, schema: pa.Schema) -> Any:
+        import pyarrow.parquet as pq
+
+        if name not in self._writers:
+            self._writers[name] = pq.ParquetWriter(self.folder / f"{name}.parquet.part", schema, compression="zstd")
+        return self._writers[name]
+
+
+class RunFolder:
+    """A finished run on disk, opened for reading.
+
+    Args:
+        path: The folder, or its ``run.json``.
+
+    Raises:
+        RecordError: There is no record, it is damaged, or of an unknown version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.parent if path.name == "run.json" else path
+        self.record = _read_record(self.path / "run.json")
+
+    def statistics(self, unit: UnitKey, metric: str) -> UnitStatistics:
+        """Statistics of one metric of one unit, in segment order as written.
+
+        Raises:
+            RecordError: The table is missing, or has no such unit and metric.
+        """
+        table = self._rows("statistics.parquet", unit, [("metric", "=", metric)])
+        if table.num_rows == 0:
+            raise RecordError(f"{self.path / 'statistics.parquet'}: no statistics of {metric} for {' / '.join(unit)}")
+        return UnitStatistics(
+            segments=tuple(table["segment"].to_pylist()),
+            clusters=tuple(table["cluster"].to_pylist()),
+            stats=np.array(table["stats"].to_pylist(), dtype=np.float64),
+            scores=table["score"].to_numpy().astype(np.float64),
+        )
+
+    def segments(self, unit: UnitKey) -> list[SegmentRow]:
+        """Texts of one unit, in order; empty when the unit has none."""
+        table = self._rows("segments.parquet", unit, [])
+        return [
+            SegmentRow(
+                segment=row["segment"],
+                cluster=row["cluster"],
+                source=row["source"],
+                references=tuple(row["references"] or ()),
+                hypothesis=row["hypothesis"],
+                failed=row["failed"],
+            )
+            for row in table.to_pylist()
+        ]
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with the folder's files, one line each; nothing when all is well."""
+        for name, expected in self.record.files.items():
+            file = self.path / name
+            if not file.is_file():
+                yield f"{file}: missing"
+            elif (found := sha256_file(file)) != expected:
+                yield f"{file}: damaged (sha256 {found[:12]}, the record says {expected[:12]})"
+
+    def _rows(self, name: str, unit: UnitKey, more: list[tuple[str, str, str]]) -> pa.Table:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        filters = [(column, "=", value) for column, value in zip(UNIT_COLUMNS, unit, strict=True)] + more
+        try:
+            return pq.read_table(self.path / name, filters=filters)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise RecordError(
+                f"{self.path / name}: cannot be read ({error}); check the run with 'glotbench doctor'"
+            ) from error
+
+
+def find_runs(root: Path) -> list[Path]:
+    """Folders at or below ``root`` that hold a run record, in name order."""
+    return sorted(path.parent for path in root.rglob("run.json"))
+
+
+def _read_record(path: Path) -> RunRecord:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path}: no readable run record there ({error}); name a run folder") from error
+    sidecar = path.with_name("run.json.sha256")
+    if sidecar.is_file():
+        expected = sidecar.read_text(encoding="utf-8", errors="replace").split(" ")[0]
+        found = hashlib.sha256(text.encode("utf-8")).hexdigest()
+        if found != expected:
+            raise RecordError(
+                f"{path}: damaged (sha256 {found[:12]}, expected {expected[:12]}); run the evaluation again to rebuild it"
+            )
+    try:
+        version = json.loads(text).get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise RecordError(f"{path}: record has schema version {version}, this glotbench reads {SCHEMA_VERSION}")
+        return RunRecord.model_validate_json(text)
+    except (ValueError, AttributeError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise RecordError(f"{path}: not a run record ({first}); run the evaluation again to rebuild it") from error
+
+
+def _with_unit(unit: UnitKey, columns: dict[str, Any], count: int) -> dict[str, Any]:
+    return {name: [value] * count for name, value in zip(UNIT_COLUMNS, unit, strict=True)} | columns
+
+
+def _segment_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    text = [(name, pa.string()) for name in (*UNIT_COLUMNS, "segment", "cluster", "source")]
+    return pa.schema(
+        [*text, ("references", pa.list_(pa.string())), ("hypothesis", pa.string()), ("failed", pa.string())]
+    )
+
+
+def _statistics_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    text = [(name, pa.string()) for name in (*UNIT_COLUMNS, "metric", "segment", "cluster")]
+    return pa.schema([*text, ("stats", pa.list_(pa.float64())), ("score", pa.float64())])

@@ -1,0 +1,123 @@
+"""The values that travel between stages: documents, requests and responses.
+
+Frozen, picklable, without behaviour. The union of requests is closed: an engine that handles the kinds below handles
+everything. Knows nothing of tasks, models or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pooling = Literal["weighted", "lasttoken", "mean"]
+"""How token states become one sentence vector; see ``metrics.alignment`` for the definitions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One item of a data set in one language (or direction).
+
+    Attributes:
+        id: Unique within its language; *the same id in two languages is the same item*.
+        cluster: What the item must be kept together with when uncertainty is computed (a text document, a passage, or
+            just the item itself).
+        fields: The columns of the data set, as read.
+    """
+
+    id: str
+    cluster: str
+    fields: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLikelihood:
+    """Natural-log probability of ``continuation`` after ``context``, both text."""
+
+    context: str
+    continuation: str
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollingLogLikelihood:
+    """Natural-log probability of a whole text, in windows where it is longer than the model."""
+
+    text: str
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generate:
+    """Text that follows ``prompt``.
+
+    Attributes:
+        prompt: What a language model is given.
+        until: Strings that end the answer; they are not part of it.
+        max_tokens: Most new tokens.
+        source: The bare source segment, for translation systems that take no prompt.
+        source_language, target_language: Languages of the two sides, as canonical codes; empty if not translation.
+        locator: Where a file of finished hypotheses has this answer: names usable in a path pattern, and ``line``
+            (0-based) within the file.
+    """
+
+    prompt: str
+    until: tuple[str, ...] = ()
+    max_tokens: int = 256
+    source: str | None = None
+    source_language: str = ""
+    target_language: str = ""
+    locator: tuple[tuple[str, str], ...] = ()
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embed:
+    """Vectors of one text: the model's sentence embedding, or pooled hidden states of every layer.
+
+    Attributes:
+        text: The text.
+        pooling: Empty for the model's own final embedding; else the poolings wanted of every layer's hidden states.
+    """
+
+    text: str
+    pooling: tuple[Pooling, ...] = ()
+    language: str = ""
+
+
+Request = LogLikelihood | RollingLogLikelihood | Generate | Embed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLikelihoodResponse:
+    """Sum of token log-probabilities (nats) and whether every token was the model's first choice."""
+
+    logprob: float
+    is_greedy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateResponse:
+    """The text, without stop strings."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedResponse:
+    """float32 vectors: ``[d]`` for a final embedding, ``[len(pooling), layers + 1, d]`` for hidden states."""
+
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A request without an answer. It stays in the record and counts against coverage; it is never zero."""
+
+    reason: str
+
+
+Response = LogLikelihoodResponse | GenerateResponse | EmbedResponse | Failed
