@@ -6,8 +6,8 @@ GlotbenchError                 the command line prints the message alone and lea
 |   +-- DataError         (2)  a data file is missing, empty or lacks a column
 |   +-- BackendError      (2)  a model cannot be loaded, or cannot answer this kind of request
 |   +-- RecordError       (2)  a run record is missing, damaged or of an unknown version
-+-- NotComparable         (4)  baseline missing, or two scores that do not measure the same thing
-+-- RunIncomplete         (5)  some requested scores could not be made
++-- NotComparableError         (4)  baseline missing, or two scores that do not measure the same thing
++-- RunIncompleteError         (5)  some requested scores could not be made
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ class RecordError(UserError):
     """A run record is missing, damaged or of an unknown version."""
 
 
-class NotComparable(GlotbenchError):
+class NotComparableError(GlotbenchError):
     """A baseline is missing, or two scores were not made from the same data, prompt, metric and decoding."""
 
     exit_code = 4
 
 
-class RunIncomplete(GlotbenchError):
+class RunIncompleteError(GlotbenchError):
     """The run ended, but some of the scores that were asked for could not be made."""
 
     exit_code = 5

@@ -49,11 +49,12 @@ class DatasetSpec(_Spec):
     """Where the documents are.
 
     Attributes:
-        files: Path pattern of local files, under ``--data-root`` or beside the task file. ``{lang}`` is the data set's own
-            code of the language, ``{split}`` the split; for directions ``{source}``, ``{target}`` and ``{other}`` (the
+        files: Path pattern of local files, under ``--data-root`` or beside the task file. ``{lang}`` is the data
+            set's own code of the language, ``{split}`` the split; for directions ``{source}``, ``{target}`` and ``{other}`` (the
             side that is not the pivot). For two-file sources give ``source_files`` and ``target_files`` instead.
         source_files, target_files: Line-aligned or key-joined files of the two sides of a direction or a pair.
-        path, name, revision: A data set on the hub (or a mirror of it under ``--data-root``), its configuration and commit.
+        path, name, revision: A data set on the hub (or a mirror of it under ``--data-root``), its configuration and
+            commit.
         format: How to read a file; by default from the file name (``.txt`` and unknown endings are ``lines``).
         columns: Names of the columns of a file without a header line, in order.
         header: Whether tsv and csv files begin with a header line; by default yes unless ``columns`` is given.
@@ -61,8 +62,8 @@ class DatasetSpec(_Spec):
         fewshot_split: Split that few-shot examples come from.
         key: Column that says which rows of different languages are the same item; without it, line number.
         text: Column with the text (parallel data).
-        cluster: Column of what items must be kept together with (document, passage); ``cluster_files`` is a line-aligned
-            file of the same.
+        cluster: Column of what items must be kept together with (document, passage); ``cluster_files`` is a
+            line-aligned file of the same.
         max_items: Read at most so many items (the first ones, in the order of the pivot or of the key).
     """
 
@@ -120,8 +121,8 @@ class TaskSpec(_Spec):
     Attributes:
         task: Name people type. Letters, digits, ``_``, ``-``, ``.`` and ``+``.
         languages: Canonical codes such as ``yor_Latn``; as a mapping, canonical code to the data set's own code.
-        directions: For translation and bitext mining: ``all``, ``xx-eng``, ``eng-xx`` or a list of ``source-target``, in
-            canonical codes or the data set's own.
+        directions: For translation and bitext mining: ``all``, ``xx-eng``, ``eng-xx`` or a list of
+            ``source-target``, in canonical codes or the data set's own.
         pivot: The language that others are measured against (alignment, ``eng-xx``).
         chance: Score of guessing, in the unit of the metric.
     """

@@ -362,7 +362,7 @@ def _read_record(path: Path) -> RunRecord:
         found = hashlib.sha256(text.encode("utf-8")).hexdigest()
         if found != expected:
             raise RecordError(
-                f"{path}: damaged (sha256 {found[:12]}, expected {expected[:12]}); run the evaluation again to rebuild it"
+                f"{path}: damaged (sha256 {found[:12]}, expected {expected[:12]}); run again to rebuild it"
             )
     try:
         version = json.loads(text).get("schema_version")
