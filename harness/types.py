@@ -61,7 +61,7 @@ class Generate:
         source: The bare source segment, for translation systems that take no prompt.
         source_language, target_language: Languages of the two sides, as canonical codes; empty if not translation.
         locator: Where a file of finished hypotheses has this answer: names usable in a path pattern, and ``line``
-            (0-based) within the file.
+            (0-based) within the file, which must have ``lines`` lines.
     """
 
     prompt: str
@@ -72,6 +72,7 @@ class Generate:
     target_language: str = ""
     locator: tuple[tuple[str, str], ...] = ()
     line: int = 0
+    lines: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

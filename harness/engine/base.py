@@ -1,0 +1,112 @@
+"""The protocol between the runner and whatever answers requests.
+
+An engine plans batches over a list of requests and answers one batch at a time, so that the runner can make each batch
+durable before the next is computed. A plan depends on the requests alone: the same list gives the same batches, which is
+what makes a resumed run equal to an uninterrupted one to the last bit. Requests are picklable and an engine holds no
+state that a second one in another process would miss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from harness.errors import BackendError
+from harness.types import Request, Response
+
+
+class Engine(Protocol):
+    """Something that answers requests.
+
+    Attributes:
+        name: How people call the system.
+        backend: The backend's name.
+        label: A short remark shown beside the name, e.g. ``toy``.
+        identity: Everything that changes an answer, as text; equal identities share stored responses.
+        stored: Whether responses go to the response store (reading a file again costs nothing, so files do not).
+    """
+
+    name: str
+    backend: str
+    label: str
+    identity: Mapping[str, str]
+    stored: bool
+
+    def requests_answered(self) -> frozenset[type]:
+        """The kinds of request this engine can answer."""
+
+    def covers(self, request: Request) -> bool:
+        """Whether the system offers what this request is about at all (a translation direction): not offering it is not
+        a failure, and the scores it would belong to are absent rather than failed."""
+
+    def plan(self, requests: Sequence[Request]) -> list[list[int]]:
+        """Positions of ``requests`` grouped into batches; every position once."""
+
+    def answer(self, batch: Sequence[Request]) -> list[Response]:
+        """Responses of one planned batch, in its order. A request that cannot be answered is ``Failed``."""
+
+    def close(self) -> None:
+        """Give back the memory of the device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """``--model BACKEND:NAME[,key=value...]``, taken apart.
+
+    Attributes:
+        backend: Backend name. target: Model id, path, command or file pattern.
+        options: The ``key=value`` pairs. ``name``, ``label`` and ``degrade`` are understood by every backend.
+    """
+
+    backend: str
+    target: str
+    options: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        return self.options.get("name") or self.target
+
+    def require_known(self, known: Sequence[str]) -> None:
+        """Raise :class:`BackendError` for options this backend does not have, with a did-you-mean."""
+        import difflib
+
+        allowed = [*known, "name", "label", "degrade"]
+        for option in self.options:
+            if option not in allowed:
+                near = difflib.get_close_matches(option, allowed, n=1)
+                hint = f" (did you mean '{near[0]}'?)" if near else ""
+                raise BackendError(
+                    f"--model {self.backend}:{self.target}: unknown option '{option}'{hint}; "
+                    f"backend {self.backend} has {', '.join(sorted(allowed))}"
+                )
+
+    def integer(self, option: str, default: int) -> int:
+        """An option that must be a positive whole number."""
+        text = self.options.get(option)
+        if text is None:
+            return default
+        if not text.isdecimal() or int(text) < 1:
+            raise BackendError(
+                f"--model {self.backend}:{self.target}: {option} must be a positive whole number, found '{text}'"
+            )
+        return int(text)
+
+
+def batches_by_length(lengths: Sequence[int], *, size: int, budget: int) -> list[list[int]]:
+    """Positions sorted by length, longest first, cut into batches.
+
+    Args:
+        lengths: ``[n]`` length of every item, in tokens (or anything proportional to them).
+        size: Most items a batch.
+        budget: Most padded tokens a batch (items times the longest of them); a single longer item is a batch alone.
+    """
+    order = sorted(range(len(lengths)), key=lambda position: (-lengths[position], position))
+    batches: list[list[int]] = []
+    for position in order:
+        batch = batches[-1] if batches else None
+        if batch is None or len(batch) >= size or (len(batch) + 1) * lengths[batch[0]] > budget:
+            batches.append([position])
+        else:
+            batch.append(position)
+    return batches

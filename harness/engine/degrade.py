@@ -1,0 +1,60 @@
+"""A wrapper that spoils one language of any engine, so that people can see their gate fail before they trust it.
+
+``degrade=swh_Latn`` reverses the characters of that language's texts: what the model reads for embeddings and
+log-probabilities, what it wrote for translations into it. The identity says so; nothing else changes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from harness.engine.base import Engine
+from harness.languages import canonical
+from harness.types import Embed, Generate, GenerateResponse, LogLikelihood, Request, Response
+
+
+class Degraded:
+    """``engine`` with one language spoiled."""
+
+    def __init__(self, engine: Engine, language: str) -> None:
+        self._engine = engine
+        self._language = canonical(language)
+        self.name = engine.name
+        self.backend = engine.backend
+        self.label = " ".join(filter(None, [engine.label, f"degraded on purpose: {self._language}"]))
+        self.identity = {**engine.identity, "degrade": self._language}
+        self.stored = engine.stored
+
+    def requests_answered(self) -> frozenset[type]:
+        return self._engine.requests_answered()
+
+    def covers(self, request: Request) -> bool:
+        return self._engine.covers(request)
+
+    def plan(self, requests: Sequence[Request]) -> list[list[int]]:
+        return self._engine.plan([self._spoil(request) for request in requests])
+
+    def answer(self, batch: Sequence[Request]) -> list[Response]:
+        responses = self._engine.answer([self._spoil(request) for request in batch])
+        return [self._spoil_answer(request, found) for request, found in zip(batch, responses, strict=True)]
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def _spoil(self, request: Request) -> Request:
+        match request:
+            case Embed(language=self._language):
+                return dataclasses.replace(request, text=request.text[::-1])
+            case LogLikelihood(language=self._language):
+                return dataclasses.replace(request, context=request.context[::-1])
+        return request
+
+    def _spoil_answer(self, request: Request, response: Response) -> Response:
+        if (
+            isinstance(request, Generate)
+            and request.target_language == self._language
+            and isinstance(response, GenerateResponse)
+        ):
+            return GenerateResponse(text=response.text[::-1])
+        return response

@@ -1,0 +1,111 @@
+"""sentence-transformers models: the model's own sentence embedding, and pooled hidden states of its transformer.
+
+``st:NAME_OR_PATH[,dtype=...][,device=...][,batch_size=N][,batch_tokens=N][,revision=R]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.engine.base import ModelSpec, batches_by_length
+from harness.engine.hf import choose_device, choose_dtype
+from harness.engine.identity import library_versions, weights_identity
+from harness.engine.pooling import pool
+from harness.errors import BackendError
+from harness.types import Embed, EmbedResponse, Request, Response
+
+
+class SentenceTransformersEngine:
+    """A sentence encoder on one device. Embeddings are the model's own: its pooling, its normalisation."""
+
+    backend = "st"
+    stored = True
+
+    def __init__(self, spec: ModelSpec) -> None:
+        import torch
+        import transformers
+        from sentence_transformers import SentenceTransformer
+
+        spec.require_known(["dtype", "device", "batch_size", "batch_tokens", "revision"])
+        transformers.logging.disable_progress_bar()
+        transformers.logging.set_verbosity_error()
+        self.name = spec.name
+        self.label = spec.options.get("label", "")
+        self._device = choose_device(spec)
+        dtype = choose_dtype(spec, self._device)
+        try:
+            self._model: Any = SentenceTransformer(
+                spec.target,
+                device=self._device,
+                revision=spec.options.get("revision"),
+                model_kwargs={"dtype": getattr(torch, dtype)},
+            )
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise BackendError(f"--model st:{spec.target}: cannot be loaded: {reason}") from error
+        self._batch_size = spec.integer("batch_size", 64)
+        self._batch_tokens = spec.integer("batch_tokens", 2048 if self._device == "cpu" else 65536)
+        self.identity = {
+            "backend": "st",
+            "weights": weights_identity(spec.target, self._model[0].auto_model.config),
+            "dtype": dtype,
+            "device": self._device.partition(":")[0],
+            "max_length": str(self._model.max_seq_length),
+            "batching": f"{self._batch_size} rows, {self._batch_tokens} tokens",
+            "versions": library_versions("torch", "transformers", "tokenizers", "sentence-transformers"),
+        }
+
+    def requests_answered(self) -> frozenset[type]:
+        return frozenset({Embed})
+
+    def covers(self, request: Request) -> bool:  # noqa: ARG002
+        return True
+
+    def plan(self, requests: Sequence[Request]) -> list[list[int]]:
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for position, request in enumerate(requests):
+            groups.setdefault(request.pooling if isinstance(request, Embed) else (), []).append(position)
+        batches = []
+        for positions in groups.values():
+            texts = [request.text for position in positions if isinstance(request := requests[position], Embed)]
+            limit = self._model.max_seq_length or 512
+            lengths = [max(1, min(len(ids), limit)) for ids in self._model.tokenizer(texts)["input_ids"]]
+            for batch in batches_by_length(lengths, size=self._batch_size, budget=self._batch_tokens):
+                batches.append([positions[index] for index in batch])
+        return batches
+
+    def answer(self, batch: Sequence[Request]) -> list[Response]:
+        import torch
+
+        requests = [request for request in batch if isinstance(request, Embed)]
+        texts = [request.text for request in requests]
+        if not requests[0].pooling:
+            vectors = self._model.encode(
+                texts, batch_size=len(texts), show_progress_bar=False, convert_to_numpy=True
+            )
+            return [EmbedResponse(vectors=vector) for vector in vectors]
+        encoder = self._model[0].auto_model
+        encoded = self._model.tokenizer(
+            texts, padding=True, truncation=True, max_length=self._model.max_seq_length, return_tensors="pt"
+        ).to(self._device)
+        with torch.inference_mode():
+            states = encoder(**encoded, output_hidden_states=True).hidden_states
+            pooled = pool(states, encoded["attention_mask"], requests[0].pooling).cpu().numpy()
+        return [EmbedResponse(vectors=row) for row in pooled]
+
+    def close(self) -> None:
+        import torch
+
+        self._model = None
+        if self._device != "cpu":
+            torch.cuda.empty_cache()
+
+
+def load(spec: ModelSpec) -> SentenceTransformersEngine:
+    """A :class:`SentenceTransformersEngine`.
+
+    Raises:
+        BackendError: The model cannot be read, or an option is wrong.
+    """
+    return SentenceTransformersEngine(spec)
