@@ -98,6 +98,9 @@ class ResponseStore:
                 "CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL) "
                 "WITHOUT ROWID"
             )
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS reductions (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID"
+            )
             self._db.execute(f"PRAGMA user_version={self._VERSION}")
         except sqlite3.DatabaseError as error:
             raise RecordError(
@@ -138,6 +141,15 @@ class ResponseStore:
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("INSERT OR REPLACE INTO responses VALUES (?, ?, ?)", rows)
+
+    def get_reduction(self, key: str) -> bytes | None:
+        """Statistics that responses were reduced to, as stored by :meth:`put_reduction`."""
+        row = self._db.execute("SELECT body FROM reductions WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def put_reduction(self, key: str, body: bytes) -> None:
+        """Store statistics durably; the responses they came from may then be dropped."""
+        self._db.execute("INSERT OR REPLACE INTO reductions VALUES (?, ?)", (key, body))
 
     def drop(self, keys: Sequence[str]) -> None:
         """Forget responses that were reduced to statistics and are too large to keep."""

@@ -36,7 +36,9 @@ class CommandEngine:
             raise BackendError(f"--model command:{spec.target}: cannot be split into words ({error})") from error
         program = shutil.which(self._words[0]) if self._words else None
         if program is None:
-            raise BackendError(f"--model command:{spec.target}: no program '{(self._words or [''])[0]}' on this machine")
+            raise BackendError(
+                f"--model command:{spec.target}: no program '{(self._words or [''])[0]}' on this machine"
+            )
         self.name = spec.options.get("name") or Path(self._words[0]).name
         self.label = spec.options.get("label", "")
         self.identity = {"backend": "command", "command": spec.target, "program": sha256_file(Path(program))}

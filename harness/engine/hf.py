@@ -31,7 +31,7 @@ from harness.types import (
 )
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 OPTIONS = ("dtype", "device", "batch_size", "batch_tokens", "revision", "max_length")
 _DTYPES = ("float32", "bfloat16", "float16")
@@ -304,7 +304,7 @@ def _text(request: Request) -> str:
 
 def _cut(text: str, until: Sequence[str]) -> str:
     for stop in until:
-        text = text.split(stop)[0]
+        text = text.split(stop, maxsplit=1)[0]
     return text
 
 

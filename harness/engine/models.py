@@ -50,7 +50,9 @@ def load_model(spec: ModelSpec) -> Engine:
     except ModuleNotFoundError as error:
         extra = {"sentence_transformers": "demo"}.get(error.name or "")
         install = f"pip install 'glotbench[{extra}]'" if extra else f"pip install {error.name}"
-        raise BackendError(f"--model {spec.backend}: needs the package '{error.name}'; install it with: {install}") from error
+        raise BackendError(
+            f"--model {spec.backend}: needs the package '{error.name}'; install it with: {install}"
+        ) from error
     if language := spec.options.get("degrade"):
         return Degraded(engine, language)
     return engine

@@ -81,9 +81,7 @@ class SentenceTransformersEngine:
         requests = [request for request in batch if isinstance(request, Embed)]
         texts = [request.text for request in requests]
         if not requests[0].pooling:
-            vectors = self._model.encode(
-                texts, batch_size=len(texts), show_progress_bar=False, convert_to_numpy=True
-            )
+            vectors = self._model.encode(texts, batch_size=len(texts), show_progress_bar=False, convert_to_numpy=True)
             return [EmbedResponse(vectors=vector) for vector in vectors]
         encoder = self._model[0].auto_model
         encoded = self._model.tokenizer(

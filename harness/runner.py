@@ -1,0 +1,327 @@
+"""Wires the stages; the only orchestrator. Tasks and models in, a run folder out.
+
+Everything that can be wrong is looked at first: task files, then data, then models. Then model by model and unit by unit:
+requests are answered batch by batch into the response store, and answers become statistics and scores. Running the same
+command again *is* resuming: a batch whose responses are all stored is not computed again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import os
+import platform
+import re
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+import harness
+from harness.engine.base import Engine, ModelSpec
+from harness.engine.models import load_model
+from harness.errors import UserError
+from harness.loader import TaskFile
+from harness.records import ModelRecord, RunRecord, ScoreRecord, StageRecord, TaskRecord
+from harness.scoring import score_unit
+from harness.store import ResponseStore, RunWriter, content_hash, request_key
+from harness.tasks import units
+from harness.tasks.base import Outcome, Selection, Unit
+from harness.types import Request, Response
+
+Progress = Callable[[str, int, int], None]
+"""``progress(label, done, total)``, called after every batch."""
+
+_VERSIONS = ("glotbench", "torch", "transformers", "tokenizers", "lm-eval", "sacrebleu", "numpy", "scipy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """What to run.
+
+    Attributes:
+        tasks, models: What is evaluated on what. selection: Which part of the tasks.
+        out: Results folder; the response store and the run folder are made in it.
+        seed: Seed of every bootstrap. command: The command line, for the record.
+    """
+
+    tasks: Sequence[TaskFile]
+    models: Sequence[ModelSpec]
+    selection: Selection = field(default_factory=Selection)
+    out: Path
+    data_root: Path | None = None
+    seed: int = 0
+    command: str = ""
+
+
+def run(plan: RunPlan, progress: Progress) -> Path:
+    """Infer, score and write the record.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        UserError: Something named or found is wrong; nothing was computed unless a model failed to load after another.
+    """
+    _check_model_names(plan.models)
+    work = [(task, units(task, plan.selection, plan.data_root)) for task in plan.tasks]
+    fingerprint = [_checked(task, task_units) for task, task_units in work]
+    scores: list[ScoreRecord] = []
+    stages: list[StageRecord] = []
+    models: list[ModelRecord] = []
+    notes: list[str] = []
+    run_id = _run_id(plan, fingerprint)
+    writer = RunWriter(plan.out / run_id)
+    with ResponseStore(plan.out / "responses.sqlite") as store:
+        for spec in plan.models:
+            engine = load_model(spec)
+            models.append(
+                ModelRecord(
+                    name=engine.name, backend=engine.backend, identity=dict(engine.identity), label=engine.label
+                )
+            )
+            for task, task_units in work:
+                stage = _Stage(engine=engine, store=store, progress=progress, seed=plan.seed, writer=writer)
+                stage.run(task, task_units)
+                scores.extend(stage.scores)
+                stages.extend(stage.record(task))
+                notes.extend(stage.notes)
+            engine.close()
+    if not scores:
+        raise UserError("nothing to score: no model can answer any of the tasks (" + "; ".join(notes) + ")")
+    record = RunRecord(
+        run_id=run_id,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        complete=True,
+        command=plan.command,
+        glotbench=harness.__version__,
+        seed=plan.seed,
+        versions=_versions(),
+        hardware=_hardware(),
+        git_commit=_git_commit(),
+        models=tuple(models),
+        tasks=tuple(_task_record(task) for task, _ in work),
+        scores=tuple(scores),
+        stages=tuple(stages),
+        notes=tuple(notes),
+    )
+    writer.finish(record)
+    return writer.folder
+
+
+class _Stage:
+    """One model on one task."""
+
+    def __init__(
+        self, *, engine: Engine, store: ResponseStore, progress: Progress, seed: int, writer: RunWriter
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._progress = progress
+        self._seed = seed
+        self._writer = writer
+        self._identity = content_hash(dict(engine.identity))
+        self._shared: tuple[tuple[str, ...], list[Response]] = ((), [])
+        self._started = time.monotonic()
+        self._requests = 0
+        self._computed = 0
+        self.scores: list[ScoreRecord] = []
+        self.notes: list[str] = []
+
+    def run(self, task: TaskFile, task_units: Sequence[Unit]) -> None:
+        """Answer and score every unit the engine covers; what it does not cover is a note, not a failure."""
+        label = f"{self._engine.name} · {task.spec.task}"
+        if not task_units or not task_units[0].requests_made <= self._engine.requests_answered():
+            self.notes.append(
+                f"{self._engine.name} (backend {self._engine.backend}) cannot answer task {task.spec.task}"
+            )
+            return
+        shared_keys: tuple[str, ...] = ()
+        left_out = []
+        for done, unit in enumerate(task_units):
+            self._progress(label, done, len(task_units))
+            requests = unit.requests()
+            if not self._engine.covers(requests[0]):
+                left_out.append(unit.language)
+                continue
+            shared = unit.shared_requests()
+            shared_keys = tuple(self._keys(shared))
+            outcome = self._reduced(unit, shared, shared_keys, requests)
+            scored = score_unit(unit, outcome, self._engine.name, self._seed)
+            self._writer.add_unit(
+                (self._engine.name, task.spec.task, unit.variant, unit.prompt, unit.language),
+                scored.rows,
+                scored.statistics,
+            )
+            self.scores.extend(scored.scores)
+            unit.release()
+        self._store.drop(shared_keys)
+        self._progress(label, len(task_units), len(task_units))
+        if left_out:
+            self.notes.append(f"{self._engine.name} does not offer {', '.join(left_out)} of task {task.spec.task}")
+
+    def record(self, task: TaskFile) -> list[StageRecord]:
+        """What the stage did, unless it did nothing."""
+        if not self._requests:
+            return []
+        return [
+            StageRecord(
+                model=self._engine.name,
+                task=task.spec.task,
+                requests=self._requests,
+                computed=self._computed,
+                seconds=round(time.monotonic() - self._started, 3),
+            )
+        ]
+
+    def _reduced(
+        self, unit: Unit, shared: Sequence[Request], shared_keys: tuple[str, ...], requests: Sequence[Request]
+    ) -> Outcome:
+        """The unit's outcome: from stored statistics where its responses were too large to keep, else from responses."""
+        if not unit.transient:
+            return unit.outcome([], self._answers(requests))
+        keys = self._keys(requests)
+        reduction = content_hash([keys, shared_keys, sorted(unit.metrics()), "reduction-1"])
+        stored = self._store.get_reduction(reduction)
+        if stored is not None:
+            self._requests += len(requests)
+            return _outcome_from_bytes(stored, unit)
+        if self._shared[0] != shared_keys:
+            self._shared = (shared_keys, self._answers(shared))
+        outcome = unit.outcome(self._shared[1], self._answers(requests))
+        if len(outcome.scored) == len(outcome.rows):
+            self._store.put_reduction(reduction, _outcome_to_bytes(outcome))
+        kept = set(shared_keys)
+        self._store.drop([key for key in keys if key not in kept])
+        return outcome
+
+    def _keys(self, requests: Sequence[Request]) -> list[str]:
+        return [request_key(self._identity, request) for request in requests]
+
+    def _answers(self, requests: Sequence[Request]) -> list[Response]:
+        """Responses in the order of ``requests``; every computed batch is stored before the next one begins.
+
+        Batches are planned over all distinct requests, stored or not, and a batch is computed whole or not at all:
+        a resumed run computes the same batches as an uninterrupted one, and so the same numbers to the last bit.
+        """
+        self._requests += len(requests)
+        keys = self._keys(requests)
+        distinct = {key: request for key, request in zip(keys, requests, strict=True)}
+        order = list(distinct)
+        answers: dict[str, Response] = self._store.get(order) if self._engine.stored else {}
+        batches = self._engine.plan(list(distinct.values()))
+        for number, batch in enumerate(batches):
+            if all(order[position] in answers for position in batch):
+                continue
+            self._progress(f"{self._engine.name} · batches", number, len(batches))
+            found = self._engine.answer([distinct[order[position]] for position in batch])
+            new = [
+                (order[position], response)
+                for position, response in zip(batch, found, strict=True)
+                if order[position] not in answers
+            ]
+            if self._engine.stored:
+                self._store.put(new)
+            answers.update(new)
+            self._computed += len(new)
+        return [answers[key] for key in keys]
+
+
+def _checked(task: TaskFile, task_units: Sequence[Unit]) -> list[str]:
+    """Read every unit's data once, so that what is missing or misshapen is found before anything is computed.
+
+    Returns:
+        The units' data and prompt hashes.
+    """
+    hashes = [task.sha256]
+    for unit in task_units:
+        unit.metrics()
+        hashes.append(f"{unit.variant}/{unit.prompt}/{unit.language}:{unit.dataset_hash()}:{unit.prompt_hash()}")
+        unit.release()
+    return hashes
+
+
+def _check_model_names(models: Sequence[ModelSpec]) -> None:
+    names = [model.name for model in models]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"two models are called '{name}'; give one of them another name with ,name=...")
+
+
+def _run_id(plan: RunPlan, fingerprint: Sequence[Sequence[str]]) -> str:
+    """Folder name that is the same for the same question: same tasks, data, models and selection."""
+    selection = plan.selection
+    question = [
+        [list(part) for part in fingerprint],
+        [[model.backend, model.target, sorted(model.options.items())] for model in plan.models],
+        [selection.languages, selection.variants, selection.prompts, selection.limit],
+        plan.seed,
+        harness.__version__,
+    ]
+    tasks = "+".join(task.spec.task for task in plan.tasks)
+    models = "+".join(model.name for model in plan.models)
+    readable = re.sub(r"[^\w.+-]+", "-", f"{tasks}--{models}", flags=re.ASCII).strip("-")[:80]
+    return f"{readable}-{content_hash(question)[:8]}"
+
+
+def _task_record(task: TaskFile) -> TaskRecord:
+    spec = task.spec
+    return TaskRecord(
+        name=spec.task,
+        kind=spec.kind,
+        description=spec.description,
+        source=spec.source,
+        license=spec.license,
+        pivot=spec.pivot,
+        languages=tuple(spec.languages),
+        file_sha256=task.sha256,
+    )
+
+
+def _outcome_to_bytes(outcome: Outcome) -> bytes:
+    """Statistics as an npz archive of plain arrays."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **outcome.statistics)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _outcome_from_bytes(body: bytes, unit: Unit) -> Outcome:
+    with np.load(io.BytesIO(body), allow_pickle=False) as archive:
+        statistics = {name: archive[name] for name in archive.files}
+    rows = unit.rows()
+    return Outcome(rows=rows, scored=list(range(len(rows))), statistics=statistics)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _VERSIONS:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _hardware() -> dict[str, str]:
+    found = {"machine": platform.machine(), "system": platform.system(), "cpus": str(os.cpu_count())}
+    import torch
+
+    if torch.cuda.is_available():
+        found["gpu"] = torch.cuda.get_device_name()
+    return found
+
+
+def _git_commit() -> str:
+    """Commit of the source checkout this runs from; empty where it is not one."""
+    root = Path(harness.__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return ""
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip()

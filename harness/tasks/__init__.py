@@ -1,0 +1,30 @@
+"""One module per task kind: how documents become requests, and responses become segments and statistics."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.loader import TaskFile
+from harness.tasks.base import Selection, Unit
+
+_KINDS = {
+    "multiple_choice": "harness.tasks.lm",
+    "generate_until": "harness.tasks.lm",
+    "loglikelihood": "harness.tasks.lm",
+    "translation": "harness.tasks.translation",
+    "bitext_mining": "harness.tasks.bitext",
+    "sts": "harness.tasks.sts",
+    "alignment": "harness.tasks.alignment",
+}
+
+
+def units(task: TaskFile, selection: Selection, data_root: Path | None) -> Sequence[Unit]:
+    """Every unit (variant x prompt x language) of a task that the selection asks for; no data is read yet.
+
+    Raises:
+        UserError: The selection names a language, variant or prompt the task does not have.
+    """
+    made: Sequence[Unit] = importlib.import_module(_KINDS[task.spec.kind]).units(task, selection, data_root)
+    return made

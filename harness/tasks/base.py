@@ -1,0 +1,201 @@
+"""What all task kinds share: a unit of work, and what comes out of it.
+
+A unit is one task in one variant, prompt and language: the smallest thing that gets a score. It says what to ask, and
+turns the answers into segments and statistics; it knows neither the engine nor where anything is stored.
+"""
+
+from __future__ import annotations
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.data import DataRoots, documents_hash
+from harness.errors import UserError
+from harness.loader import TaskFile
+from harness.spec import DatasetSpec, MetricOption, TaskSpec, VariantSpec
+from harness.store import SegmentRow, content_hash
+from harness.types import Document, Failed, Request, Response
+from metrics import registry
+from metrics.base import Metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What of a task to run; an empty field means everything.
+
+    Attributes:
+        languages: Canonical codes; a direction is run when either side that is not the pivot is among them.
+        variants, prompts: Names from the task file.
+        limit: At most so many documents a unit, from the front.
+    """
+
+    languages: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a unit's answers amount to.
+
+    Attributes:
+        rows: The texts of every document, failed ones with their reason.
+        scored: Positions in ``rows`` of the documents that have statistics.
+        statistics: By metric name, float64 ``[len(scored), k]``.
+    """
+
+    rows: list[SegmentRow]
+    scored: list[int]
+    statistics: dict[str, NDArray[np.float64]]
+
+
+class Unit(ABC):
+    """One task in one variant, prompt and language.
+
+    Attributes:
+        language: Canonical code, or ``source-target``.
+        target_language: The language whose text is judged.
+        transient: Whether responses are too large to keep once they are reduced to statistics.
+        requests_made: The kinds of request this unit will make.
+    """
+
+    transient = False
+    requests_made: frozenset[type] = frozenset()
+
+    def __init__(
+        self,
+        task: TaskFile,
+        data_root: Path | None,
+        *,
+        language: str,
+        variant: str = "",
+        prompt: str = "",
+        limit: int | None = None,
+    ) -> None:
+        self.task = task
+        self.spec: TaskSpec = task.spec
+        self.language = language
+        self.target_language = language.rpartition("-")[2]
+        self.variant = variant
+        self.prompt = prompt
+        self.limit = limit
+        self.variant_spec = self.spec.variants.get(variant, VariantSpec())
+        self.dataset: DatasetSpec = self.spec.dataset.model_copy(update=dict(self.variant_spec.dataset))
+        self.roots = DataRoots(task_folder=task.path.parent, data_root=data_root)
+        self._documents: list[Document] | None = None
+        self.total = 0
+
+    @property
+    def where(self) -> str:
+        """How errors call this unit."""
+        return " ".join(filter(None, [self.spec.task, self.variant, self.prompt, self.language]))
+
+    @property
+    def documents(self) -> list[Document]:
+        """The unit's documents, read on first use and dropped by :meth:`release`."""
+        if self._documents is None:
+            everything = self.read()
+            self.total = len(everything)
+            self._documents = everything[: self.limit]
+        return self._documents
+
+    @abstractmethod
+    def read(self) -> list[Document]:
+        """All documents of the unit, checked: columns present, texts where texts are needed.
+
+        Raises:
+            DataError: The data is missing, empty or misshapen.
+        """
+
+    def shared_requests(self) -> list[Request]:
+        """Requests that many units of the task make alike (the pivot's sentences); they are answered first and once."""
+        return []
+
+    @abstractmethod
+    def requests(self) -> list[Request]:
+        """The unit's own requests, in an order that depends on the documents alone."""
+
+    @abstractmethod
+    def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:
+        """Segments and statistics from the answers to both kinds of request, in their order."""
+
+    def rows(self, reasons: Sequence[str | None] = ()) -> list[SegmentRow]:
+        """Texts of the documents without a hypothesis, with the reason of each that failed.
+
+        Raises:
+            NotImplementedError: The kind has hypotheses.
+        """
+        raise NotImplementedError
+
+    def metric_options(self, name: str, options: Mapping[str, MetricOption]) -> dict[str, MetricOption]:  # noqa: ARG002
+        """Options of a metric, completed with what the unit knows (the target language's tokenizer, the pooling)."""
+        return dict(options)
+
+    def metrics(self) -> dict[str, tuple[Metric, dict[str, MetricOption]]]:
+        """By name, every metric of the task with the options that make it again."""
+        made = {}
+        for wanted in self.spec.metrics:
+            options = self.metric_options(wanted.name, wanted.options)
+            made[wanted.name] = (registry.create(wanted.name, options), options)
+        return made
+
+    def dataset_hash(self) -> str:
+        """Hash of the unit's documents, as used."""
+        return documents_hash(self.documents)
+
+    def prompt_hash(self) -> str:
+        """Hash of what turns documents into requests; empty where a text is given as it is."""
+        return ""
+
+    def decoding(self) -> str:
+        """Settings of generation or pooling, as text; empty where there are none."""
+        return ""
+
+    def release(self) -> None:
+        """Forget the documents, so that memory does not grow with the number of languages."""
+        self._documents = None
+
+
+def failure(responses: Iterable[Response]) -> str | None:
+    """The reason why a document has no score, if any of its responses failed."""
+    return next((response.reason for response in responses if isinstance(response, Failed)), None)
+
+
+def chosen(wanted: Sequence[str], have: Iterable[str], what: str, task: str) -> list[str]:
+    """Names of the task that the selection wants; all of them when it wants none in particular.
+
+    Raises:
+        UserError: The task does not have one of them.
+    """
+    names = list(have)
+    for name in wanted:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            raise UserError(f"task {task}: no {what} '{name}'{hint}; it has {', '.join(names) or 'none'}")
+    return [name for name in names if not wanted or name in wanted]
+
+
+def template_hash(*parts: object) -> str:
+    """Short hash of templates and settings."""
+    return content_hash([str(part) for part in parts])[:16]
+
+
+@dataclass(slots=True)
+class Grouped:
+    """Requests of documents laid end to end, and the way back: ``spans[i]`` is the slice of document ``i``."""
+
+    requests: list[Request] = field(default_factory=list)
+    spans: list[slice] = field(default_factory=list)
+
+    def add(self, requests: Iterable[Request]) -> None:
+        start = len(self.requests)
+        self.requests.extend(requests)
+        self.spans.append(slice(start, len(self.requests)))

@@ -1,0 +1,49 @@
+"""Bitext mining: is each sentence's nearest neighbour in the other language its translation?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from metrics.embedding import bitext_stats
+
+from harness.loader import TaskFile
+from harness.tasks.base import Outcome, Selection, chosen, failure
+from harness.tasks.pairs import PairUnit, selected_directions
+from harness.types import Embed, EmbedResponse, Request, Response
+
+
+class BitextUnit(PairUnit):
+    """One direction of a bitext mining task; the pool is the direction's own target side."""
+
+    requests_made = frozenset({Embed})
+
+    def requests(self) -> list[Request]:
+        return [
+            Embed(text=text, language=language)
+            for side, language in (("source", self.source_language), ("target", self.target_language))
+            for text in self.texts(side)
+        ]
+
+    def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:  # noqa: ARG002
+        count = len(self.documents)
+        pairs = list(zip(responses[:count], responses[count:], strict=True))
+        rows = self.rows([failure(pair) for pair in pairs])
+        scored = [index for index, row in enumerate(rows) if row.failed is None]
+        source, target = (
+            np.stack([side.vectors for index in scored if isinstance(side := pairs[index][which], EmbedResponse)])
+            for which in (0, 1)
+        )
+        stats = bitext_stats(source, target)
+        return Outcome(rows=rows, scored=scored, statistics={name: stats[name] for name in self.metrics()})
+
+
+def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[BitextUnit]:
+    """One unit a direction and variant."""
+    spec = task.spec
+    return [
+        BitextUnit(task, data_root, language=direction, variant=variant, limit=selection.limit)
+        for variant in chosen(selection.variants, spec.variants or [""], "variant", spec.task)
+        for direction in selected_directions(spec, selection)
+    ]

@@ -1,0 +1,63 @@
+"""Directions of parallel data, and the documents of one direction: shared by translation, bitext mining and alignment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from harness.data import Direction, read_pairs
+from harness.loader import expand_directions
+from harness.spec import TaskSpec
+from harness.store import SegmentRow
+from harness.tasks.base import Selection, Unit, chosen
+from harness.types import Document
+
+
+class PairUnit(Unit):
+    """A unit over pairs ``source`` and ``target`` of the same items."""
+
+    @property
+    def source_language(self) -> str:
+        return self.language.partition("-")[0]
+
+    def direction(self) -> Direction:
+        """The two sides in the data set's own codes."""
+        own = self.spec.languages
+        source, target = own[self.source_language], own[self.target_language]
+        return Direction(
+            source=source, target=target, other=source if self.target_language == self.spec.pivot else target
+        )
+
+    def read(self) -> list[Document]:
+        return read_pairs(self.dataset, self.roots, self.direction(), self.where)
+
+    def rows(self, reasons: Sequence[str | None] = ()) -> list[SegmentRow]:
+        return [
+            SegmentRow(
+                segment=document.id,
+                cluster=document.cluster,
+                source=str(document.fields["source"]),
+                references=(str(document.fields["target"]),),
+                hypothesis=None,
+                failed=reason,
+            )
+            for document, reason in zip_longest(self.documents, reasons)
+        ]
+
+    def texts(self, side: str) -> list[str]:
+        """Texts of ``source`` or ``target``, in document order."""
+        return [str(document.fields[side]) for document in self.documents]
+
+
+def selected_directions(spec: TaskSpec, selection: Selection) -> list[str]:
+    """Labels ``source-target`` of the directions to run.
+
+    Raises:
+        UserError: The selection names a language the task does not have.
+    """
+    languages = chosen(selection.languages, spec.languages, "language", spec.task)
+    return [
+        f"{source}-{target}"
+        for source, target in expand_directions(spec)
+        if all(side in languages or side == spec.pivot for side in (source, target))
+    ]
