@@ -1,0 +1,159 @@
+"""Resampling of paired samples: joint bootstrap and random swaps, as blocks of weights times summed statistics.
+
+A :class:`Layout` numbers the clusters of all samples of a call once, so that one weight matrix ``[B, groups]`` serves
+every language and every pair of systems. Memory stays bounded: weights are made in blocks and thrown away.
+
+Knows no interval, test or level; ``harness.stats`` turns what comes out into those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.base import AdditiveMetric, FloatArray, Metric
+
+IntArray = NDArray[np.int64]
+
+_BLOCK = 4_000_000
+"""Most float64 weights held at once (32 MB)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Statistics of one or more systems on the same segments, say of one language.
+
+    Attributes:
+        metric: What the statistics belong to.
+        systems: ``[n, k]`` each; row ``i`` of all of them is the same segment.
+        clusters: ``n`` labels. Equal labels are kept together, *also in other samples of the same call*.
+            ``None``: every row is independent of everything else.
+    """
+
+    metric: Metric
+    systems: tuple[FloatArray, ...]
+    clusters: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        rows = {len(stats) for stats in self.systems} | ({len(self.clusters)} if self.clusters is not None else set())
+        if len(rows) != 1 or 0 in rows:
+            raise ValueError(f"systems and clusters of a sample must be equally long and not empty, found {rows}")
+
+
+class Layout:
+    """Which cluster every row of every sample belongs to: columns of one shared weight matrix ``[B, groups]``.
+
+    Attributes:
+        groups: Number of clusters of all samples together.
+        columns: Per sample, its clusters as indices into ``groups``.
+        rows: Per sample ``[n]``, the cluster of every row as index into ``columns``.
+    """
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self.samples = samples
+        known: dict[tuple[int, str], int] = {}
+        self.columns: list[IntArray] = []
+        self.rows: list[IntArray] = []
+        for number, sample in enumerate(samples, start=1):
+            if sample.clusters is None:
+                labels = [(number, str(row)) for row in range(len(sample.systems[0]))]
+            else:
+                labels = [(0, cluster) for cluster in sample.clusters]
+            indices = np.array([known.setdefault(label, len(known)) for label in labels], dtype=np.int64)
+            columns, rows = np.unique(indices, return_inverse=True)
+            self.columns.append(columns)
+            self.rows.append(rows.astype(np.int64))
+        self.groups = len(known)
+
+    def group_count(self, index: int) -> int:
+        """Clusters of one sample."""
+        return len(self.columns[index])
+
+    def sums(self, index: int, stats: FloatArray) -> FloatArray:
+        """Statistics ``[n, k]`` of one sample summed by cluster: ``[clusters, k]``."""
+        rows, count = self.rows[index], self.group_count(index)
+        if count == len(rows):
+            summed = np.empty_like(stats)
+            summed[rows] = stats
+            return summed
+        columns = [np.bincount(rows, weights=column, minlength=count) for column in stats.T]
+        return np.stack(columns, axis=1)
+
+    def total(self, per_row: Sequence[FloatArray]) -> FloatArray:
+        """Values ``[n]`` a sample, summed by cluster over all samples: ``[groups]``."""
+        total = np.zeros(self.groups)
+        for index, values in enumerate(per_row):
+            total[self.columns[index]] += self.sums(index, values[:, None])[:, 0]
+        return total
+
+    def pick(self, index: int, weights: FloatArray) -> FloatArray:
+        """The columns of ``[B, groups]`` weights that one sample sees: ``[B, clusters]``."""
+        columns = self.columns[index]
+        return weights if len(columns) == self.groups else weights[:, columns]
+
+
+def bootstrap_scores(layout: Layout, *, rng: np.random.Generator, resamples: int) -> FloatArray:
+    """Scores ``[B, L, m]`` of ``m`` systems on ``L`` samples, clusters drawn with replacement, jointly for all."""
+    samples = layout.samples
+    summed = [[layout.sums(index, stats) for stats in sample.systems] for index, sample in enumerate(samples)]
+    scores = np.empty((resamples, len(samples), len(samples[0].systems)))
+    for rows in _blocks(resamples, layout.groups):
+        counts = _multinomial(rng, rows.stop - rows.start, layout.groups)
+        for index, sample in enumerate(samples):
+            seen = layout.pick(index, counts)
+            for system, stats in enumerate(sample.systems):
+                if isinstance(sample.metric, AdditiveMetric):
+                    drawn = sample.metric.aggregate(summed[index][system], seen)
+                else:
+                    drawn = sample.metric.aggregate(stats, seen[:, layout.rows[index]])
+                scores[rows, index, system] = drawn
+    return scores
+
+
+def swapped_deltas(layout: Layout, *, rng: np.random.Generator, draws: int) -> FloatArray:
+    """Deltas ``[B, L]`` after swapping the two systems in a random half of the clusters."""
+    null = np.empty((draws, len(layout.samples)))
+    summed = [[layout.sums(index, stats) for stats in sample.systems] for index, sample in enumerate(layout.samples)]
+    for rows in _blocks(draws, layout.groups):
+        swaps = _coin_flips(rng, rows.stop - rows.start, layout.groups)
+        for index, sample in enumerate(layout.samples):
+            seen, metric, (first, second) = layout.pick(index, swaps), sample.metric, summed[index]
+            if isinstance(metric, AdditiveMetric):
+                moved = seen @ (second - first)
+                null[rows, index] = metric.score(first.sum(axis=0) + moved) - metric.score(second.sum(axis=0) - moved)
+            else:
+                null[rows, index] = _swapped_rows(sample, seen[:, layout.rows[index]])
+    return null
+
+
+def _swapped_rows(sample: Sample, swaps: FloatArray) -> FloatArray:
+    """Deltas ``[B]`` of a pooled metric, rows of the two systems exchanged where ``swaps`` ``[B, n]`` is 1."""
+    first, second = sample.systems
+    deltas = np.empty(len(swaps))
+    for draw, swap in enumerate(swaps[:, :, None] > 0):
+        exchanged = np.where(swap, second, first), np.where(swap, first, second)
+        deltas[draw] = sample.metric.value(exchanged[0]) - sample.metric.value(exchanged[1])
+    return deltas
+
+
+def _blocks(total: int, width: int) -> Iterator[slice]:
+    step = max(1, _BLOCK // max(width, 1))
+    for start in range(0, total, step):
+        yield slice(start, min(start + step, total))
+
+
+def _multinomial(rng: np.random.Generator, resamples: int, groups: int) -> FloatArray:
+    """How often each cluster stands in each resample, ``[B, groups]``; faster than ``rng.multinomial``."""
+    drawn = rng.integers(groups, size=(resamples, groups))
+    drawn += np.arange(resamples)[:, None] * groups
+    counts = np.bincount(drawn.ravel(), minlength=resamples * groups)
+    return counts.reshape(resamples, groups).astype(np.float64)
+
+
+def _coin_flips(rng: np.random.Generator, draws: int, groups: int) -> FloatArray:
+    """Fair 0/1 values ``[B, groups]``, eight to a random byte."""
+    packed = np.frombuffer(rng.bytes((draws * groups + 7) // 8), dtype=np.uint8)
+    return np.unpackbits(packed, count=draws * groups).reshape(draws, groups).astype(np.float64)
