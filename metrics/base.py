@@ -2,7 +2,9 @@
 
 One decomposition serves the corpus score, the segment score, the bootstrap (a counts matrix ``[B, n]`` times the
 statistics ``[n, k]``), the paired tests and the merging of shards. A metric that is not a function of *summed*
-statistics (a rank correlation) implements :class:`PooledMetric` instead and is re-evaluated per resample.
+statistics (a rank correlation) implements :class:`PooledMetric` instead and is re-evaluated per resample. What a metric
+reads is a second, independent choice: texts (:class:`TextMetric`), vectors (:class:`VectorMetric`), or values that
+somebody else has computed (:class:`MeanMetric`).
 
 Knows no file, model or language-specific rule; everything else in ``metrics`` builds on it.
 """
@@ -10,20 +12,33 @@ Knows no file, model or language-specific rule; everything else in ``metrics`` b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+VectorArray = NDArray[np.float32]
+
+DEFINITIONS = "glotbench-0.1.0"
+"""The release in which a number made by our own code last changed; part of our signatures. Raise it when, and only
+when, a metric gives another value for the same input: then old and new scores are no longer comparable."""
 
 Unit = Literal["points", "fraction", "correlation"]
 
 
 class MetricError(Exception):
     """A metric was asked for something it cannot do; the message says what to do instead."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``" (did you mean 'chrf'?)"`` for a name close to a known one, upper or lower case alike; else nothing."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    close = get_close_matches(name.lower(), by_lower, n=1)
+    return f" (did you mean '{by_lower[close[0]]}'?)" if close else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +70,7 @@ class MetricInfo:
         needs_source: Whether segments must carry their source.
         binary: Whether each segment scores exactly 0 or 1 (its interval is then Wilson's).
         decimals: Digits after the point that are worth showing.
+        kinds: The task kinds whose answers it can score, e.g. ``translation``; for any other it is a load-time error.
     """
 
     name: str
@@ -66,6 +82,7 @@ class MetricInfo:
     needs_source: bool = False
     binary: bool = False
     decimals: int = 1
+    kinds: tuple[str, ...] = ()
 
 
 class Metric(ABC):
@@ -123,6 +140,23 @@ class TextMetric(AdditiveMetric):
 
         Raises:
             MetricError: A segment lacks what the metric needs (a reference, the source).
+        """
+
+
+class VectorMetric(Metric):
+    """A metric of paired vectors: row ``i`` of one side belongs to row ``i`` of the other."""
+
+    @abstractmethod
+    def vector_stats(self, first: VectorArray, second: VectorArray, gold: FloatArray | None = None) -> FloatArray:
+        """Statistics ``[n, k]`` float64 of ``n`` pairs, in their order.
+
+        Args:
+            first: ``[n, d]`` one vector a text, or ``[layers + 1, n, d]`` pooled hidden states of every layer.
+            second: The other side, in the same shape.
+            gold: ``[n]`` what people said about each pair, where the metric needs it.
+
+        Raises:
+            MetricError: Shapes that do not match, numbers that are not finite, or no ``gold`` where it is needed.
         """
 
 

@@ -1,4 +1,122 @@
 """Name -> metric, lazily imported. Built-ins stand in a table; third parties register under ``glotbench.metrics``.
 
-An unknown name is an error with a did-you-mean, before anything is computed.
+A *factory* makes a metric from keyword options of type str, int, float or bool, all of which have a default; its
+annotations say what it takes. An unknown name, option or value is an error with a did-you-mean, before anything is
+computed. A name and its options are enough to make the same metric again and to aggregate stored statistics with it.
+A built-in name cannot be taken over.
+
+A third party writes in its ``pyproject.toml``::
+
+    [project.entry-points."glotbench.metrics"]
+    my_metric = "my_package.my_module:my_factory"
 """
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import get_args
+
+from metrics.base import Metric, MetricError, MetricInfo, did_you_mean
+
+Option = str | int | float | bool
+Factory = Callable[..., Metric]
+
+ENTRY_POINT_GROUP = "glotbench.metrics"
+
+BUILT_IN: Mapping[str, str] = {
+    "bleu": "metrics.lexical:Bleu",
+    "chrf": "metrics.lexical:chrf",
+    "chrf++": "metrics.lexical:chrf_plus_plus",
+    "ter": "metrics.lexical:Ter",
+    "acc": "metrics.accuracy:acc",
+    "acc_norm": "metrics.accuracy:acc_norm",
+    "acc_bytes": "metrics.accuracy:acc_bytes",
+    "exact_match": "metrics.accuracy:exact_match",
+    "bitext_f1": "metrics.embedding:bitext_f1",
+    "bitext_accuracy": "metrics.embedding:bitext_accuracy",
+    "cosine_spearman": "metrics.embedding:cosine_spearman",
+    "mexa": "metrics.alignment:mexa",
+    "mexa_max": "metrics.alignment:mexa_max",
+    "language_ranker": "metrics.alignment:language_ranker",
+}
+
+
+def names() -> tuple[str, ...]:
+    """All names, built-ins first, in the order of the table; then third parties' by name."""
+    return (*BUILT_IN, *sorted(set(_third_party()) - set(BUILT_IN)))
+
+
+def info(name: str) -> MetricInfo:
+    """The facts of a metric with its default options.
+
+    Raises:
+        MetricError: Unknown name.
+    """
+    return create(name).info
+
+
+def options(name: str) -> dict[str, Option | None]:
+    """The options a metric takes, with their defaults; ``None`` means that none is set.
+
+    Raises:
+        MetricError: Unknown name.
+    """
+    parameters = inspect.signature(_factory(name)).parameters
+    return {key: parameter.default for key, parameter in parameters.items()}
+
+
+def create(name: str, options: Mapping[str, Option] | None = None) -> Metric:
+    """Make a metric.
+
+    Args:
+        name: A name of :func:`names`.
+        options: What differs from the defaults.
+
+    Raises:
+        MetricError: Unknown name, unknown option, or a value of the wrong type or out of range.
+    """
+    factory = _factory(name)
+    given = dict(options or {})
+    known = inspect.signature(factory, eval_str=True).parameters
+    for key in given:
+        if key not in known:
+            takes = f"it takes: {', '.join(known)}" if known else "it takes none"
+            raise MetricError(f"{name}: {key}: unknown option{did_you_mean(key, known)}; {takes}")
+    for key, value in given.items():
+        _check_type(f"{name}: {key}", value, known[key].annotation)
+    return factory(**given)
+
+
+def _factory(name: str) -> Factory:
+    if name in BUILT_IN:
+        module, _, attribute = BUILT_IN[name].partition(":")
+        factory: Factory = getattr(import_module(module), attribute)
+        return factory
+    third_party = _third_party()
+    if name not in third_party:
+        known = names()
+        raise MetricError(f"{name}: unknown metric{did_you_mean(name, known)}; known: {', '.join(known)}")
+    point = third_party[name]
+    try:
+        loaded: Factory = point.load()
+    except (ImportError, AttributeError) as error:
+        raise MetricError(
+            f"{name}: entry point {point.value} cannot be imported ({error}); reinstall the package that brings it"
+        ) from error
+    return loaded
+
+
+def _third_party() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def _check_type(where: str, value: Option, hint: object) -> None:
+    """Check a value against ``bool``, ``int``, ``float``, ``str`` or a union of them; a whole number is a float too."""
+    accepted = [kind for kind in (get_args(hint) or (hint,)) if isinstance(kind, type) and kind is not type(None)]
+    is_float = float in accepted and type(value) is int
+    if type(value) not in accepted and not is_float:
+        wanted = " or ".join(kind.__name__ for kind in accepted)
+        raise MetricError(f"{where}: needs {wanted}, found {type(value).__name__} {value!r}")
