@@ -89,7 +89,7 @@ def language_ranker_stats(pivot: VectorArray, language: VectorArray) -> FloatArr
 class LayerMetric(AdditiveMetric, VectorMetric):
     """A number per sentence and layer, averaged over sentences, then reduced over layers; statistics ``[n, L + 1]``.
 
-    ``mexa`` and ``mexa_max`` have the same statistics: computed once, they serve both.
+    ``mexa`` and ``mexa_max`` have the same ``statistics`` function: computed once, they serve both.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class LayerMetric(AdditiveMetric, VectorMetric):
     ) -> None:
         self.info = info
         self._signature = signature
-        self._stats = stats
+        self.statistics = stats
         self._over_layers = over_layers
 
     def signature(self) -> str:
@@ -109,7 +109,7 @@ class LayerMetric(AdditiveMetric, VectorMetric):
 
     def vector_stats(self, first: VectorArray, second: VectorArray, gold: FloatArray | None = None) -> FloatArray:  # noqa: ARG002
         """Statistics of the pivot's states (``first``) and the language's (``second``), ``[layers + 1, n, d]`` each."""
-        return self._stats(first, second)
+        return self.statistics(first, second)
 
     def layers(self, summed: FloatArray) -> FloatArray:
         """The layer curve: ``[..., L + 1] -> [..., L]``, lowest layer first; ``nan`` where nothing was summed."""

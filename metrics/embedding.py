@@ -206,7 +206,7 @@ def spearman(rows: FloatArray, counts: FloatArray) -> FloatArray:
     total = counts.sum(axis=1)
     first, second = (_centred_midranks(column, counts) for column in rows.T)
     covariance = (counts * first * second).sum(axis=1)
-    spread = np.sqrt((counts * first**2).sum(axis=1)) * np.sqrt((counts * second**2).sum(axis=1))
+    spread = np.sqrt((counts * first**2).sum(axis=1) * (counts * second**2).sum(axis=1))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where((total > 1) & (spread > 0), np.clip(covariance / spread, -1.0, 1.0), np.nan)
 
