@@ -1,6 +1,7 @@
 """What people write, as pydantic models: task files and gate policies. ``extra="forbid"`` everywhere.
 
-Only shapes and rules that need nothing but the file itself; reading YAML and expanding languages is ``harness.loader``.
+Only shapes and rules that need nothing but the value itself. Reading YAML and expanding languages is
+``harness.loader``; rules that need the registries or look across fields are ``harness.task_checks``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 LM_KINDS = ("multiple_choice", "generate_until", "loglikelihood")
+DIRECTION_KINDS = ("translation", "bitext_mining")
 Kind = Literal[
     "multiple_choice",
     "generate_until",
@@ -50,11 +52,12 @@ class DatasetSpec(_Spec):
 
     Attributes:
         files: Path pattern of local files, under ``--data-root`` or beside the task file. ``{lang}`` is the data
-            set's own code of the language, ``{split}`` the split; for directions ``{source}``, ``{target}`` and ``{other}`` (the
-            side that is not the pivot). For two-file sources give ``source_files`` and ``target_files`` instead.
-        source_files, target_files: Line-aligned or key-joined files of the two sides of a direction or a pair.
-        path, name, revision: A data set on the hub (or a mirror of it under ``--data-root``), its configuration and
-            commit.
+            set's own code of the language, ``{split}`` the split. A task with directions reads each side this way.
+        source_files, target_files: Instead of ``files``, line-aligned or key-joined files of the two sides of a
+            direction or a pair, with ``{source}``, ``{target}`` (the data set's own codes), ``{other}`` (the side that
+            is not the pivot) and ``{split}``.
+        path, name, revision: A data set on the hub (or a mirror of it under ``--data-root``), its configuration (in
+            which ``{lang}`` may stand) and commit.
         format: How to read a file; by default from the file name (``.txt`` and unknown endings are ``lines``).
         columns: Names of the columns of a file without a header line, in order.
         header: Whether tsv and csv files begin with a header line; by default yes unless ``columns`` is given.
@@ -63,7 +66,7 @@ class DatasetSpec(_Spec):
         key: Column that says which rows of different languages are the same item; without it, line number.
         text: Column with the text (parallel data).
         cluster: Column of what items must be kept together with (document, passage); ``cluster_files`` is a
-            line-aligned file of the same.
+            line-aligned file of the same, with the placeholders of the files it belongs to, but ``{split}``.
         max_items: Read at most so many items (the first ones, in the order of the pivot or of the key).
     """
 
@@ -76,7 +79,7 @@ class DatasetSpec(_Spec):
     format: Format | None = None
     columns: tuple[str, ...] = ()
     header: bool | None = None
-    splits: tuple[str, ...] = ("test",)
+    splits: Annotated[tuple[str, ...], Field(min_length=1)] = ("test",)
     fewshot_split: str | None = None
     key: str | None = None
     text: str = "text"
@@ -96,7 +99,19 @@ class DatasetSpec(_Spec):
 
 
 class PromptSpec(_Spec):
-    """A named prompt. Field names and meaning are lm-eval's."""
+    """A named prompt. Field names and meaning are lm-eval's.
+
+    A template sees the columns of the document and ``lang``, the data set's own code of the language. In a translation
+    task it sees ``source`` (the segment), ``source_language`` and ``target_language`` (English names) instead.
+
+    Attributes:
+        doc_to_text: The prompt. doc_to_target: The gold answer, or the index of the right choice. doc_to_choice: The
+            choices. Each is a template, or the bare name of a column.
+        description: Text before everything else.
+        target_delimiter: What stands between prompt and answer. fewshot_delimiter: What stands between examples.
+        generation_kwargs: ``until`` (texts that end the answer) and ``max_gen_toks`` (most new tokens). Generation is
+            greedy; ``do_sample: false`` and ``temperature: 0`` may be said, nothing else.
+    """
 
     doc_to_text: str = ""
     doc_to_target: str | int = ""
@@ -122,7 +137,7 @@ class TaskSpec(_Spec):
         task: Name people type. Letters, digits, ``_``, ``-``, ``.`` and ``+``.
         languages: Canonical codes such as ``yor_Latn``; as a mapping, canonical code to the data set's own code.
         directions: For translation and bitext mining: ``all``, ``xx-eng``, ``eng-xx`` or a list of
-            ``source-target``, in canonical codes or the data set's own.
+            ``source-target`` in any codes of the task's languages; ``xx`` on one side of an entry is every other one.
         pivot: The language that others are measured against (alignment, ``eng-xx``).
         chance: Score of guessing, in the unit of the metric.
     """
@@ -161,8 +176,8 @@ class TaskSpec(_Spec):
     def _kind_rules(self) -> Self:
         if self.kind in LM_KINDS and not self.prompts:
             raise ValueError(f"kind {self.kind} needs at least one entry under 'prompts'")
-        if self.kind == "translation" and self.directions is None:
-            raise ValueError("kind translation needs 'directions' (all, xx-eng, eng-xx or a list)")
+        if self.kind in DIRECTION_KINDS and not self.directions:
+            raise ValueError(f"kind {self.kind} needs 'directions' (all, xx-eng, eng-xx or a list)")
         return self
 
 

@@ -1,0 +1,230 @@
+"""The one place that knows languages: codes, names, script, direction, family, resource class.
+
+The canonical code is FLORES-200 style, ISO 639-3 and ISO 15924 (``yor_Latn``); :func:`find` takes every other code
+people use for the same thing (BCP-47, ISO 639-1, -2 and -3, NTREX-128). The table is ``languages.tsv`` beside this
+module, read on first use. ``resource`` is the class of Joshi et al. 2020 ("The State and Fate of Linguistic Diversity
+and Inclusion in the NLP World", 0 "left behind" to 5 "winners"), as well as we could tell it: a fact about data in 2020
+and not about a language; a row in a second script repeats the class of the first. Knows nothing of tasks, models or
+metrics.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from harness.errors import UserError
+from harness.spelling import nearest
+
+TextDirection = Literal["ltr", "rtl"]
+
+_RIGHT_TO_LEFT = frozenset(["Adlm", "Arab", "Hebr", "Mand", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa"])
+_CHINESE = frozenset(["Hans", "Hant"])
+_WITHOUT_SPACES = frozenset(["Hans", "Hant", "Jpan", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"])
+
+_SCRIPT_NAMES = {
+    "Adlm": "Adlam",
+    "Arab": "Arabic",
+    "Armn": "Armenian",
+    "Beng": "Bengali",
+    "Cans": "Canadian Aboriginal Syllabics",
+    "Cher": "Cherokee",
+    "Cyrl": "Cyrillic",
+    "Deva": "Devanagari",
+    "Ethi": "Ethiopic",
+    "Geor": "Georgian",
+    "Grek": "Greek",
+    "Gujr": "Gujarati",
+    "Guru": "Gurmukhi",
+    "Hang": "Hangul",
+    "Hans": "Han (Simplified)",
+    "Hant": "Han (Traditional)",
+    "Hebr": "Hebrew",
+    "Jpan": "Japanese",
+    "Khmr": "Khmer",
+    "Knda": "Kannada",
+    "Laoo": "Lao",
+    "Latn": "Latin",
+    "Mand": "Mandaic",
+    "Mlym": "Malayalam",
+    "Mong": "Mongolian",
+    "Mtei": "Meitei Mayek",
+    "Mymr": "Myanmar",
+    "Nkoo": "N'Ko",
+    "Olck": "Ol Chiki",
+    "Orya": "Odia",
+    "Rohg": "Hanifi Rohingya",
+    "Samr": "Samaritan",
+    "Sinh": "Sinhala",
+    "Syrc": "Syriac",
+    "Taml": "Tamil",
+    "Telu": "Telugu",
+    "Tfng": "Tifinagh",
+    "Thaa": "Thaana",
+    "Thai": "Thai",
+    "Tibt": "Tibetan",
+    "Vaii": "Vai",
+}
+
+_REGION = re.compile(r"[A-Z]{2}|[0-9]{3}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Language:
+    """One language in one script.
+
+    Attributes:
+        code: Canonical code, ``iso3_Script``.
+        name: English name. endonym: What its speakers call it.
+        iso3: ISO 639-3. script: ISO 15924. bcp47: The shortest usual language tag.
+        direction: Writing direction of the script.
+        family: Language family. resource: Class of Joshi et al. 2020, 0 to 5.
+    """
+
+    code: str
+    name: str
+    endonym: str
+    iso3: str
+    script: str
+    bcp47: str
+    direction: TextDirection
+    family: str
+    resource: int
+
+
+def known() -> tuple[Language, ...]:
+    """Every language of the table, in the order of their canonical codes."""
+    return tuple(language for language, _ in _table())
+
+
+def find(code: str) -> Language:
+    """The language a code stands for.
+
+    Case and ``_`` against ``-`` do not matter, except that a region (``pt-BR``) is only recognised in capitals or
+    digits; a region that has no row of its own is left out.
+
+    Raises:
+        UserError: No language has that code.
+    """
+    language = _lookup(code)
+    if language is None:
+        shown = code if len(code) <= 40 else code[:37] + "..."
+        raise UserError(f"unknown language {shown!r}{_suggestion(code)}; write a code such as yor_Latn, yor or yo")
+    return language
+
+
+def canonical(code: str) -> str:
+    """Canonical code, such as ``zho_Hans`` for ``zh-CN``.
+
+    Raises:
+        UserError: No language has that code.
+    """
+    return find(code).code
+
+
+def script_direction(script: str) -> TextDirection:
+    """Writing direction of an ISO 15924 script; left to right where nothing else is known."""
+    return "rtl" if script in _RIGHT_TO_LEFT else "ltr"
+
+
+def script_name(script: str) -> str:
+    """English name of an ISO 15924 script; the code itself where it is not known."""
+    return _SCRIPT_NAMES.get(script, script)
+
+
+def spaces_words(script: str) -> bool:
+    """Whether the script separates words with spaces, so that words can be counted by splitting."""
+    return script not in _WITHOUT_SPACES
+
+
+def bleu_tokenizer(code: str) -> str:
+    """The sacrebleu tokenizer that suits a target language without a download or an extra package.
+
+    ``zh`` for Chinese, ``char`` for the other scripts that do not separate words, ``13a`` (WMT's) otherwise. WMT uses
+    ``ja-mecab`` for Japanese and ``ko-mecab`` for Korean; they need the packages sacrebleu[ja] and sacrebleu[ko], and
+    the score would depend on whether those are there, so they are used only where a task file asks for them. The same
+    holds for the downloaded models of ``flores200``.
+
+    Raises:
+        UserError: No language has that code.
+    """
+    script = find(code).script
+    if script in _CHINESE:
+        return "zh"
+    return "13a" if spaces_words(script) else "char"
+
+
+@cache
+def _table() -> tuple[tuple[Language, tuple[str, ...]], ...]:
+    """Languages with the other codes the table gives them."""
+    with Path(__file__).with_name("languages.tsv").open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return tuple((_language(row), (row["ntrex"], *row["aliases"].split())) for row in rows)
+
+
+def _language(row: Mapping[str, str]) -> Language:
+    iso3, _, script = row["code"].partition("_")
+    return Language(
+        code=row["code"],
+        name=row["name"],
+        endonym=row["endonym"],
+        iso3=iso3,
+        script=script,
+        bcp47=row["bcp47"],
+        direction=script_direction(script),
+        family=row["family"],
+        resource=int(row["resource"]),
+    )
+
+
+@cache
+def _index() -> dict[str, Language]:
+    """Folded code -> language. Codes the table states come first; ``zh-Hans`` from ``zh`` and so on fill the gaps."""
+    index: dict[str, Language] = {}
+    derived: list[tuple[str, Language]] = []
+    for language, others in _table():
+        stated = [language.code, language.bcp47, *filter(None, others)]
+        for code in stated:
+            index[_fold(code)] = language
+        bare = {code for code in [language.iso3, *stated[1:]] if "-" not in code}
+        derived += [(f"{code}-{language.script}", language) for code in sorted(bare)]
+        derived.append((language.iso3, language))
+    for code, language in derived:
+        index.setdefault(_fold(code), language)
+    return index
+
+
+def _fold(code: str) -> str:
+    return code.replace("_", "-").casefold()
+
+
+def _lookup(code: str) -> Language | None:
+    index = _index()
+    found = index.get(_fold(code))
+    if found is None:
+        first, *rest = code.replace("_", "-").split("-")
+        without_region = [part for part in rest if not _REGION.fullmatch(part)]
+        if len(without_region) < len(rest):
+            found = index.get(_fold("-".join([first, *without_region])))
+    return found
+
+
+def _suggestion(code: str) -> str:
+    """A hint from canonical codes first, then from every code and name, for those who wrote ``Yoruba``."""
+    codes = {language.code: language.code for language in known()}
+    names = {name.casefold(): language.code for language in known() for name in _names(language)}
+    every = {**{folded: language.code for folded, language in _index().items()}, **names}
+    candidates = codes if "_" in code and code.casefold() not in names else every
+    near = nearest(code, candidates)
+    return f" (did you mean '{candidates[near]}'?)" if near is not None else ""
+
+
+def _names(language: Language) -> Iterator[str]:
+    yield language.name
+    yield language.endonym
+    yield language.name.partition(" (")[0]

@@ -1,0 +1,307 @@
+"""YAML -> spec, every mistake reported at once with ``file:line: field: what is wrong``; names -> task files.
+
+The only way from a file people write to :class:`~harness.spec.TaskSpec` and :class:`~harness.spec.GatePolicy`.
+Languages come out in canonical codes. Reads no data and makes no request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from harness import validation
+from harness.directions import expand_directions
+from harness.errors import SpecError, UserError
+from harness.languages import canonical
+from harness.spec import GatePolicy, TaskSpec
+from harness.spelling import did_you_mean
+from harness.task_checks import check_task, read_languages
+from harness.yaml_reader import MAX_BYTES, Location, Problem, YamlFile, read_yaml
+
+__all__ = [
+    "TaskFile",
+    "expand_directions",
+    "load_policy",
+    "load_task",
+    "load_tasks",
+    "select",
+    "task_index",
+    "task_schema",
+]
+
+_LM_EVAL_KEYS = frozenset(
+    ["dataset_path", "dataset_name", "doc_to_text", "doc_to_target", "output_type", "include", "group", "metric_list"]
+)
+_TOP_KEY = re.compile(r"^(?P<key>[A-Za-z_]+):[ \t]*(?P<value>.*)$", re.MULTILINE)
+_NAME = re.compile(r"""^(?P<quote>["']?)(?P<name>[^"'#\s]+)(?P=quote)[ \t]*(#.*)?\r?$""")
+_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFile:
+    """A task file that was loaded.
+
+    Attributes:
+        path: The file, as found. spec: What it says. sha256: Hex hash of its bytes.
+    """
+
+    path: Path
+    spec: TaskSpec
+    sha256: str
+
+
+def load_task(path: Path) -> TaskSpec:
+    """Read and check one task file.
+
+    Raises:
+        SpecError: With every problem of the file.
+    """
+    return _load(path).spec
+
+
+def load_tasks(names: Sequence[str], folders: Sequence[Path]) -> list[TaskFile]:
+    """Task files by name or path, in the order asked for, each once.
+
+    Args:
+        names: Names of tasks in the folders, or paths of YAML files.
+        folders: Searched recursively; where two have a task of the same name, the earlier folder's is taken.
+
+    Raises:
+        UserError: A name is unknown, or a folder has a name twice.
+        SpecError: With every problem of all files.
+    """
+    index = task_index(folders)
+    paths: dict[Path, None] = {}
+    unknown: list[str] = []
+    for name in names:
+        if name in index:
+            paths[index[name]] = None
+        elif name.endswith(_SUFFIXES) and Path(name).is_file():
+            paths[Path(name)] = None
+        else:
+            unknown.append(_unknown_task(name, index, folders))
+    if unknown:
+        raise UserError("\n".join(unknown))
+    loaded: list[TaskFile] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            loaded.append(_load(path))
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    _check_distinct(loaded)
+    return loaded
+
+
+def task_index(folders: Sequence[Path]) -> dict[str, Path]:
+    """Names of the tasks in some folders, from the ``task:`` line alone: nothing is validated.
+
+    lm-eval's task files and YAML files that are no tasks are left out.
+
+    Raises:
+        UserError: There is no such folder.
+        SpecError: A folder has a name twice.
+    """
+    index: dict[str, Path] = {}
+    problems: list[str] = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder of tasks; name one that holds YAML files")
+        here: dict[str, Path] = {}
+        for path in sorted(folder.rglob("*.yaml")):
+            name = _task_name(path)
+            if name is not None and name in here:
+                problems.append(f"{path}: task: the name '{name}' is also that of {here[name]}; rename one")
+            elif name is not None:
+                here[name] = path
+        index = {**here, **index}
+    if problems:
+        raise SpecError(problems)
+    return index
+
+
+def select(spec: TaskSpec, languages: Sequence[str] | None) -> tuple[str, ...]:
+    """Canonical codes of the task's languages that are wanted, in the task's order; all of them for ``None``.
+
+    Args:
+        spec: The task.
+        languages: Codes of any kind that :func:`harness.languages.find` takes, or the data set's own.
+
+    Raises:
+        UserError: The task does not have one of them.
+    """
+    if languages is None:
+        return tuple(spec.languages)
+    own = {code: language for language, code in spec.languages.items()}
+    wanted: set[str] = set()
+    problems = []
+    for code in languages:
+        found = code if code in spec.languages else own.get(code) or canonical(code)
+        if found not in spec.languages:
+            hint = did_you_mean(found, spec.languages) or f"; it has {', '.join(spec.languages)}"
+            problems.append(f"task {spec.task}: has no language {found}{hint}")
+        wanted.add(found)
+    if problems:
+        raise UserError("\n".join(problems))
+    return tuple(language for language in spec.languages if language in wanted)
+
+
+def load_policy(path: Path) -> GatePolicy:
+    """Read and check a gate policy; languages in selectors and waivers become canonical codes.
+
+    Raises:
+        SpecError: With every problem of the file.
+    """
+    file = read_yaml(path)
+    value, problems = _canonical_policy(file.value)
+    policy = _validated(GatePolicy, value, file, problems)
+    assert isinstance(policy, GatePolicy)
+    return policy
+
+
+def task_schema() -> dict[str, Any]:
+    """JSON Schema of a task file, for editors: what people may write, short forms included."""
+    schema = TaskSpec.model_json_schema()
+    languages = schema["properties"]["languages"]
+    schema["properties"]["languages"] = {
+        "title": languages["title"],
+        "anyOf": [{"type": "array", "items": {"type": "string"}, "minItems": 1}, languages],
+    }
+    metric = schema["$defs"]["MetricSpec"]
+    schema["$defs"]["MetricSpec"] = {
+        "title": metric["title"],
+        "description": metric["description"],
+        "anyOf": [
+            {"type": "string"},
+            {
+                "type": "object",
+                "required": ["name"],
+                "properties": metric["properties"],
+                "additionalProperties": {"type": ["string", "number", "boolean"]},
+            },
+        ],
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _load(path: Path) -> TaskFile:
+    return _task_file(read_yaml(path))
+
+
+def _task_file(file: YamlFile) -> TaskFile:
+    raw = file.value
+    assert isinstance(raw, dict)
+    if "kind" not in raw and raw.keys() & _LM_EVAL_KEYS:
+        raise SpecError(
+            [
+                f"{file.path}: an lm-eval task file ('{min(raw.keys() & _LM_EVAL_KEYS)}' and no 'kind'); this is not "
+                "read yet: write a glotbench task file for the same data, as tasks/README.md describes"
+            ]
+        )
+    languages, problems = read_languages(raw.get("languages"))
+    problems += check_task(raw, languages)
+    written = raw.get("languages")
+    clean = isinstance(written, list | dict) and len(written) == len(languages)
+    value = {**raw, "languages": languages} if clean else dict(raw)
+    pivot = raw.get("pivot")
+    if isinstance(pivot, str) and not any(place == ("pivot",) for place, _ in problems):
+        value["pivot"] = canonical(pivot)
+    spec = _validated(TaskSpec, value, file, problems)
+    assert isinstance(spec, TaskSpec)
+    return TaskFile(path=file.path, spec=spec, sha256=hashlib.sha256(file.content).hexdigest())
+
+
+def _validated(model: type[BaseModel], value: object, file: YamlFile, found: Sequence[Problem]) -> BaseModel:
+    """The validated model, or every problem: those of reading, those already found, and those pydantic finds."""
+    problems = [*file.problems, *found]
+    made: BaseModel | None = None
+    try:
+        made = model.model_validate(value)
+    except ValidationError as error:
+        told = {place for place, _ in problems}
+        problems += [(place, text) for place, text in validation.problems(model, error, file) if place not in told]
+    if made is None or problems:
+        ordered = sorted(dict.fromkeys(problems), key=lambda problem: file.line(problem[0]))
+        raise SpecError([file.problem(place, text) for place, text in ordered])
+    return made
+
+
+def _task_name(path: Path) -> str | None:
+    """Name in the ``task:`` line of one of our task files; ``None`` for every other file."""
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            return None
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return None
+    keys = {match["key"]: match["value"] for match in reversed(list(_TOP_KEY.finditer(text)))}
+    if "task" not in keys or ("kind" not in keys and keys.keys() & _LM_EVAL_KEYS):
+        return None
+    match = _NAME.match(keys["task"])
+    return match["name"] if match else None
+
+
+def _unknown_task(name: str, index: dict[str, Path], folders: Sequence[Path]) -> str:
+    if name.endswith(_SUFFIXES) or "/" in name:
+        return f"{name}: no such task file; check the path, or name a task ('glotbench tasks list' shows them)"
+    hint = did_you_mean(name, index)
+    where = ", ".join(map(str, folders)) or "no folder"
+    return f"unknown task '{name}'{hint}; 'glotbench tasks list' shows the tasks (searched: {where})"
+
+
+def _check_distinct(tasks: Sequence[TaskFile]) -> None:
+    """Records name tasks, so that two tasks of one name in a run could not be told apart."""
+    seen: dict[str, Path] = {}
+    for task in tasks:
+        first = seen.setdefault(task.spec.task, task.path)
+        if first != task.path:
+            raise UserError(f"{task.path}: the name '{task.spec.task}' is also that of {first}; run one at a time")
+
+
+def _canonical_policy(raw: Any) -> tuple[Any, list[Problem]]:
+    """The policy with canonical codes where languages are named, ``source-target`` included."""
+    problems: list[Problem] = []
+    places: list[tuple[Location, dict[str, Any]]] = []
+    value = {**raw}
+    if isinstance(raw.get("rules"), list):
+        value["rules"] = [_copied(rule) for rule in raw["rules"]]
+        for index, rule in enumerate(value["rules"]):
+            if isinstance(rule, dict) and isinstance(rule.get("select"), dict):
+                places.append((("rules", index, "select"), rule["select"]))
+    if isinstance(raw.get("waivers"), list):
+        value["waivers"] = [_copied(waiver) for waiver in raw["waivers"]]
+        places += [(("waivers", index), one) for index, one in enumerate(value["waivers"]) if isinstance(one, dict)]
+    for place, mapping in places:
+        code = mapping.get("language")
+        if isinstance(code, str):
+            try:
+                mapping["language"] = _canonical_label(code)
+            except UserError as error:
+                problems.append(((*place, "language"), str(error)))
+    return value, problems
+
+
+def _copied(value: Any) -> Any:
+    return {key: _copied(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _canonical_label(code: str) -> str:
+    """Canonical form of a language or of a direction such as ``eng-yor``."""
+    try:
+        return canonical(code)
+    except UserError:
+        parts = code.split("-", maxsplit=8)
+        for cut in range(1, len(parts)):
+            try:
+                return f"{canonical('-'.join(parts[:cut]))}-{canonical('-'.join(parts[cut:]))}"
+            except UserError:
+                continue
+        raise

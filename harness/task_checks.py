@@ -1,0 +1,291 @@
+"""Rules of a task file that need the registries, or look across fields. Plain object in, problems with their place out.
+
+Works on what the file says, not on a validated spec, so that these mistakes are reported together with wrong types and
+unknown keys; what does not have the right type is left to pydantic. Reads no data and renders no template.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.directions import ALL, EVERY_OTHER, read_entry
+from harness.errors import UserError
+from harness.languages import canonical
+from harness.prompt_checks import check_prompts
+from harness.spec import DIRECTION_KINDS, LM_KINDS, DatasetSpec
+from harness.spelling import did_you_mean
+from harness.yaml_reader import Location, Problem, shown
+from metrics import registry
+from metrics.base import MetricError
+
+Raw = Mapping[str, Any]
+
+_BARE_DIRECTIONS = (ALL, "xx-eng", "eng-xx")
+_STS_COLUMNS = ("sentence1", "sentence2", "score")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_PLACEHOLDERS = {
+    "files": ("lang", "split"),
+    "source_files": ("source", "target", "other", "split"),
+    "target_files": ("source", "target", "other", "split"),
+    "name": ("lang",),
+    "path": (),
+}
+
+
+def check_task(raw: Raw, languages: Mapping[str, str]) -> Iterator[Problem]:
+    """Every problem of a task file that pydantic cannot see.
+
+    Args:
+        raw: The file's top-level mapping.
+        languages: Its languages, canonical code -> the data set's own code; empty when they could not be read.
+    """
+    yield from _check_pivot(raw, languages)
+    if languages:
+        yield from _check_directions(raw, languages)
+    yield from _check_metrics(raw)
+    yield from check_prompts(raw)
+    yield from _check_datasets(raw, languages)
+    yield from _check_fewshot(raw)
+
+
+def read_languages(value: object) -> tuple[dict[str, str], list[Problem]]:
+    """Languages as written (a list, or a mapping to the data set's own codes) -> canonical code to own code.
+
+    What is not text is left to pydantic.
+    """
+    pairs: list[tuple[str | int, object, object]] = []
+    if isinstance(value, list):
+        pairs = [(index, code, code) for index, code in enumerate(value)]
+    elif isinstance(value, dict):
+        pairs = [(code, code, own) for code, own in value.items()]
+    languages: dict[str, str] = {}
+    problems: list[Problem] = []
+    for part, code, own in pairs:
+        here: Location = ("languages", part)
+        if not isinstance(code, str) or not isinstance(own, str):
+            continue
+        try:
+            found = canonical(code)
+        except UserError as error:
+            problems.append((here, str(error)))
+            continue
+        if found in languages:
+            problems.append((here, f"{shown(code)} is {found}, which stands above already; keep one"))
+        elif own in languages.values():
+            problems.append((here, f"has the data set's code {shown(own)} of another language; both would be the same"))
+        else:
+            languages[found] = own
+    return languages, problems
+
+
+def _check_pivot(raw: Raw, languages: Mapping[str, str]) -> Iterator[Problem]:
+    written = raw.get("pivot", "eng_Latn")
+    if not isinstance(written, str):
+        return
+    try:
+        pivot = canonical(written)
+    except UserError as error:
+        yield ("pivot",), str(error)
+        return
+    bare = raw.get("directions") in ("xx-eng", "eng-xx")
+    if bare and pivot != "eng_Latn":
+        yield ("directions",), f"{raw['directions']} is about English, but the pivot is {pivot}; write [xx-{written}]"
+    needed = raw.get("kind") == "alignment" or bare
+    if needed and languages and pivot not in languages:
+        place: Location = ("pivot",) if "pivot" in raw else ("languages",)
+        yield place, f"the pivot {pivot} is not among the languages; add it"
+
+
+def _check_directions(raw: Raw, languages: Mapping[str, str]) -> Iterator[Problem]:
+    kind, written = raw.get("kind"), raw.get("directions")
+    if kind not in DIRECTION_KINDS:
+        if written is not None and kind in (*LM_KINDS, "sts", "alignment"):
+            yield ("directions",), f"kind {kind} has no directions; remove the line"
+        return
+    if isinstance(written, str) and written not in _BARE_DIRECTIONS:
+        yield (
+            ("directions",),
+            f"unknown value {shown(written)}{did_you_mean(written, _BARE_DIRECTIONS)}; "
+            "write all, xx-eng, eng-xx or a list such as [deu-fra]",
+        )
+    elif isinstance(written, list):
+        for index, entry in enumerate(written):
+            if isinstance(entry, str):
+                yield from _check_entry(raw, ("directions", index), entry, languages)
+
+
+def _check_entry(raw: Raw, here: Location, entry: str, languages: Mapping[str, str]) -> Iterator[Problem]:
+    if entry == ALL:
+        pairs = [(EVERY_OTHER, EVERY_OTHER)]
+    else:
+        try:
+            pairs = read_entry(entry, languages)
+        except UserError as error:
+            yield here, str(error)
+            return
+    dataset, pivot = raw.get("dataset"), raw.get("pivot", "eng_Latn")
+    if not isinstance(dataset, dict) or not isinstance(pivot, str):
+        return
+    patterns = [dataset.get(name) for name in ("source_files", "target_files", "cluster_files")]
+    if any("{other}" in str(pattern) for pattern in patterns):
+        try:
+            outside = any(canonical(pivot) not in pair for pair in pairs)
+        except UserError:
+            return
+        if outside:
+            yield here, f"the files are named by {{other}}, the side that is not {pivot}; {entry} has no such side"
+
+
+def _check_metrics(raw: Raw) -> Iterator[Problem]:
+    metrics = raw.get("metrics")
+    if not isinstance(metrics, list):
+        return
+    seen: set[str] = set()
+    for index, written in enumerate(metrics):
+        here: Location = ("metrics", index)
+        name, options = _metric(written)
+        if not isinstance(name, str):
+            continue
+        place = (*here, "name") if isinstance(written, dict) else here
+        if name in seen:
+            yield place, f"{name} stands above already; a task scores each metric once"
+        seen.add(name)
+        try:
+            kinds = registry.info(name).kinds
+        except MetricError as error:
+            yield place, str(error).removeprefix(f"{name}: ")
+            continue
+        kind = raw.get("kind")
+        if isinstance(kind, str) and kinds and kind not in kinds:
+            fitting = [other for other in registry.names() if kind in registry.info(other).kinds]
+            advice = f"; these do: {', '.join(fitting)}" if fitting else ""
+            yield place, f"{name} does not fit kind {kind}{advice}"
+        if isinstance(options, dict):
+            nested: Location = ("options",) if isinstance(written, dict) and "options" in written else ()
+            yield from _check_options(name, options, (*here, *nested))
+
+
+def _metric(written: object) -> tuple[object, object]:
+    """Name and options of a metric, which may be a bare name, or have its options beside the name."""
+    if not isinstance(written, dict):
+        return written, {}
+    options = written.get("options", {key: value for key, value in written.items() if key != "name"})
+    return written.get("name"), options
+
+
+def _check_options(name: str, options: Mapping[str, Any], here: Location) -> Iterator[Problem]:
+    known = registry.options(name)
+    good = {}
+    for key, value in options.items():
+        if key not in known:
+            takes = f"{name} takes: {', '.join(known)}" if known else f"{name} takes no options"
+            yield (*here, key), f"unknown key{did_you_mean(key, known) or f'; {takes}'}"
+        elif isinstance(value, str | int | float | bool):
+            try:
+                registry.create(name, {key: value})
+                good[key] = value
+            except MetricError as error:
+                yield (*here, key), str(error).removeprefix(f"{name}: ").removeprefix(f"{key}: ")
+    if len(good) == len(options) > 1:
+        try:
+            registry.create(name, good)
+        except MetricError as error:
+            yield here, str(error)
+
+
+def _check_datasets(raw: Raw, languages: Mapping[str, str]) -> Iterator[Problem]:
+    dataset, variants = raw.get("dataset"), raw.get("variants")
+    if not isinstance(dataset, dict):
+        return
+    yield from _check_dataset(raw, dataset, languages, ("dataset",))
+    for name, variant in variants.items() if isinstance(variants, dict) else ():
+        changes = variant.get("dataset") if isinstance(variant, dict) else None
+        if isinstance(changes, dict) and changes:
+            here: Location = ("variants", name, "dataset")
+            yield from _check_merged({**dataset, **changes}, changes, here)
+            problems = _check_dataset(raw, {**dataset, **changes}, languages, here)
+            yield from ((place, text) for place, text in problems if place == here or place[-1] in changes)
+
+
+def _check_merged(merged: Raw, changes: Raw, here: Location) -> Iterator[Problem]:
+    """Whether what a variant changes leaves a data set that is one."""
+    try:
+        DatasetSpec.model_validate(merged)
+    except ValidationError as error:
+        for detail in error.errors():
+            key = detail["loc"][0] if detail["loc"] else None
+            if detail["type"] == "extra_forbidden":
+                yield (*here, str(key)), f"unknown key{did_you_mean(str(key), DatasetSpec.model_fields)}"
+            elif key is None:
+                yield here, f"together with the task's dataset: {detail['ctx']['error']} (set the other to null)"
+            elif key in changes:
+                yield (*here, str(key)), detail["msg"].replace("Input should", "should")
+
+
+def _check_dataset(raw: Raw, dataset: Raw, languages: Mapping[str, str], here: Location) -> Iterator[Problem]:
+    pair = dataset.get("source_files") is not None or dataset.get("target_files") is not None
+    kind = raw.get("kind")
+    if pair and kind in (*LM_KINDS, "sts"):
+        yield here, f"'source_files' and 'target_files' are for directions; kind {kind} needs 'files' or 'path'"
+        return
+    for name, known in _PLACEHOLDERS.items():
+        yield from _check_pattern(dataset.get(name), known, (*here, name))
+    sides = ("source", "target", "other") if pair else ("lang",)
+    yield from _check_pattern(dataset.get("cluster_files"), sides, (*here, "cluster_files"))
+    for name in ("files", "source_files", "target_files"):
+        pattern = dataset.get(name)
+        if isinstance(pattern, str):
+            yield from _check_told_apart(pattern, dataset, len(languages), (*here, name))
+    columns = dataset.get("columns")
+    if isinstance(columns, list) and columns and kind == "sts":
+        for column in _STS_COLUMNS:
+            if column not in columns:
+                yield (*here, "columns"), f"sts reads the columns {', '.join(_STS_COLUMNS)}; '{column}' is missing"
+
+
+def _check_pattern(pattern: object, known: Sequence[str], here: Location) -> Iterator[Problem]:
+    if not isinstance(pattern, str):
+        return
+    names = _PLACEHOLDER.findall(pattern)
+    for name in names:
+        if name not in known:
+            allowed = ", ".join(f"{{{one}}}" for one in known) or "no placeholder"
+            yield here, f"unknown placeholder {{{name}}}{did_you_mean(name, known) or f'; known here: {allowed}'}"
+    if pattern.count("{") != len(names) or pattern.count("}") != len(names):
+        yield here, f"a brace of {shown(pattern)} has no partner"
+
+
+def _check_told_apart(pattern: str, dataset: Raw, languages: int, here: Location) -> Iterator[Problem]:
+    """Whether the pattern names another file for another language and split."""
+    names = set(_PLACEHOLDER.findall(pattern))
+    splits = dataset.get("splits")
+    if languages > (1 if here[-1] == "files" else 2) and not names & {"lang", "source", "target", "other"}:
+        wanted = "{lang}" if here[-1] == "files" else "{source}, {target} or {other}"
+        yield here, f"every language would read the same file; put {wanted} into {shown(pattern)}"
+    if "split" not in names:
+        if isinstance(splits, list) and len(splits) > 1:
+            yield here, f"every split would read the same file; put {{split}} into {shown(pattern)}"
+        if dataset.get("fewshot_split") is not None:
+            yield here, "few-shot examples would come from the test data itself; put {split} into the pattern"
+
+
+def _check_fewshot(raw: Raw) -> Iterator[Problem]:
+    dataset, variants = raw.get("dataset"), raw.get("variants")
+    if not isinstance(dataset, dict):
+        return
+    wanted: list[tuple[Location, object, Raw]] = [(("num_fewshot",), raw.get("num_fewshot"), dataset)]
+    for name, variant in variants.items() if isinstance(variants, dict) else ():
+        if isinstance(variant, dict):
+            changes = variant.get("dataset")
+            merged = {**dataset, **changes} if isinstance(changes, dict) else dataset
+            wanted.append((("variants", name, "num_fewshot"), variant.get("num_fewshot"), merged))
+    for here, count, source in wanted:
+        if isinstance(count, int) and count > 0:
+            if raw.get("kind") not in LM_KINDS:
+                yield here, f"kind {raw.get('kind')} has no few-shot examples; remove the line"
+            elif source.get("fewshot_split") is None:
+                yield here, f"{count}-shot needs examples; name their split as 'fewshot_split' in 'dataset'"
