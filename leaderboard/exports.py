@@ -1,0 +1,77 @@
+"""The tables as data: CSV and JSON text at full precision, for whoever wants to compute with them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+
+from leaderboard.tables import Board, ranking
+
+SCORE_COLUMNS = (
+    *("model", "task", "variant", "prompt", "language", "metric"),
+    *("value", "stderr", "ci_low", "ci_high", "n", "n_failed", "signature"),
+)
+"""Columns of a task's CSV: those of ``glotbench export csv``."""
+
+STANDING_COLUMNS = (
+    *("task", "variant", "prompt", "metric", "model", "model_tag", "model_label", "rank_first", "rank_last"),
+    *("mean", "ci_low", "ci_high", "worst_decile", "gap_to_pivot"),
+    *("languages_scored", "languages_common", "languages", "n", "n_failed"),
+)
+"""Columns of the overview's CSV: one row a task, metric and model."""
+
+Row = dict[str, str | int | float | None]
+
+
+def standings(boards: Sequence[Board]) -> list[Row]:
+    """The overview as rows of ``STANDING_COLUMNS``; what is missing is ``None``."""
+    rows: list[Row] = []
+    for board in boards:
+        for table in board.metrics:
+            ranked = ranking(table, board.pivot)
+            for row in ranked.rows:
+                values = (
+                    *(*board.key, table.facts.metric, row.model.name, row.model.tag, row.model.label),
+                    *(row.first, row.last, row.mean, row.low, row.high, row.worst, row.gap),
+                    *(row.scored, len(ranked.common), len(table.languages), row.n, row.n_failed),
+                )
+                rows.append(dict(zip(STANDING_COLUMNS, values, strict=True)))
+    return rows
+
+
+def score_rows(boards: Sequence[Board]) -> list[Row]:
+    """Every score of the boards as rows of ``SCORE_COLUMNS``, the model as the pages call it."""
+    return [
+        {"model": model.title} | {name: getattr(cell.score, name) for name in SCORE_COLUMNS[1:]}
+        for board in boards
+        for table in board.metrics
+        for (model, _), cell in sorted(table.cells.items(), key=lambda item: item[0])
+    ]
+
+
+def scores_json(boards: Sequence[Board]) -> str:
+    """Every score of the boards with everything its record holds."""
+    return as_json(
+        [
+            cell.score.model_dump(mode="json") | {"model": model.title, "comparable": cell.comparable}
+            for board in boards
+            for table in board.metrics
+            for (model, _), cell in sorted(table.cells.items(), key=lambda item: item[0])
+        ]
+    )
+
+
+def as_csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
+    """Rows as CSV; a missing value is an empty field."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def as_json(value: object) -> str:
+    """Readable JSON, non-ASCII as it is."""
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,213 @@
+"""Run folders -> a folder of static pages that opens by double click.
+
+Reads records and segments, renders every page and writes it; nothing in a page asks any host for anything. The same
+runs give the same bytes. A later build into the same folder removes the pages of the former one that no longer exist,
+and touches no other file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import UserError
+from harness.records import RunRecord
+from harness.store import RunFolder, UnitKey
+from leaderboard import exports
+from leaderboard.labels import label
+from leaderboard.segments import SegmentTables, worst_first
+from leaderboard.tables import Board, Model, boards
+from leaderboard.text import plain, visible
+from leaderboard.views import BoardView, SegmentKey, count, language_page, segment_page, task_page
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+MAX_SEGMENTS = 200
+"""Most rows of a segment page."""
+
+MAX_FAILED = 50
+"""Most failed segments among them."""
+
+_MANIFEST = ".glotbench-site"
+_ASSETS = ("style.css", "table.js")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SegmentSource:
+    """Where the segments of a page come from."""
+
+    model: Model
+    language: str
+    tables: SegmentTables
+    unit: UnitKey
+
+
+def build(runs: Sequence[Path], out: Path) -> Path:
+    """Write the leaderboard of one or more runs as static files.
+
+    Args:
+        runs: Run folders (or their ``run.json``); see ``harness.store.find_runs``.
+        out: The folder to write; made when missing.
+
+    Returns:
+        The path of ``index.html`` in ``out``.
+
+    Raises:
+        UserError: No run is named, or ``out`` is a file.
+        RecordError: A run cannot be read.
+    """
+    if not runs:
+        raise UserError(f"{out}: no run to build a leaderboard of; name at least one folder that holds a run.json")
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: is a file; name a folder for the site")
+    folders = [RunFolder(path) for path in runs]
+    records = [folder.record for folder in folders]
+    found = boards(records)
+    sources = _segment_sources(found, [SegmentTables(folder.path) for folder in folders])
+    views = [BoardView(board, sources.keys()) for board in found]
+    site = _Site(out)
+    _write_overview(site, views, records)
+    _write_tasks(site, views)
+    _write_languages(site, views)
+    by_board = {view.board.key: view for view in views}
+    for key, source in sources.items():
+        _write_segments(site, key, source, by_board[key[1:4]])
+    site.render("about.html", "about.html.j2", runs=records, views=views, models=_models(found))
+    site.finish()
+    return out / "index.html"
+
+
+class _Site:
+    """The folder being written: renders into it and remembers what it wrote."""
+
+    def __init__(self, out: Path) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        self._out = out
+        self._written: set[str] = set()
+        self._env = _environment()
+        for name in _ASSETS:
+            self.write(f"assets/{name}", resources.files("leaderboard").joinpath("assets", name).read_text("utf-8"))
+
+    def render(self, name: str, template: str, **context: object) -> None:
+        """Render a page; ``root`` leads from it to the site's root."""
+        self.write(name, self._env.get_template(template).render(root="../" * name.count("/"), page=name, **context))
+
+    def write(self, name: str, text: str) -> None:
+        path = self._out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+        self._written.add(name)
+
+    def finish(self) -> None:
+        """Remove what a former build wrote and this one did not; then remember what this one wrote."""
+        manifest = self._out / _MANIFEST
+        root = self._out.resolve()
+        former = manifest.read_text(encoding="utf-8").splitlines() if manifest.is_file() else []
+        for name in set(former) - self._written:
+            stale = (root / name).resolve()
+            if stale.is_relative_to(root):
+                stale.unlink(missing_ok=True)
+        self.write(_MANIFEST, "".join(f"{name}\n" for name in sorted(self._written)))
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    env = Environment(
+        loader=PackageLoader("leaderboard", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    env.filters |= {"visible": visible, "count": count}
+    env.globals |= {"language_page": language_page, "task_page": task_page, "label": label}
+    return env
+
+
+def _finalize(value: object) -> object:
+    """Every text that a template does not mark visible itself: safe in attributes as well as between tags."""
+    return plain(value) if type(value) is str else value
+
+
+def _write_overview(site: _Site, views: Sequence[BoardView], records: Sequence[RunRecord]) -> None:
+    rows = exports.standings([view.board for view in views])
+    site.write("overview.csv", exports.as_csv(exports.STANDING_COLUMNS, rows))
+    site.write("overview.json", exports.as_json(rows))
+    languages = {side.code for view in views for row in view.labels for side in row.sides}
+    site.render(
+        "index.html",
+        "index.html.j2",
+        views=views,
+        models=_models([view.board for view in views]),
+        languages=len(languages),
+        segments=sum(cell.score.n for view in views for cell in view.headline.table.cells.values()),
+        incomplete=[record.run_id for record in records if not record.complete],
+    )
+
+
+def _write_tasks(site: _Site, views: Sequence[BoardView]) -> None:
+    by_task: dict[str, list[BoardView]] = {}
+    for view in views:
+        by_task.setdefault(view.board.task.name, []).append(view)
+    for task, own in by_task.items():
+        page = task_page(task)
+        stem = page.removesuffix(".html")
+        scored = [view.board for view in own]
+        site.write(f"{stem}.csv", exports.as_csv(exports.SCORE_COLUMNS, exports.score_rows(scored)))
+        site.write(f"{stem}.json", exports.scores_json(scored))
+        site.render(page, "task.html.j2", task=own[0].board.task, views=own, stem=stem)
+
+
+def _write_languages(site: _Site, views: Sequence[BoardView]) -> None:
+    for code in sorted({side.code for view in views for row in view.labels for side in row.sides}):
+        rows = [(view, view.concerning(code)) for view in views]
+        site.render(language_page(code), "language.html.j2", language=label(code).sides[0], boards=rows)
+
+
+def _segment_sources(found: Sequence[Board], tables: Sequence[SegmentTables]) -> dict[SegmentKey, _SegmentSource]:
+    """For every model and language of a board whose run keeps texts, where they are."""
+    units = [run.units() for run in tables]
+    sources: dict[SegmentKey, _SegmentSource] = {}
+    for board in found:
+        for (model, language), cell in sorted(board.metrics[0].cells.items(), key=lambda item: item[0]):
+            unit = cell.score.unit_key
+            if unit in units[cell.run]:
+                sources[model.title, *board.key, language] = _SegmentSource(
+                    model=model, language=language, tables=tables[cell.run], unit=unit
+                )
+    return sources
+
+
+def _write_segments(site: _Site, key: SegmentKey, source: _SegmentSource, view: BoardView) -> None:
+    facts = view.headline.facts
+    segments = source.tables.read(source.unit)
+    failed = [segment for segment in segments if segment.failed is not None]
+    shown_failed = failed[:MAX_FAILED]
+    scored = worst_first(segments, facts.metric, facts.higher_is_better)
+    site.render(
+        segment_page(key),
+        "segments.html.j2",
+        view=view,
+        model=source.model,
+        language=label(source.language),
+        cells=[(metric, metric.table.cells.get((source.model, source.language))) for metric in view.metrics],
+        scored=scored[: MAX_SEGMENTS - len(shown_failed)],
+        scored_total=len(scored),
+        failed=shown_failed,
+        failed_total=len(failed),
+        has={
+            "source": any(segment.source is not None for segment in segments),
+            "references": any(segment.references for segment in segments),
+            "hypothesis": any(segment.hypothesis is not None for segment in segments),
+        },
+    )
+
+
+def _models(found: Sequence[Board]) -> list[Model]:
+    return sorted({model for board in found for model in board.models})
