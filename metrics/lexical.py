@@ -13,37 +13,19 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metrics.base import FloatArray, MetricError, MetricInfo, Segment, TextMetric, did_you_mean
+from metrics.tokenizers import BLEU_TOKENIZERS, require_tokenizer
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric as SacrebleuMetric
 
 KINDS = ("translation", "generate_until")
 
-BLEU_TOKENIZERS = (
-    "none",
-    "zh",
-    "13a",
-    "intl",
-    "char",
-    "ja-mecab",
-    "ko-mecab",
-    "spm",
-    "flores101",
-    "flores200",
-    "spBLEU-1K",
-)
-"""sacrebleu's tokenizers. The last four are SentencePiece models that must already lie in sacrebleu's folder."""
-
-_SENTENCEPIECE = ("spm", "flores101", "flores200", "spBLEU-1K")
-_MECAB_EXTRA = {"ja-mecab": "ja", "ko-mecab": "ko"}
 _SMOOTHING_METHODS = ("none", "floor", "add-k", "exp")
 _SMOOTHING_VALUES = {"floor": 0.1, "add-k": 1.0}  # sacrebleu's defaults; the other methods take no value
 _VARIABLE_REFERENCES = -1  # how sacrebleu writes nrefs:var
@@ -128,7 +110,7 @@ class Bleu(SacrebleuTextMetric):
     ``sacrebleu.sentence_bleu`` does.
 
     Args:
-        tokenize: One of :data:`BLEU_TOKENIZERS`.
+        tokenize: One of :data:`metrics.tokenizers.BLEU_TOKENIZERS`.
         lowercase: Compare in lower case.
         effective_order: Leave out orders longer than the hypothesis, also in the corpus score.
         smooth_method: ``none``, ``floor``, ``add-k`` or ``exp``.
@@ -176,7 +158,7 @@ class Bleu(SacrebleuTextMetric):
         self.max_ngram_order = max_ngram_order
 
     def _make_scorer(self) -> SacrebleuMetric:
-        _require_tokenizer(self.tokenize)
+        require_tokenizer(self.tokenize)
         from sacrebleu.metrics.bleu import BLEU
 
         return BLEU(
@@ -474,49 +456,3 @@ def _check_choice(where: str, value: str, known: Sequence[str]) -> None:
 def _check_at_least(where: str, value: int, least: int) -> None:
     if value < least:
         raise MetricError(f"{where}: {value} is too small; give {least} or more")
-
-
-def _require_tokenizer(name: str) -> None:
-    """Check that an optional tokenizer can be made here; sacrebleu would download, or fail with a traceback.
-
-    Raises:
-        MetricError: Packages or a model file are missing.
-    """
-    if name in _MECAB_EXTRA:
-        _require_mecab(name)
-    elif name in _SENTENCEPIECE:
-        _require_sentencepiece(name)
-
-
-def _require_mecab(name: str) -> None:
-    from sacrebleu.metrics.bleu import _get_tokenizer
-
-    try:
-        _get_tokenizer(name)()
-    except RuntimeError as error:
-        raise MetricError(
-            f"bleu: tokenize: '{name}' needs Python packages that are missing or broken; "
-            f"run: pip install 'sacrebleu[{_MECAB_EXTRA[name]}]', or choose another tokenizer, e.g. char"
-        ) from error
-    except AssertionError as error:
-        raise MetricError(
-            f"bleu: tokenize: '{name}' found another MeCab dictionary than sacrebleu's ({error}); "
-            f"run: pip install 'sacrebleu[{_MECAB_EXTRA[name]}]' in a clean environment"
-        ) from error
-
-
-def _require_sentencepiece(name: str) -> None:
-    from sacrebleu.tokenizers.tokenizer_spm import SPM_MODELS
-    from sacrebleu.utils import SACREBLEU_DIR
-
-    url = SPM_MODELS[name]["url"]
-    model = Path(SACREBLEU_DIR) / "models" / Path(url).name
-    problems = []
-    if find_spec("sentencepiece") is None:
-        problems.append("the Python package sentencepiece is missing; run: pip install sentencepiece")
-    if not model.exists():
-        problems.append(
-            f"its model file {model} is missing; fetch {url} and save it there (nothing is downloaded for you)"
-        )
-    if problems:
-        raise MetricError(f"bleu: tokenize: '{name}' cannot be used: " + "; ".join(problems))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metrics import lexical, registry
+from metrics import registry, tokenizers
 from metrics.base import MetricError, Segment, TextMetric
 
 NAMES = ("bleu", "chrf", "chrf++", "ter")
@@ -92,7 +92,7 @@ def test_missing_sentencepiece_model_is_never_fetched(
 
     monkeypatch.setattr("sacrebleu.tokenizers.tokenizer_spm.download_file", refuse)
     monkeypatch.setattr("sacrebleu.utils.SACREBLEU_DIR", str(tmp_path))
-    monkeypatch.setattr(lexical, "find_spec", lambda name: None)
+    monkeypatch.setattr(tokenizers, "find_spec", lambda name: None)
     with pytest.raises(
         MetricError, match=rf"^bleu: tokenize: '{tokenizer}' .*pip install sentencepiece; its model file"
     ):

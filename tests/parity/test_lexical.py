@@ -17,7 +17,8 @@ from sacrebleu.metrics.ter import TER
 
 from metrics import registry
 from metrics.base import Segment, TextMetric
-from metrics.lexical import BLEU_TOKENIZERS, SacrebleuTextMetric
+from metrics.lexical import SacrebleuTextMetric
+from metrics.tokenizers import BLEU_TOKENIZERS
 
 TEXTS: dict[str, list[tuple[str, list[str]]]] = {
     "amharic": [
