@@ -1,14 +1,14 @@
 """Data sources -> documents: local files and mirrors, joined across languages.
 
-A pattern is looked up under ``--data-root`` first, then beside the task file, and cannot leave either. Files are read as
-they are: no type guessing, no missing-value words, no line break but ``\\n`` (U+2028 and friends stand inside sentences).
+A pattern is looked up under ``--data-root`` first, then beside the task file, and cannot leave either. Files are read
+as they are: no type guessing, no missing-value words, no line break but ``\\n`` (U+2028 and friends stand inside
+sentences).
 Knows nothing of prompts, models or metrics.
 """
 
 from __future__ import annotations
 
 import csv
-import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from harness.errors import DataError
 from harness.spec import DatasetSpec
+from harness.spelling import did_you_mean
 from harness.store import content_hash
 from harness.types import Document
 
@@ -150,8 +151,7 @@ def require_columns(documents: Sequence[Document], columns: Sequence[str], where
     found = list(documents[0].fields)
     for column in columns:
         if column not in found:
-            near = difflib.get_close_matches(column, found, n=1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            hint = did_you_mean(column, found)
             raise DataError(f"{where}: no column '{column}'{hint}; the data has {', '.join(found)}")
 
 
@@ -246,14 +246,15 @@ def _read_file(dataset: DatasetSpec, path: Path) -> Iterator[Row]:
 
         yield from pq.read_table(path).to_pylist()
         return
+    if form == "csv":
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            yield from _table(dataset, path, csv.reader(handle))
+        return
     lines = _lines(path)
     if form == "lines":
         yield from ({dataset.text: line} for line in lines)
     elif form == "tsv":
         yield from _table(dataset, path, (line.split("\t") for line in lines))
-    elif form == "csv":
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            yield from _table(dataset, path, csv.reader(handle))
     else:
         yield from _json_rows(path, form, lines)
 

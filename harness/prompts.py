@@ -35,7 +35,7 @@ def render(template: str, fields: Mapping[str, object], where: str) -> str:
 
 
 def evaluate(template: str, fields: Mapping[str, object], where: str) -> object:
-    """Value of a template that is one ``{{ expression }}``, with its own type (a list of choices, an index); else its text.
+    """Value of a template that is one ``{{ expression }}``, with its own type (a list, an index); else its text.
 
     Raises:
         UserError: As :func:`render`.

@@ -1,7 +1,7 @@
 """Wires the stages; the only orchestrator. Tasks and models in, a run folder out.
 
-Everything that can be wrong is looked at first: task files, then data, then models. Then model by model and unit by unit:
-requests are answered batch by batch into the response store, and answers become statistics and scores. Running the same
+Everything that can be wrong is looked at first: task files, then data, then models. Then model by model and unit by
+unit: requests are answered batch by batch into the response store, and answers become statistics and scores. Running the same
 command again *is* resuming: a batch whose responses are all stored is not computed again.
 """
 
@@ -181,7 +181,7 @@ class _Stage:
     def _reduced(
         self, unit: Unit, shared: Sequence[Request], shared_keys: tuple[str, ...], requests: Sequence[Request]
     ) -> Outcome:
-        """The unit's outcome: from stored statistics where its responses were too large to keep, else from responses."""
+        """The unit's outcome: from stored statistics where its responses are too large to keep, else from responses."""
         if not unit.transient:
             return unit.outcome([], self._answers(requests))
         keys = self._keys(requests)
@@ -210,7 +210,7 @@ class _Stage:
         """
         self._requests += len(requests)
         keys = self._keys(requests)
-        distinct = {key: request for key, request in zip(keys, requests, strict=True)}
+        distinct = dict(zip(keys, requests, strict=True))
         order = list(distinct)
         answers: dict[str, Response] = self._store.get(order) if self._engine.stored else {}
         batches = self._engine.plan(list(distinct.values()))
@@ -285,7 +285,7 @@ def _task_record(task: TaskFile) -> TaskRecord:
 def _outcome_to_bytes(outcome: Outcome) -> bytes:
     """Statistics as an npz archive of plain arrays."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **outcome.statistics)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, allow_pickle=False, **outcome.statistics)
     return buffer.getvalue()
 
 

@@ -13,7 +13,7 @@ from harness.spec import MetricOption
 from harness.stats import interval
 from harness.store import SegmentRow, UnitStatistics
 from harness.tasks.base import Outcome, Unit
-from metrics.alignment import LayeredMetric
+from metrics.alignment import LayerMetric
 from metrics.base import Metric
 
 
@@ -107,7 +107,7 @@ def _score_record(
 
 def _details(metric: Metric, stats: np.ndarray) -> dict[str, tuple[float, ...]]:
     """The layer curve of an alignment metric."""
-    if not isinstance(metric, LayeredMetric) or not len(stats):
+    if not isinstance(metric, LayerMetric) or not len(stats):
         return {}
     return {"layers": tuple(float(value) for value in metric.layers(stats.sum(axis=0)))}
 

@@ -14,3 +14,33 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the public data sets in {folder}, which is missing")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_causal_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a Llama-shaped model with random weights and one token a byte: real code paths, no knowledge."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from harness.toy import byte_tokenizer
+
+    folder = tmp_path_factory.mktemp("tiny-causal")
+    tokenizer = byte_tokenizer()
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=128,
+        max_position_embeddings=512,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        initializer_range=0.2,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.model_max_length = 512
+    tokenizer.save_pretrained(folder)
+    return folder

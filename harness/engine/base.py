@@ -1,8 +1,8 @@
 """The protocol between the runner and whatever answers requests.
 
 An engine plans batches over a list of requests and answers one batch at a time, so that the runner can make each batch
-durable before the next is computed. A plan depends on the requests alone: the same list gives the same batches, which is
-what makes a resumed run equal to an uninterrupted one to the last bit. Requests are picklable and an engine holds no
+durable before the next is computed. A plan depends on the requests alone: the same list gives the same batches, which
+is what makes a resumed run equal to an uninterrupted one to the last bit. Requests are picklable and an engine holds no
 state that a second one in another process would miss.
 """
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from harness.errors import BackendError
+from harness.spelling import did_you_mean
 from harness.types import Request, Response
 
 
@@ -30,7 +31,7 @@ class Engine(Protocol):
     name: str
     backend: str
     label: str
-    identity: Mapping[str, str]
+    identity: dict[str, str]
     stored: bool
 
     def requests_answered(self) -> frozenset[type]:
@@ -69,15 +70,11 @@ class ModelSpec:
 
     def require_known(self, known: Sequence[str]) -> None:
         """Raise :class:`BackendError` for options this backend does not have, with a did-you-mean."""
-        import difflib
-
         allowed = [*known, "name", "label", "degrade"]
         for option in self.options:
             if option not in allowed:
-                near = difflib.get_close_matches(option, allowed, n=1)
-                hint = f" (did you mean '{near[0]}'?)" if near else ""
                 raise BackendError(
-                    f"--model {self.backend}:{self.target}: unknown option '{option}'{hint}; "
+                    f"--model {self.backend}:{self.target}: unknown option '{option}'{did_you_mean(option, allowed)}; "
                     f"backend {self.backend} has {', '.join(sorted(allowed))}"
                 )
 

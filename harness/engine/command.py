@@ -1,8 +1,8 @@
 """A translation program on standard input and output: one line in, one line out.
 
 ``command:PROGRAM ARGS``, split as a shell splits words but run without one. ``{source}`` and ``{target}`` stand for ISO
-639-3 codes, ``{source_code}`` and ``{target_code}`` for canonical ones. Option ``directions=eng_Latn-spa_Latn;...`` says
-what the program offers; without it, everything is tried.
+639-3 codes, ``{source_code}`` and ``{target_code}`` for canonical ones. Option ``directions=eng_Latn-spa_Latn;...``
+says what the program offers; without it, everything is tried.
 """
 
 from __future__ import annotations

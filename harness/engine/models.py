@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import re
 
 from harness.engine.base import Engine, ModelSpec
 from harness.engine.degrade import Degraded
 from harness.errors import BackendError, UserError
+from harness.spelling import did_you_mean
 
 _BACKENDS = {
     "hf": "harness.engine.hf:load",
@@ -29,8 +29,7 @@ def parse_model(text: str) -> ModelSpec:
     """
     backend, colon, rest = text.partition(":")
     if not colon or backend not in _BACKENDS:
-        near = difflib.get_close_matches(backend, _BACKENDS, n=1)
-        hint = f" (did you mean '{near[0]}:'?)" if near else ""
+        hint = did_you_mean(backend, _BACKENDS)
         raise UserError(f"--model {text}: no such backend{hint}; write BACKEND:NAME with one of {', '.join(_BACKENDS)}")
     target, *options = re.split(r",(?=[a-z_]+=)", rest)
     if not target:

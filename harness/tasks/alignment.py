@@ -1,7 +1,7 @@
 """Alignment with a pivot language: MEXA and Language Ranker from pooled hidden states of every layer.
 
-The pivot's states are asked for once and stay; each language's are reduced to statistics and dropped, so that memory and
-disk do not grow with the number of languages.
+The pivot's states are asked for once and stay; each language's are reduced to statistics and dropped, so that memory
+and disk do not grow with the number of languages.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from metrics.alignment import language_ranker_stats, mexa_stats
 from numpy.typing import NDArray
 
 from harness.loader import TaskFile
@@ -45,13 +44,7 @@ class AlignmentUnit(PairUnit):
         rows = self.rows([failure(pair) for pair in zip(shared, responses, strict=True)])
         scored = [index for index, row in enumerate(rows) if row.failed is None]
         pivot, language = _layers(shared, scored), _layers(responses, scored)
-        names = set(self.metrics())
-        statistics = {}
-        if shared_names := names & {"mexa", "mexa_max"}:
-            statistics.update(dict.fromkeys(shared_names, mexa_stats(pivot, language)))
-        if "language_ranker" in names:
-            statistics["language_ranker"] = language_ranker_stats(pivot, language)
-        return Outcome(rows=rows, scored=scored, statistics=statistics)
+        return Outcome(rows=rows, scored=scored, statistics=self.vector_statistics(pivot, language))
 
     def metric_options(self, name: str, options: Mapping[str, MetricOption]) -> dict[str, MetricOption]:  # noqa: ARG002
         return {"pooling": self.pooling, "pivot": self.spec.pivot, **options}

@@ -6,7 +6,6 @@ turns the answers into segments and statistics; it knows neither the engine nor 
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,10 +18,12 @@ from harness.data import DataRoots, documents_hash
 from harness.errors import UserError
 from harness.loader import TaskFile
 from harness.spec import DatasetSpec, MetricOption, TaskSpec, VariantSpec
+from harness.spelling import did_you_mean
 from harness.store import SegmentRow, content_hash
 from harness.types import Document, Failed, Request, Response
 from metrics import registry
-from metrics.base import Metric
+from metrics.alignment import LayerMetric
+from metrics.base import FloatArray, Metric, VectorArray, VectorMetric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +147,20 @@ class Unit(ABC):
             made[wanted.name] = (registry.create(wanted.name, options), options)
         return made
 
+    def vector_statistics(
+        self, first: VectorArray, second: VectorArray, gold: FloatArray | None = None
+    ) -> dict[str, FloatArray]:
+        """Statistics of every metric of the task from the vectors of both sides; shared ones are computed once."""
+        computed: dict[object, FloatArray] = {}
+        statistics = {}
+        for name, (metric, _) in self.metrics().items():
+            assert isinstance(metric, VectorMetric), "the loader lets only metrics of this kind of task through"
+            shared = metric.statistics if isinstance(metric, LayerMetric) else name
+            if shared not in computed:
+                computed[shared] = metric.vector_stats(first, second, gold)
+            statistics[name] = computed[shared]
+        return statistics
+
     def dataset_hash(self) -> str:
         """Hash of the unit's documents, as used."""
         return documents_hash(self.documents)
@@ -177,8 +192,7 @@ def chosen(wanted: Sequence[str], have: Iterable[str], what: str, task: str) -> 
     names = list(have)
     for name in wanted:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            hint = did_you_mean(name, names)
             raise UserError(f"task {task}: no {what} '{name}'{hint}; it has {', '.join(names) or 'none'}")
     return [name for name in names if not wanted or name in wanted]
 

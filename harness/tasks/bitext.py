@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from metrics.embedding import bitext_stats
 
 from harness.loader import TaskFile
 from harness.tasks.base import Outcome, Selection, chosen, failure
@@ -35,8 +34,7 @@ class BitextUnit(PairUnit):
             np.stack([side.vectors for index in scored if isinstance(side := pairs[index][which], EmbedResponse)])
             for which in (0, 1)
         )
-        stats = bitext_stats(source, target)
-        return Outcome(rows=rows, scored=scored, statistics={name: stats[name] for name in self.metrics()})
+        return Outcome(rows=rows, scored=scored, statistics=self.vector_statistics(source, target))
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[BitextUnit]:

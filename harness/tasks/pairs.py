@@ -1,4 +1,4 @@
-"""Directions of parallel data, and the documents of one direction: shared by translation, bitext mining and alignment."""
+"""Directions of parallel data, and the documents of one: shared by translation, bitext mining and alignment."""
 
 from __future__ import annotations
 

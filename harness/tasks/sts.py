@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from metrics.embedding import sts_stats
 
 from harness.data import read_documents, require_columns
 from harness.errors import DataError
@@ -65,8 +64,7 @@ class StsUnit(Unit):
             for which in (0, 1)
         )
         gold = np.array([float(str(self.documents[index].fields["score"])) for index in scored])
-        stats = sts_stats(left, right, gold)
-        return Outcome(rows=rows, scored=scored, statistics=dict.fromkeys(self.metrics(), stats))
+        return Outcome(rows=rows, scored=scored, statistics=self.vector_statistics(left, right, gold))
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[StsUnit]:
