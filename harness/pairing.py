@@ -1,0 +1,206 @@
+"""Two scores of the same thing brought together, segment by segment; what ``compare`` and ``gate`` share.
+
+Says whether two scores may be compared at all, finds their common segments, and looks up the texts of those that lost
+most. Knows no verdict; its samples go to ``harness.stats``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from harness.records import ScoreRecord
+from harness.resampling import Sample
+from harness.spec import MetricOption
+from harness.stats import is_mean
+from harness.store import RunFolder, SegmentRow, UnitKey, UnitStatistics
+from metrics import registry
+from metrics.base import FloatArray, Metric, MetricError
+
+FACETS = ("dataset", "prompt", "metric_signature", "decoding")
+"""What two scores must share; the names a gate policy uses under ``require_same``."""
+
+MACRO = "macro"
+"""What stands for the language of a mean over languages."""
+
+CreateMetric = Callable[[str, dict[str, MetricOption]], Metric]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentDrop:
+    """One segment on which the first system does worse than the second.
+
+    Attributes:
+        score, score_against: Segment scores of the two systems, in the unit of the metric.
+        source, reference, hypothesis, hypothesis_against: Texts; ``None`` where the run holds none.
+    """
+
+    segment: str
+    score: float
+    score_against: float
+    source: str | None = None
+    reference: str | None = None
+    hypothesis: str | None = None
+    hypothesis_against: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedScores:
+    """Two systems on their common segments.
+
+    Attributes:
+        sample: Statistics of the two, row by row.
+        equal: Whether all of it is identical and no segment is missing on either side.
+        worst: Largest losses of the first system, worst first, without texts.
+    """
+
+    sample: Sample
+    equal: bool
+    worst: tuple[SegmentDrop, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreSource:
+    """A score and the run folder its statistics and texts lie in."""
+
+    folder: RunFolder
+    score: ScoreRecord
+
+    def statistics(self) -> UnitStatistics:
+        return self.folder.statistics(self.score.unit_key, self.score.metric)
+
+
+def generator(seed: int, *names: str) -> np.random.Generator:
+    """A generator that depends on the seed and on what it is for, not on what was computed before."""
+    digest = hashlib.sha256("\x1f".join(names).encode("utf-8", "surrogatepass")).digest()
+    return np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])
+
+
+def incomparable(first: ScoreRecord, second: ScoreRecord, facets: Collection[str] = FACETS) -> str:
+    """Why two scores must not be compared; empty when they may."""
+    one, other = first.fingerprint, second.fingerprint
+    found = {
+        "dataset": (one.dataset, other.dataset),
+        "prompt": (one.prompt, other.prompt),
+        "metric_signature": (one.metric or first.signature, other.metric or second.signature),
+        "decoding": (one.decoding, other.decoding),
+    }
+    differing = [
+        f"{facet.replace('_', ' ')} differs ({found[facet][0][:60] or 'none'} / {found[facet][1][:60] or 'none'})"
+        for facet in FACETS
+        if facet in facets and found[facet][0] != found[facet][1]
+    ]
+    return "; ".join(differing)
+
+
+def recreate(score: ScoreRecord, create: CreateMetric | None = None) -> Metric | str:
+    """The metric of a score, or the reason why it cannot be made here."""
+    try:
+        return (create or registry.create)(score.metric, score.metric_options)
+    except MetricError as error:
+        return f"metric {score.metric} cannot be made here: {error}"
+
+
+def pair_statistics(
+    first: UnitStatistics, second: UnitStatistics, metric: Metric, *, clustered: bool = True, worst: int = 5
+) -> PairedScores | str:
+    """The common segments of two systems, or the reason why there is nothing to compare.
+
+    Args:
+        clustered: Keep segments of one cluster together; else every segment id is an item of its own (still the same
+            item in every language).
+        worst: How many of the largest losses to list.
+    """
+    rows_first, rows_second = _common_rows(first, second)
+    if len(set(first.segments)) < len(first.segments) or len(set(second.segments)) < len(second.segments):
+        return "segment ids are not unique"
+    stats_first, stats_second = first.stats[rows_first], second.stats[rows_second]
+    if stats_first.shape[1:] != stats_second.shape[1:]:
+        return f"statistics of different width ({stats_first.shape[1]} and {stats_second.shape[1]})"
+    scored = _is_scored(stats_first, metric) & _is_scored(stats_second, metric)
+    if not scored.any():
+        return "no common scored segment"
+    rows_first, stats_first, stats_second = rows_first[scored], stats_first[scored], stats_second[scored]
+    names = first.clusters if clustered else first.segments
+    complete = len(first.segments) == len(second.segments) == len(rows_first)
+    sign = 1 if metric.info.higher_is_better else -1
+    losses = sign * (second.scores[rows_second[scored]] - first.scores[rows_first])
+    losses = np.where(np.isfinite(losses), losses, 0.0)
+    order = [index for index in np.argsort(-losses, kind="stable")[:worst] if losses[index] > 0]
+    return PairedScores(
+        sample=Sample(
+            metric=metric, systems=(stats_first, stats_second), clusters=tuple(names[row] for row in rows_first)
+        ),
+        equal=complete and bool(np.array_equal(stats_first, stats_second)),
+        worst=tuple(
+            SegmentDrop(
+                segment=first.segments[rows_first[index]],
+                score=float(first.scores[rows_first[index]]),
+                score_against=float(second.scores[rows_second[scored][index]]),
+            )
+            for index in order
+        ),
+    )
+
+
+def with_texts(
+    drops: Sequence[tuple[ScoreSource, ScoreSource, tuple[SegmentDrop, ...]]],
+) -> list[tuple[SegmentDrop, ...]]:
+    """Fill in the texts of many lists of drops, reading every unit once and keeping only the segments asked for."""
+    wanted: dict[tuple[Path, UnitKey], tuple[RunFolder, set[str]]] = {}
+    for first, second, listed in drops:
+        for side in (first, second):
+            _, segments = wanted.setdefault((side.folder.path, side.score.unit_key), (side.folder, set()))
+            segments.update(drop.segment for drop in listed)
+    texts = {
+        key: _pick(folder.segments(key[1]), segments) if segments else {} for key, (folder, segments) in wanted.items()
+    }
+    return [
+        tuple(
+            _with_text(
+                drop,
+                texts[first.folder.path, first.score.unit_key].get(drop.segment),
+                texts[second.folder.path, second.score.unit_key].get(drop.segment),
+            )
+            for drop in listed
+        )
+        for first, second, listed in drops
+    ]
+
+
+def _common_rows(first: UnitStatistics, second: UnitStatistics) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers of the common segments in both tables, in the order of the first."""
+    if first.segments == second.segments:
+        rows = np.arange(len(first.segments))
+        return rows, rows
+    positions = {segment: row for row, segment in enumerate(second.segments)}
+    pairs = [(row, positions[segment]) for row, segment in enumerate(first.segments) if segment in positions]
+    found = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def _is_scored(stats: FloatArray, metric: Metric) -> np.ndarray:
+    """Rows that say something: finite, and for means counted at all."""
+    finite = np.isfinite(stats).all(axis=1)
+    return np.asarray(finite & (stats[:, 1] > 0)) if is_mean(metric) else np.asarray(finite)
+
+
+def _pick(rows: Iterable[SegmentRow], segments: Collection[str]) -> dict[str, SegmentRow]:
+    return {row.segment: row for row in rows if row.segment in segments}
+
+
+def _with_text(drop: SegmentDrop, first: SegmentRow | None, second: SegmentRow | None) -> SegmentDrop:
+    shown = first or second
+    if shown is None:
+        return drop
+    return replace(
+        drop,
+        source=shown.source,
+        reference=shown.references[0] if shown.references else None,
+        hypothesis=first.hypothesis if first else None,
+        hypothesis_against=second.hypothesis if second else None,
+    )

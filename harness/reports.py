@@ -1,0 +1,330 @@
+"""Comparisons and gate reports as JSON, CSV rows, Markdown, JUnit XML and lines for a terminal.
+
+Model output is hostile here: it may hold markup, mentions, terminal escapes or characters that XML forbids. Texts are
+made harmless for each format; the JSON keeps them as they are. Knows no statistics and computes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from xml.etree import ElementTree
+
+from harness.compare import Comparison, Contrast
+from harness.gate import Finding, GateReport, exit_code
+from harness.pairing import MACRO, SegmentDrop
+
+COMPARE_COLUMNS = (
+    "system",
+    "against",
+    "task",
+    "variant",
+    "prompt",
+    "language",
+    "metric",
+    "value",
+    "value_against",
+    "delta",
+    "stderr",
+    "ci_low",
+    "ci_high",
+    "p",
+    "p_corrected",
+    "verdict",
+    "n",
+)
+
+WORST_SHOWN = 20
+_LONGEST_TEXT = 200
+_OUTCOMES = {0: "passed", 1: "failed", 3: "inconclusive", 4: "not comparable"}
+_ORDER = ("regressed", "not comparable", "missing", "inconclusive", "waived", "passed")
+
+
+# ---------------------------------------------------------------------------------------------- comparison
+
+
+def comparison_json(comparison: Comparison) -> str:
+    """The whole comparison; undefined numbers are null."""
+    return _json(dataclasses.asdict(comparison))
+
+
+def comparison_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    """Cells for a CSV writer, header first; numbers unrounded, unknown ones empty."""
+    yield COMPARE_COLUMNS
+    for row in comparison.contrasts:
+        numbers = (row.value, row.value_against, row.delta, row.stderr, row.low, row.high, row.p, row.p_corrected)
+        cells = ["" if number is None else repr(float(number)) for number in numbers]
+        names = (row.system, row.against, row.task, row.variant, row.prompt, row.language, row.metric)
+        yield (*names, *cells, row.verdict, str(row.n))
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """A table for each pair of systems, the worst segments where something got worse, and what was not compared."""
+    correction = {"bh": "Benjamini-Hochberg", "holm": "Holm", "none": "not corrected"}[comparison.correction]
+    lines = [
+        "# Comparison",
+        "",
+        f"Systems: {', '.join(_code(name) for name in comparison.systems)}. Paired on common segments; 95 % intervals; "
+        f"p over languages: {correction}; level {comparison.alpha:g}; seed {comparison.seed}.",
+    ]
+    pairs = dict.fromkeys((row.system, row.against) for row in comparison.contrasts)
+    for system, against in pairs:
+        rows = [row for row in comparison.contrasts if (row.system, row.against) == (system, against)]
+        lines += ["", f"## {_code(system)} against {_code(against)}", ""]
+        lines += ["| task | metric | language | score | against | difference | 95 % interval | p | verdict | n |"]
+        lines += ["|---|---|---|--:|--:|--:|---|--:|---|--:|"]
+        lines += [_contrast_line(row) for row in rows]
+        for row in rows:
+            if row.worst and row.verdict == "worse":
+                place = f"{row.task} {row.language} {row.title}"
+                lines += ["", f"Largest losses, {_cell(place)}:", "", *_segment_lines(row.worst[:3])]
+    if comparison.not_compared:
+        lines += ["", "## Not compared", ""]
+    for left in comparison.not_compared:
+        place = " / ".join(part for part in (left.task, left.variant, left.prompt, left.language, left.metric) if part)
+        lines.append(f"- {_code(left.system)} against {_code(left.against)}, {_cell(place)}: {_cell(left.reason)}")
+    return "\n".join(lines) + "\n"
+
+
+def _contrast_line(row: Contrast) -> str:
+    digits = row.decimals
+    setting = " / ".join(part for part in (row.task, row.variant, row.prompt) if part)
+    language = f"**macro** ({row.languages})" if row.language == MACRO else _cell(row.language)
+    interval = (
+        f"{_signed(row.low, digits + 1)} to {_signed(row.high, digits + 1)}" if row.low is not None else "unknown"
+    )
+    cells = [
+        _cell(setting),
+        _cell(row.title),
+        language,
+        _number(row.value, digits),
+        _number(row.value_against, digits),
+        _signed(row.delta, digits + 1),
+        interval,
+        f"{row.p_corrected:.3g}",
+        row.verdict,
+        str(row.n),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+# ---------------------------------------------------------------------------------------------- gate
+
+
+def gate_json(report: GateReport, *, strict: bool = False) -> str:
+    """The whole report with its exit code; undefined numbers are null."""
+    body = dataclasses.asdict(report)
+    body["date"] = report.date.isoformat()
+    code = exit_code(report, strict=strict)
+    return _json({"outcome": _OUTCOMES[code], "exit_code": code, "strict": strict, **body})
+
+
+def gate_lines(report: GateReport, *, strict: bool = False) -> list[str]:
+    """Plain lines for a terminal: what did not pass, the counts, the outcome."""
+    lines = [f"candidate {report.candidate} against baseline {report.baseline}"]
+    for finding in _sorted(report.findings):
+        if finding.verdict != "passed":
+            lines.append(f"{finding.verdict.upper():<15}{_place(finding)}: {_plain(finding.reason)}  [{finding.rule}]")
+    lines += [f"note: {_plain(note)}" for note in report.notes]
+    lines.append(f"{_counts(report.findings)}; gate {_OUTCOMES[exit_code(report, strict=strict)]}")
+    return [_plain(line) for line in lines]
+
+
+def gate_markdown(report: GateReport, *, command: str = "", strict: bool = False) -> str:
+    """Summary for a pull request: outcome, the worst 20 findings with what each could detect, the worst segments.
+
+    Args:
+        command: What repeats the gate; shown as it is.
+    """
+    outcome = _OUTCOMES[exit_code(report, strict=strict)]
+    lines = [
+        f"# Quality gate: {outcome}",
+        "",
+        f"Candidate {_code(report.candidate)} against baseline {_code(report.baseline)}: {_counts(report.findings)}.",
+        "",
+    ]
+    shown = _sorted(report.findings)[:WORST_SHOWN]
+    lines += ["| verdict | task | language | metric | baseline | candidate | difference | could detect | n | why |"]
+    lines += ["|---|---|---|---|--:|--:|--:|--:|--:|---|"]
+    lines += [_finding_line(finding) for finding in shown]
+    if len(report.findings) > len(shown):
+        lines += ["", f"{len(report.findings) - len(shown)} more findings are not shown; the worst come first."]
+    lines += [
+        "",
+        "*Difference*: candidate minus baseline, negative is worse. *Could detect*: the smallest true loss that the "
+        "rule would find four times in five.",
+    ]
+    for finding in shown:
+        if finding.worst and finding.verdict == "regressed":
+            lines += ["", f"Largest losses, {_cell(_place(finding))}:", "", *_segment_lines(finding.worst[:3])]
+    if report.notes:
+        lines += ["", *(f"- {_cell(note)}" for note in report.notes)]
+    if command:
+        lines += ["", "To reproduce:", "", f"    {_plain(command)}"]
+    return "\n".join(lines) + "\n"
+
+
+def gate_junit(report: GateReport, *, strict: bool = False) -> str:
+    """JUnit XML, a case for each rule and language: failing ones are failures (not comparable: errors), waived and
+    inconclusive ones that do not fail are skipped."""
+    root = ElementTree.Element("testsuites", name="glotbench gate")
+    for rule in dict.fromkeys(finding.rule for finding in report.findings):
+        findings = [finding for finding in report.findings if finding.rule == rule]
+        suite = ElementTree.SubElement(root, "testsuite", name=_xml(rule), tests=str(len(findings)))
+        tags = [_junit_case(suite, finding, strict=strict) for finding in findings]
+        for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            suite.set(attribute, str(tags.count(tag)))
+    for attribute in ("tests", "failures", "errors", "skipped"):
+        root.set(attribute, str(sum(int(suite.get(attribute, "0")) for suite in root)))
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _junit_case(suite: ElementTree.Element, finding: Finding, *, strict: bool) -> str:
+    """Add one case; returns the tag that says how it ended, empty if it passed."""
+    case = ElementTree.SubElement(
+        suite, "testcase", classname=_xml(f"{finding.task or 'gate'}.{finding.metric}"), name=_xml(_place(finding))
+    )
+    if finding.verdict == "passed":
+        return ""
+    tag = "skipped"
+    if finding.fails or (strict and finding.fails_strict):
+        tag = "error" if finding.verdict == "not comparable" else "failure"
+    outcome = ElementTree.SubElement(case, tag, message=_xml(f"{finding.verdict}: {finding.reason}"))
+    if tag != "skipped":
+        outcome.set("type", finding.verdict)
+        outcome.text = _xml("\n".join(_plain_segment(drop) for drop in finding.worst)) or None
+    return tag
+
+
+def _finding_line(finding: Finding) -> str:
+    digits = finding.decimals
+    setting = " / ".join(part for part in (finding.task, finding.variant, finding.prompt) if part)
+    cells = [
+        f"**{finding.verdict}**" if finding.fails else finding.verdict,
+        _cell(setting),
+        _cell(finding.language),
+        _cell(finding.metric),
+        _number(finding.baseline, digits),
+        _number(finding.value, digits),
+        _signed(finding.delta, digits + 1),
+        _number(finding.minimum_detectable_effect, digits + 1),
+        str(finding.n or ""),
+        _cell(finding.reason),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _sorted(findings: Sequence[Finding]) -> list[Finding]:
+    """Worst verdict first, then the largest loss relative to its error."""
+
+    def badness(finding: Finding) -> tuple[int, float, float]:
+        p = 1.0 if finding.p_corrected is None else finding.p_corrected
+        return _ORDER.index(finding.verdict), p, finding.delta if finding.delta is not None else 0.0
+
+    return sorted(findings, key=badness)
+
+
+def _counts(findings: Sequence[Finding]) -> str:
+    verdicts = [finding.verdict for finding in findings]
+    return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in _ORDER if verdict in verdicts)
+
+
+def _place(finding: Finding) -> str:
+    parts = (finding.model, finding.task, finding.variant, finding.prompt, finding.language, finding.metric)
+    return " / ".join(part for part in parts if part) or "the rule"
+
+
+# ---------------------------------------------------------------------------------------------- texts and numbers
+
+
+def _segment_lines(drops: Sequence[SegmentDrop]) -> Iterator[str]:
+    """Markdown list of segments; texts stand in code spans, where markup and mentions mean nothing."""
+    for drop in drops:
+        yield f"- segment {_code(drop.segment)}: {drop.score_against:.4g} before, {drop.score:.4g} now"
+        texts = (
+            ("source", drop.source),
+            ("reference", drop.reference),
+            ("before", drop.hypothesis_against),
+            ("now", drop.hypothesis),
+        )
+        for name, text in texts:
+            if text is not None:
+                yield f"  - {name}: {_code(_short(text))}"
+
+
+def _plain_segment(drop: SegmentDrop) -> str:
+    parts = [f"segment {drop.segment}: {drop.score_against:.4g} -> {drop.score:.4g}"]
+    texts = (("reference", drop.reference), ("before", drop.hypothesis_against), ("now", drop.hypothesis))
+    parts += [f"{name}: {_short(text)}" for name, text in texts if text is not None]
+    return _plain(" | ".join(parts))
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _LONGEST_TEXT else flat[: _LONGEST_TEXT - 1] + "…"
+
+
+def _plain(text: str) -> str:
+    """One line without control characters, line separators, lone surrogates or marks that reorder the line."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if _is_unsafe(character) else character for character in text)
+
+
+def _is_unsafe(character: str) -> bool:
+    if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
+        return True
+    return "\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069"
+
+
+def _code(text: str) -> str:
+    """A Markdown code span that its text cannot end. Not for tables, where a ``|`` still ends the cell."""
+    plain = _plain(text)
+    runs = [len(run) for run in re.findall("`+", plain)]
+    fence = "`" * (max(runs, default=0) + 1)
+    pad = " " if plain.startswith("`") or plain.endswith("`") or not plain else ""
+    return f"{fence}{pad}{plain}{pad}{fence}"
+
+
+def _cell(text: str) -> str:
+    """Text of a Markdown table cell or list: no markup, no mention, no new column."""
+    plain = _plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return (
+        re.sub(r"([\\`*\[\]|~#!])", r"\\\1", plain).replace("@", "@\N{ZERO WIDTH NON-JOINER}").replace("://", ":&#47;/")
+    )
+
+
+def _xml(text: str) -> str:
+    """Text that XML 1.0 can hold; newlines stay."""
+    return "".join(
+        character if character in "\n\t" or not (_is_unsafe(character) or character in "\ufffe\uffff") else "\ufffd"
+        for character in text
+    )
+
+
+def _number(value: float | None, decimals: int) -> str:
+    return "" if value is None else f"{value + 0.0:.{decimals}f}"
+
+
+def _signed(value: float | None, decimals: int) -> str:
+    return "" if value is None else f"{value + 0.0:+.{decimals}f}"
+
+
+def _json(body: dict[str, object]) -> str:
+    return json.dumps(_without_nan(body), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _without_nan(value: object) -> object:
+    """Undefined numbers as null, lone surrogates as U+FFFD: what strict JSON readers and UTF-8 files can hold."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return value
