@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.baseline import open_baseline
 from harness.data import DataRoots, Direction, read_pairs
 from harness.engine.base import ModelSpec
 from harness.errors import BackendError
@@ -76,8 +77,8 @@ def demo(
     baseline = shipped_results() / "baseline"
     report = judge(
         RunFolder(folder),
-        RunFolder(baseline),
-        load_policy(baseline / "policy.yaml"),
+        open_baseline(baseline),
+        load_policy(shipped_results() / "policy.yaml"),
         seed=0,
         today=datetime.datetime.now(datetime.UTC).date(),
     )

@@ -12,6 +12,7 @@ from itertools import permutations
 from harness.errors import UserError
 from harness.languages import canonical
 from harness.spec import TaskSpec
+from harness.yaml_reader import shown
 
 EVERY_OTHER = "xx"
 """Stands for every other language of the task on one side of an entry."""
@@ -60,10 +61,10 @@ def read_entry(entry: str, languages: Mapping[str, str]) -> list[Pair]:
         raise UserError(_why_not(entry, splits, languages))
     if len(found) > 1:
         ways = " or ".join(f"{source} to {target}" for source, target in found)
-        raise UserError(f"direction {entry!r} can be read as {ways}; write canonical codes")
+        raise UserError(f"direction {shown(entry)} can be read as {ways}; write canonical codes")
     source, target = next(iter(found))
     if source == target:
-        raise UserError(f"direction {entry!r} has the same language on both sides")
+        raise UserError(f"direction {shown(entry)} has the same language on both sides")
     if source == EVERY_OTHER:
         return [(other, target) for other in languages if other != target]
     if target == EVERY_OTHER:
@@ -91,19 +92,19 @@ def _side(code: str, languages: Mapping[str, str]) -> str | None:
 
 def _why_not(entry: str, splits: Sequence[Pair], languages: Mapping[str, str]) -> str:
     if not splits:
-        return f"{entry!r} is no direction; write source-target, for example eng-yor"
+        return f"{shown(entry)} is no direction; write source-target, for example eng-yor"
     for left, right in splits:
         if _side(left, languages):
-            return f"direction {entry!r}: {_absent(right)}"
+            return f"direction {shown(entry)}: {_absent(right)}"
         if _side(right, languages):
-            return f"direction {entry!r}: {_absent(left)}"
+            return f"direction {shown(entry)}: {_absent(left)}"
     for sides in splits:
         try:
             absent = " and ".join(dict.fromkeys(canonical(side) for side in sides))
         except UserError:
             continue
-        return f"direction {entry!r}: {absent} not under 'languages'; add them there"
-    return f"direction {entry!r}: {_absent(splits[len(splits) // 2][0])}"
+        return f"direction {shown(entry)}: {absent} not under 'languages'; add them there"
+    return f"direction {shown(entry)}: {_absent(splits[len(splits) // 2][0])}"
 
 
 def _absent(code: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 
 from harness.records import RunRecord
 
@@ -32,7 +33,7 @@ def scores_csv(record: RunRecord) -> str:
     return csv_text(CSV_COLUMNS, rows)
 
 
-def csv_text(columns: tuple[str, ...], rows: list[list[object]]) -> str:
+def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """CSV of rows. A text that a spreadsheet would run as a formula gets a leading apostrophe."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")

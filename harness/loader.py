@@ -206,11 +206,11 @@ def _task_file(file: YamlFile) -> TaskFile:
                 "read yet: write a glotbench task file for the same data, as tasks/README.md describes"
             ]
         )
-    languages, problems = read_languages(raw.get("languages"))
+    languages, problems = read_languages(file)
+    value = dict(raw)
+    if isinstance(raw.get("languages"), list | dict):
+        value["languages"] = languages or ({"eng_Latn": ""} if problems else {})
     problems += check_task(raw, languages)
-    written = raw.get("languages")
-    clean = isinstance(written, list | dict) and len(written) == len(languages)
-    value = {**raw, "languages": languages} if clean else dict(raw)
     pivot = raw.get("pivot")
     if isinstance(pivot, str) and not any(place == ("pivot",) for place, _ in problems):
         value["pivot"] = canonical(pivot)

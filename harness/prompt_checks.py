@@ -16,6 +16,7 @@ from harness.yaml_reader import Location, Problem, shown
 Raw = Mapping[str, Any]
 
 _GENERATION_KEYS = ("until", "max_gen_toks", "do_sample", "temperature")
+_JINJA_NAMES = frozenset(["loop", "self", "super", "caller", "varargs", "kwargs"])
 _TRANSLATION_FIELDS = ("source", "target", "source_language", "target_language")
 
 
@@ -113,18 +114,20 @@ def _check_template(template: str, here: Location, fields: Sequence[str]) -> Ite
     if "{" not in template:
         return
     import jinja2
-    from jinja2 import meta, nodes
+    from jinja2 import nodes
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     environment = ImmutableSandboxedEnvironment()
     try:
         tree = environment.parse(template)
-        unknown = sorted(meta.find_undeclared_variables(tree) - set(environment.globals) - set(fields))
     except (jinja2.TemplateError, RecursionError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split()) or "nested too deep"
         yield here, f"template {shown(template)} is malformed: {reason}"
         return
-    for name in unknown if fields else ():
+    # jinja2.meta would tell the names too, but it computes constant expressions (9**9**9) on the way.
+    names = list(tree.find_all(nodes.Name))
+    own = {name.name for name in names if name.ctx != "load"} | environment.globals.keys() | _JINJA_NAMES
+    for name in sorted({name.name for name in names} - own - set(fields)) if fields else ():
         hint = did_you_mean(name, fields) or f"; known: {', '.join(fields)}"
         yield here, f"template names {shown(name)}, which the data does not have{hint}"
     filters = {*environment.filters, "regex_replace"}

@@ -1,8 +1,8 @@
 """Wires the stages; the only orchestrator. Tasks and models in, a run folder out.
 
 Everything that can be wrong is looked at first: task files, then data, then models. Then model by model and unit by
-unit: requests are answered batch by batch into the response store, and answers become statistics and scores. Running the same
-command again *is* resuming: a batch whose responses are all stored is not computed again.
+unit: requests are answered batch by batch into the response store, and answers become statistics and scores. Running
+the same command again *is* resuming: a batch whose responses are all stored is not computed again.
 """
 
 from __future__ import annotations
@@ -111,6 +111,15 @@ def run(plan: RunPlan, progress: Progress) -> Path:
     )
     writer.finish(record)
     return writer.folder
+
+
+def check_data(task: TaskFile, data_root: Path | None) -> None:
+    """Read all data of a task and check it, without computing anything.
+
+    Raises:
+        DataError: Something is missing, empty or misshapen.
+    """
+    _checked(task, units(task, Selection(), data_root))
 
 
 class _Stage:

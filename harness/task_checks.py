@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -16,9 +16,9 @@ from harness.directions import ALL, EVERY_OTHER, read_entry
 from harness.errors import UserError
 from harness.languages import canonical
 from harness.prompt_checks import check_prompts
-from harness.spec import DIRECTION_KINDS, LM_KINDS, DatasetSpec
+from harness.spec import DIRECTION_KINDS, LM_KINDS, DatasetSpec, Kind
 from harness.spelling import did_you_mean
-from harness.yaml_reader import Location, Problem, shown
+from harness.yaml_reader import Location, Problem, YamlFile, mismatch, shown
 from metrics import registry
 from metrics.base import MetricError
 
@@ -52,11 +52,9 @@ def check_task(raw: Raw, languages: Mapping[str, str]) -> Iterator[Problem]:
     yield from _check_fewshot(raw)
 
 
-def read_languages(value: object) -> tuple[dict[str, str], list[Problem]]:
-    """Languages as written (a list, or a mapping to the data set's own codes) -> canonical code to own code.
-
-    What is not text is left to pydantic.
-    """
+def read_languages(file: YamlFile) -> tuple[dict[str, str], list[Problem]]:
+    """Languages as written (a list, or a mapping to the data set's own codes) -> canonical code to own code."""
+    value = file.value.get("languages") if isinstance(file.value, dict) else None
     pairs: list[tuple[str | int, object, object]] = []
     if isinstance(value, list):
         pairs = [(index, code, code) for index, code in enumerate(value)]
@@ -67,6 +65,7 @@ def read_languages(value: object) -> tuple[dict[str, str], list[Problem]]:
     for part, code, own in pairs:
         here: Location = ("languages", part)
         if not isinstance(code, str) or not isinstance(own, str):
+            problems.append((here, mismatch("text", own, file.raw(here))))
             continue
         try:
             found = canonical(code)
@@ -160,7 +159,7 @@ def _check_metrics(raw: Raw) -> Iterator[Problem]:
             yield place, str(error).removeprefix(f"{name}: ")
             continue
         kind = raw.get("kind")
-        if isinstance(kind, str) and kinds and kind not in kinds:
+        if kind in get_args(Kind) and kinds and kind not in kinds:
             fitting = [other for other in registry.names() if kind in registry.info(other).kinds]
             advice = f"; these do: {', '.join(fitting)}" if fitting else ""
             yield place, f"{name} does not fit kind {kind}{advice}"
@@ -262,6 +261,8 @@ def _check_pattern(pattern: object, known: Sequence[str], here: Location) -> Ite
 def _check_told_apart(pattern: str, dataset: Raw, languages: int, here: Location) -> Iterator[Problem]:
     """Whether the pattern names another file for another language and split."""
     names = set(_PLACEHOLDER.findall(pattern))
+    if names - set(_PLACEHOLDERS[str(here[-1])]):
+        return
     splits = dataset.get("splits")
     if languages > (1 if here[-1] == "files" else 2) and not names & {"lang", "source", "target", "other"}:
         wanted = "{lang}" if here[-1] == "files" else "{source}, {target} or {other}"

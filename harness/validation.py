@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.spelling import did_you_mean
-from harness.yaml_reader import Location, Problem, YamlFile, describe, shown
+from harness.yaml_reader import Location, Problem, YamlFile, describe, mismatch, shown
 
 _EXPECTED = {
     "string": "text",
@@ -24,8 +24,6 @@ _EXPECTED = {
     "date": "a date such as 2027-01-31",
 }
 """First word of pydantic's error type -> what was expected."""
-
-_SCALAR_NAMES = {bool: "a truth value", int: "a number", float: "a number"}
 
 
 def problems(model: type[BaseModel], error: ValidationError, file: YamlFile) -> Iterator[Problem]:
@@ -84,7 +82,7 @@ def _message(model: type[BaseModel], location: Location, details: list[ErrorDeta
             hint = did_you_mean(found, re.findall(r"'([^']*)'", expected))
             return f"unknown value {shown(found)}{hint}; choose from {expected}"
         case "string_pattern_mismatch" if isinstance(found, str):
-            return f"found {shown(found)}, which does not have the form {first['ctx']['pattern']}"
+            return f"found {shown(found)}, which does not match the pattern {first['ctx']['pattern']}"
         case _:
             return _expected(details, found, file.raw(location))
 
@@ -93,13 +91,7 @@ def _expected(details: list[ErrorDetails], found: object, raw: str | None) -> st
     kinds = {name: None for detail in details if (name := _EXPECTED.get(detail["type"].split("_")[0]))}
     if not kinds:
         return f"{details[0]['msg'].replace('Input should', 'should')}, found {describe(found)}"
-    expected = f"expected {' or '.join(kinds)}"
-    if found is None:
-        return f"{expected}, but nothing is written after it"
-    if "text" in kinds and raw is not None and not isinstance(found, str):
-        name = _SCALAR_NAMES.get(type(found), "not text")
-        return f"{expected}, found {raw}, which is {name} in YAML; quote it: '{raw}'"
-    return f"{expected}, found {shown(found) if isinstance(found, str) else describe(found)}"
+    return mismatch(" or ".join(kinds), found, raw)
 
 
 def _at(value: Any, location: Location) -> object:

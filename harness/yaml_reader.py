@@ -127,7 +127,7 @@ def dotted(location: Location) -> str:
     for part in location:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif re.fullmatch(r"[\w+-]+", part):
+        elif re.fullmatch(r"[\w+-]{1,60}", part):
             text += f".{part}" if text else part
         else:
             text += f"[{shown(part)}]"
@@ -143,6 +143,21 @@ def shown(value: object) -> str:
 def describe(value: object) -> str:
     """What kind of thing a value is, in plain words."""
     return _KINDS.get(type(value)) or f"{shown(value) if isinstance(value, int | float) else shown(str(value))}"
+
+
+def mismatch(expected: str, found: object, raw: str | None = None) -> str:
+    """Sentence on a value of the wrong type.
+
+    Args:
+        expected: What was expected, in plain words. found: The value.
+        raw: The value as written, if it was written without quotes.
+    """
+    if found is None:
+        return f"expected {expected}, but nothing is written after it"
+    if "text" in expected and raw is not None and not isinstance(found, str):
+        name = {bool: "a truth value", int: "a number", float: "a number"}.get(type(found), "not text")
+        return f"expected {expected}, found {raw}, which is {name} in YAML; quote it: '{raw}'"
+    return f"expected {expected}, found {shown(found) if isinstance(found, str) else describe(found)}"
 
 
 class _Composer(yaml.SafeLoader):  # type: ignore[misc]
@@ -278,9 +293,9 @@ class _Builder:
             return str(node.value)
         value = _plain_value(kind, node.value)
         if value is None:
-            advice = " or write true or false" if kind == "bool" else ""
+            advice = ", or write true or false" if kind == "bool" else ""
             self._problem(
-                location, f"{node.value} without quotes is {_meaning(node)} in YAML; quote it: '{node.value}'{advice}"
+                location, f"{node.value}, without quotes, is {_meaning(node)} in YAML; quote it: '{node.value}'{advice}"
             )
             return str(node.value)
         return value

@@ -1,7 +1,8 @@
 """Finished hypotheses in files: one line a segment, one file a direction.
 
 ``outputs:PATTERN`` where the pattern names files by ``{task}``, ``{source}`` and ``{target}`` (the data set's own
-language codes), ``{source_code}`` and ``{target_code}`` (canonical codes) and ``{other}`` (the side that is not the pivot).
+language codes), ``{source_code}`` and ``{target_code}`` (canonical codes) and ``{other}`` (the side
+that is not the pivot).
 """
 
 from __future__ import annotations

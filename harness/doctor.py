@@ -1,0 +1,46 @@
+"""Is a run what it says? Files against their checksums, and every score against the statistics it must follow from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from harness.records import ScoreRecord
+from harness.store import RunFolder
+from metrics import registry
+
+_TOLERANCE = 1e-9
+
+
+def examine(folder: RunFolder) -> Iterator[str]:
+    """What is wrong with a run, one line each; nothing when all is well.
+
+    Raises:
+        RecordError: The tables cannot be read at all.
+    """
+    damaged = list(folder.problems())
+    yield from damaged
+    if damaged:
+        return
+    for score in folder.record.scores:
+        yield from _score_problems(folder, score)
+
+
+def _score_problems(folder: RunFolder, score: ScoreRecord) -> Iterator[str]:
+    where = f"{folder.path}: {' '.join(filter(None, [*score.unit_key, score.metric]))}"
+    if score.n == 0:
+        if score.value is not None:
+            yield f"{where}: has a value but no segment"
+        return
+    found = folder.statistics(score.unit_key, score.metric)
+    if len(found.segments) != score.n:
+        yield f"{where}: {score.n} segments in the record, {len(found.segments)} in the statistics"
+    value = registry.create(score.metric, score.metric_options).value(found.stats)
+    if not _same(value, score.value):
+        yield f"{where}: the record says {score.value}, the statistics give {value}"
+
+
+def _same(value: float, recorded: float | None) -> bool:
+    if recorded is None or math.isnan(value):
+        return recorded is None and math.isnan(value)
+    return math.isclose(value, recorded, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
