@@ -7,7 +7,8 @@ import io
 import json
 from collections.abc import Sequence
 
-from leaderboard.tables import Board, ranking
+from leaderboard.ranks import Ranking
+from leaderboard.tables import Board
 
 SCORE_COLUMNS = (
     *("model", "task", "variant", "prompt", "language", "metric"),
@@ -25,19 +26,16 @@ STANDING_COLUMNS = (
 Row = dict[str, str | int | float | None]
 
 
-def standings(boards: Sequence[Board]) -> list[Row]:
-    """The overview as rows of ``STANDING_COLUMNS``; what is missing is ``None``."""
+def standings(board: Board, metric: str, ranking: Ranking) -> list[Row]:
+    """A ranking as rows of ``STANDING_COLUMNS``; what is missing is ``None``."""
     rows: list[Row] = []
-    for board in boards:
-        for table in board.metrics:
-            ranked = ranking(table, board.pivot)
-            for row in ranked.rows:
-                values = (
-                    *(*board.key, table.facts.metric, row.model.name, row.model.tag, row.model.label),
-                    *(row.first, row.last, row.mean, row.low, row.high, row.worst, row.gap),
-                    *(row.scored, len(ranked.common), len(table.languages), row.n, row.n_failed),
-                )
-                rows.append(dict(zip(STANDING_COLUMNS, values, strict=True)))
+    for row in ranking.rows:
+        values = (
+            *(*board.key, metric, row.model.name, row.model.tag, row.model.label),
+            *(row.first, row.last, row.mean, row.low, row.high, row.worst, row.gap),
+            *(row.scored, len(ranking.common), len(board.languages), row.n, row.n_failed),
+        )
+        rows.append(dict(zip(STANDING_COLUMNS, values, strict=True)))
     return rows
 
 

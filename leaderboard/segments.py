@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from harness.errors import RecordError
 from harness.records import UNIT_COLUMNS
-from harness.store import UnitKey
+from harness.store import UnitKey, UnitStatistics
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,6 +69,25 @@ class SegmentTables:
             for row in self._texts.rows(unit, columns)
         ]
 
+    def statistics(self, unit: UnitKey, metric: str) -> UnitStatistics | None:
+        """Sufficient statistics of one metric of a unit; ``None`` where the run keeps none."""
+        columns = ("metric", "segment", "cluster", "stats", "score")
+        table = self._statistics.table(unit, columns)
+        if table is None:
+            return None
+        import pyarrow.compute as pc
+
+        own = table.filter(pc.equal(table["metric"], metric)).combine_chunks()
+        if own.num_rows == 0:
+            return None
+        values = own["stats"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        return UnitStatistics(
+            segments=tuple(own["segment"].to_pylist()),
+            clusters=tuple(own["cluster"].to_pylist()),
+            stats=values.astype(np.float64).reshape(own.num_rows, -1),
+            scores=own["score"].to_numpy().astype(np.float64),
+        )
+
 
 def worst_first(segments: Sequence[SegmentView], metric: str, higher_is_better: bool) -> list[SegmentView]:
     """Segments without a failure from worst to best score by ``metric``; those it gives no score come last."""
@@ -101,9 +122,17 @@ class _GroupedFile:
 
     def rows(self, unit: UnitKey, columns: Sequence[str]) -> list[dict[str, Any]]:
         """Rows of a unit, ``columns`` only."""
+        table = self.table(unit, columns)
+        return [] if table is None else table.select(list(columns)).to_pylist()
+
+    def table(self, unit: UnitKey, columns: Sequence[str]) -> pa.Table | None:
+        """Rows of a unit, ``columns`` and those that name it; ``None`` where there are none."""
         groups = self.groups.get(unit, [])
         if not groups:
-            return []
-        table: pa.Table = self._file.read_row_groups(groups, columns=[*UNIT_COLUMNS, *columns])
-        rows = table.to_pylist()
-        return [row for row in rows if tuple(row[column] for column in UNIT_COLUMNS) == unit]
+            return None
+        import pyarrow.compute as pc
+
+        table = self._file.read_row_groups(groups, columns=[*UNIT_COLUMNS, *columns])
+        for column, value in zip(UNIT_COLUMNS, unit, strict=True):
+            table = table.filter(pc.equal(table[column], value))
+        return table

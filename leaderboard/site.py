@@ -17,11 +17,14 @@ from harness.errors import UserError
 from harness.records import RunRecord
 from harness.store import RunFolder, UnitKey
 from leaderboard import exports
+from leaderboard.evidence import collect
 from leaderboard.labels import label
+from leaderboard.pages import SegmentKey, language_page, segment_page, task_page
+from leaderboard.ranks import ranking
 from leaderboard.segments import SegmentTables, worst_first
 from leaderboard.tables import Board, Model, boards
-from leaderboard.text import plain, visible
-from leaderboard.views import BoardView, SegmentKey, count, language_page, segment_page, task_page
+from leaderboard.text import count, plain, visible
+from leaderboard.views import BoardView
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -67,8 +70,16 @@ def build(runs: Sequence[Path], out: Path) -> Path:
     folders = [RunFolder(path) for path in runs]
     records = [folder.record for folder in folders]
     found = boards(records)
-    sources = _segment_sources(found, [SegmentTables(folder.path) for folder in folders])
-    views = [BoardView(board, sources.keys()) for board in found]
+    tables = [SegmentTables(folder.path) for folder in folders]
+    sources = _segment_sources(found, tables)
+    views = [
+        BoardView(
+            board,
+            [ranking(table, board.pivot, collect(board, table, tables)) for table in board.metrics],
+            sources.keys(),
+        )
+        for board in found
+    ]
     site = _Site(out)
     _write_overview(site, views, records)
     _write_tasks(site, views)
@@ -136,7 +147,12 @@ def _finalize(value: object) -> object:
 
 
 def _write_overview(site: _Site, views: Sequence[BoardView], records: Sequence[RunRecord]) -> None:
-    rows = exports.standings([view.board for view in views])
+    rows = [
+        row
+        for view in views
+        for metric in view.metrics
+        for row in exports.standings(view.board, metric.facts.metric, metric.ranking)
+    ]
     site.write("overview.csv", exports.as_csv(exports.STANDING_COLUMNS, rows))
     site.write("overview.json", exports.as_json(rows))
     languages = {side.code for view in views for row in view.labels for side in row.sides}

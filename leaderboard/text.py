@@ -40,6 +40,7 @@ _ABBREVIATIONS = {
 _NOT_SLUG = re.compile("[^a-z0-9]+")
 _SLUG_LENGTH = 32
 _HASH_LENGTH = 10
+_THIN_SPACE = "\u202f"
 _HASH_ALPHABET = "0123456789abcdefghijklmnopqrstuv"
 
 
@@ -74,6 +75,11 @@ def slug(name: str, *more: str) -> str:
     """A file name stem for any name: what is readable of ``name``, and a hash of ``name`` and ``more``."""
     readable = _NOT_SLUG.sub("-", fold(name)).strip("-")[:_SLUG_LENGTH].strip("-")
     return f"{readable}-{short_hash(name, *more)}".lstrip("-")
+
+
+def count(value: int) -> str:
+    """A whole number with thin spaces between thousands."""
+    return f"{value:,}".replace(",", _THIN_SPACE)
 
 
 def _keeping_flags(replace: Callable[[str], str]) -> Callable[[re.Match[str]], str]:

@@ -1,0 +1,129 @@
+"""Segment statistics of all models -> how sure their order is.
+
+Every language's segments are resampled jointly for all models, and the same item in several languages together, so
+that neither the parallel texts nor the shared difficulty of a sentence is mistaken for independent evidence. Where a
+score cannot be taken apart (no statistics, another version of the metric) there is no evidence, and ``ranks`` falls
+back on the intervals of the record.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness import stats
+from harness.pairing import generator, recreate
+from harness.resampling import Sample
+from harness.store import UnitStatistics
+from leaderboard.ranks import Evidence, field
+from leaderboard.segments import SegmentTables
+from leaderboard.tables import Board, Cell, MetricTable
+from metrics.base import FloatArray, Metric
+
+RESAMPLES = 1000
+_SEED = 20260101
+_TOLERANCE = 1e-6
+_TAILS = (0.025, 0.975)
+
+
+def collect(board: Board, table: MetricTable, runs: Sequence[SegmentTables]) -> Evidence | None:
+    """Resample one table of a board.
+
+    Args:
+        board: Where the table belongs.
+        table: One metric's scores.
+        runs: The segment tables of the runs, in the order that ``Cell.run`` counts.
+
+    Returns:
+        Intervals of the macro means and rank ranges of the models; ``None`` where statistics are missing, do not give
+        the recorded scores again, or hold fewer than two independent items.
+    """
+    ranked = field(table)
+    samples = []
+    for language in ranked.languages:
+        cells = [table.cells[model, language] for model in ranked.models]
+        sample = _sample(cells, runs)
+        if sample is None:
+            return None
+        samples.append(sample)
+    if not samples or len({cluster for sample in samples for cluster in sample.clusters or ()}) < 2:
+        return None
+    rng = generator(_SEED, *board.key, table.facts.metric)
+    scores = stats.bootstrap(samples, rng=rng, resamples=RESAMPLES).mean(axis=1)
+    if np.isnan(scores).any():
+        return None
+    centre = np.array([_macro(samples, position) for position in range(len(ranked.models))])
+    sign = 1 if table.facts.higher_is_better else -1
+    ranks = stats.rank_intervals(sign * scores, values=sign * centre)
+    recorded = [[table.cells[model, language].score.value for language in ranked.languages] for model in ranked.models]
+    means = np.array([math.fsum(value or 0.0 for value in row) / len(row) for row in recorded])
+    lowest, highest = table.facts.bounds
+    low, high = np.clip(_intervals(samples, scores) + (means - centre), lowest, highest)
+    return Evidence(
+        intervals={
+            model: (float(low[position]), float(high[position])) for position, model in enumerate(ranked.models)
+        },
+        ranks=dict(zip(ranked.models, ranks, strict=True)),
+    )
+
+
+def _intervals(samples: Sequence[Sample], scores: FloatArray) -> FloatArray:
+    """``[2, m]`` ends of the 95 % intervals: in closed form for means, else percentiles of ``scores`` ``[B, m]``."""
+    if not all(stats.is_mean(sample.metric) for sample in samples):
+        return np.quantile(scores, _TAILS, axis=0)
+    ends = []
+    for position in range(scores.shape[1]):
+        own = [
+            Sample(metric=sample.metric, systems=(sample.systems[position],), clusters=sample.clusters)
+            for sample in samples
+        ]
+        found = stats.macro_interval(own, rng=np.random.default_rng(_SEED))
+        ends.append((found.low, found.high))
+    return np.array(ends, dtype=np.float64).T
+
+
+def _macro(samples: Sequence[Sample], position: int) -> float:
+    return math.fsum(sample.metric.value(sample.systems[position]) for sample in samples) / len(samples)
+
+
+def _sample(cells: Sequence[Cell], runs: Sequence[SegmentTables]) -> Sample | None:
+    """The segments that all models have scored in one language, row by row."""
+    metric = recreate(cells[0].score)
+    if isinstance(metric, str):
+        return None
+    found = [runs[cell.run].statistics(cell.score.unit_key, cell.score.metric) for cell in cells]
+    systems = [own for own in found if own is not None and len(set(own.segments)) == len(own.segments)]
+    if len(systems) < len(cells):
+        return None
+    for own, cell in zip(systems, cells, strict=True):
+        if not _gives_again(metric, own, cell):
+            return None
+    shared = set.intersection(*(set(own.segments) for own in systems))
+    if not shared:
+        return None
+    first = systems[0]
+    order = [segment for segment in first.segments if segment in shared]
+    clusters = dict(zip(first.segments, first.clusters, strict=True))
+    return Sample(
+        metric=metric,
+        systems=tuple(_rows(own, order) for own in systems),
+        clusters=tuple(clusters[segment] for segment in order),
+    )
+
+
+def _rows(own: UnitStatistics, order: Sequence[str]) -> FloatArray:
+    position = {segment: row for row, segment in enumerate(own.segments)}
+    return own.stats[[position[segment] for segment in order]]
+
+
+def _gives_again(metric: Metric, own: UnitStatistics, cell: Cell) -> bool:
+    """Whether the statistics give the recorded score; another version of a metric may keep others."""
+    if cell.score.value is None:
+        return False
+    try:
+        value = metric.value(own.stats)
+    except (ValueError, IndexError):
+        return False
+    return math.isclose(value, cell.score.value, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
