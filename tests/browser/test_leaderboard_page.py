@@ -1,0 +1,264 @@
+"""The leaderboard in a real browser, opened from a file as by double click."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from leaderboard_runs import MODELS, TEXTS, write_run
+
+from leaderboard.site import build
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium, see the extra 'dev'")
+from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMEDRIVER = shutil.which("chromedriver")
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None or CHROMEDRIVER is None, reason="needs Chromium and chromedriver, which are not installed here"
+)
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+Driver = webdriver.Chrome
+Opener = Callable[..., Driver]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = write_run(tmp_path_factory.mktemp("runs") / "one")
+    return build([run], tmp_path_factory.mktemp("site")).parent
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    os.environ["SE_OFFLINE"] = "true"
+    driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def open_page(browser: Driver) -> Iterator[Opener]:
+    """Opens a file in a clean state: no stored theme, no earlier log, scripts on or off, light or dark."""
+
+    def opener(path: Path, fragment: str = "", *, scripts: bool = True, dark: bool = False) -> Driver:
+        browser.get("about:blank")
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
+        features = {"prefers-color-scheme": "dark" if dark else "light", "prefers-reduced-motion": "reduce"}
+        media = {"features": [{"name": name, "value": value} for name, value in features.items()]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        browser.get_log("browser")
+        browser.get_log("performance")
+        browser.get(path.resolve().as_uri() + fragment)
+        return browser
+
+    yield opener
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    browser.execute_script("try { localStorage.clear() } catch {}")
+
+
+def heat(driver: Driver, task: int = 0) -> str:
+    """Id of a languages x models table; the tasks are MEXA and translation, in this order."""
+    return driver.find_elements(By.CSS_SELECTOR, "table.heat")[task].get_attribute("id")
+
+
+def column(driver: Driver, table: str, index: int) -> list[str]:
+    """Texts of the visible cells of a column."""
+    cells = driver.find_elements(By.CSS_SELECTOR, f"#{table} tbody tr:not([hidden]) > :nth-child({index + 1})")
+    return [cell.text for cell in cells]
+
+
+def head(driver: Driver, table: str, index: int):  # type: ignore[no-untyped-def]
+    return driver.find_element(By.CSS_SELECTOR, f"#{table} thead th:nth-child({index + 1})")
+
+
+def click_head(driver: Driver, table: str, index: int) -> None:
+    button = head(driver, table, index).find_element(By.TAG_NAME, "button")
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+    button.click()
+
+
+def number(text: str) -> float:
+    return float(text.rstrip("†≠"))
+
+
+def test_every_kind_of_page_opens_without_a_complaint_or_a_request(site: Path, open_page: Opener) -> None:
+    kinds = (
+        "index.html",
+        "about.html",
+        "task-mt-*.html",
+        "task-mexa-*.html",
+        "language-amh*.html",
+        "s/*fra-latn*.html",
+    )
+    for kind in kinds:
+        driver = open_page(next(iter(sorted(site.glob(kind)))))
+        assert driver.find_element(By.TAG_NAME, "h1").is_displayed()
+        assert driver.get_log("browser") == []
+        events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+        urls = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        assert urls
+        assert all(url.startswith(("file:", "about:")) for url in urls), urls
+
+
+def test_style_and_script_are_allowed_by_the_policy_from_a_file(site: Path, open_page: Opener) -> None:
+    driver = open_page(site / "index.html")
+    assert driver.find_element(By.ID, "theme").is_displayed()
+    position = driver.execute_script("return getComputedStyle(document.querySelector('thead th')).position")
+    assert position == "sticky"
+
+
+def test_hostile_text_runs_nothing_and_is_readable(site: Path, open_page: Opener) -> None:
+    page = next(path for path in sorted(site.glob("s/*.html")) if "alert(1)&lt;/script&gt;" in path.read_text("utf-8"))
+    driver = open_page(page)
+    hypotheses = [cell.text for cell in driver.find_elements(By.CSS_SELECTOR, "td.hyp")]
+    assert any(text.startswith("<script>alert(1)</script>") and "RLO" in text for text in hypotheses)
+    assert driver.find_elements(By.CSS_SELECTOR, "main script, main img") == []
+
+
+def test_a_click_on_a_head_sorts_and_says_so(site: Path, open_page: Opener) -> None:
+    driver = open_page(site / "index.html")
+    table = heat(driver)
+    assert head(driver, table, 0).get_attribute("aria-sort") == "ascending"
+    click_head(driver, table, 1)
+    found = [number(text) for text in column(driver, table, 1)]
+    assert found == sorted(found, reverse=True)
+    assert head(driver, table, 1).get_attribute("aria-sort") == "descending"
+    assert head(driver, table, 0).get_attribute("aria-sort") is None
+    click_head(driver, table, 1)
+    found = [number(text) for text in column(driver, table, 1)]
+    assert found == sorted(found)
+
+
+def test_missing_scores_are_last_in_both_directions(site: Path, open_page: Opener) -> None:
+    driver = open_page(site / "index.html")
+    table = heat(driver, 1)
+    heads = driver.find_elements(By.CSS_SELECTOR, f"#{table} thead th")
+    weak = next(index for index, cell in enumerate(heads) if "weak" in cell.text)
+    for _ in range(2):
+        click_head(driver, table, weak)
+        assert column(driver, table, weak)[-1] == "–"
+
+
+def test_sorting_works_from_the_keyboard(site: Path, open_page: Opener) -> None:
+    driver = open_page(site / "index.html")
+    table = heat(driver)
+    head(driver, table, 1).find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
+    assert head(driver, table, 1).get_attribute("aria-sort") == "descending"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("amharic", "amh_Ethi"),
+        ("አማርኛ", "amh_Ethi"),
+        ("nkoo", "nqo_Nkoo"),
+        ("japonic", "jpn_Jpan"),
+        ("FRANÇAIS", "fra_Latn"),
+    ],
+)
+def test_the_filter_finds_names_endonyms_scripts_and_families(
+    site: Path, open_page: Opener, query: str, expected: str
+) -> None:
+    driver = open_page(site / "index.html")
+    driver.find_element(By.ID, "q").send_keys(query)
+    (row,) = column(driver, heat(driver), 0)
+    assert expected in row
+    assert f"of {len(TEXTS) * 2} shown" in driver.find_element(By.ID, "hits").text
+
+
+def test_the_filter_restricts_the_means_of_the_last_row(site: Path, open_page: Opener) -> None:
+    driver = open_page(site / "index.html")
+    table = heat(driver)
+    foot = f"#{table} tfoot td"
+    before = [cell.text for cell in driver.find_elements(By.CSS_SELECTOR, foot)]
+    driver.find_element(By.ID, "q").send_keys("amh_Ethi")
+    row = driver.find_elements(By.CSS_SELECTOR, f"#{table} tbody tr:not([hidden]) td")
+    assert [cell.text for cell in driver.find_elements(By.CSS_SELECTOR, foot)] == [cell.text for cell in row]
+    driver.find_element(By.ID, "clear").click()
+    assert [cell.text for cell in driver.find_elements(By.CSS_SELECTOR, foot)] == before
+
+
+def test_a_permalink_keeps_filter_and_sort_after_a_reload(site: Path, open_page: Opener) -> None:
+    driver = open_page(site / "index.html")
+    table = heat(driver)
+    click_head(driver, table, 1)
+    driver.find_element(By.ID, "q").send_keys("afro-asiatic")
+    shown = column(driver, table, 0)
+    assert len(shown) == 2
+    address = driver.current_url
+    assert "#" in address
+    driver.refresh()
+    assert column(driver, table, 0) == shown
+    fragment = "#" + address.split("#")[1]
+    driver = open_page(site / "index.html", fragment)
+    assert column(driver, table, 0) == shown
+    assert driver.find_element(By.ID, "q").get_attribute("value") == "afro-asiatic"
+    assert head(driver, table, 1).get_attribute("aria-sort") == "descending"
+
+
+@pytest.mark.parametrize("fragment", ["#q=%3Cscript%3E&nope=1d", "#=", "#t-x=99d", "#q", "#%E0%A4%A"])
+def test_a_broken_permalink_breaks_nothing(site: Path, open_page: Opener, fragment: str) -> None:
+    driver = open_page(site / "index.html", fragment)
+    assert driver.find_element(By.CSS_SELECTOR, "table.heat").is_displayed()
+    assert driver.get_log("browser") == []
+
+
+def test_without_javascript_the_tables_are_there_in_the_servers_order(site: Path, open_page: Opener) -> None:
+    driver = open_page(site / "index.html", scripts=False)
+    text = driver.execute_cdp_cmd(
+        "Runtime.evaluate",
+        {"expression": "document.querySelector('main').innerText + document.querySelectorAll('button').length"},
+    )["result"]["value"]
+    assert "Amharic" in text
+    assert MODELS[0] in text
+    assert text.endswith("2")  # the two buttons of the page itself, hidden; none was added to a head
+    assert "Filter languages" not in text
+
+
+def test_the_theme_follows_the_system_and_can_be_changed(site: Path, open_page: Opener) -> None:
+    def background(driver: Driver) -> int:
+        colour = driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+        return sum(int(part) for part in colour.strip("rgb()").split(",")[:3])
+
+    assert background(open_page(site / "index.html")) > 600
+    driver = open_page(site / "index.html", dark=True)
+    assert background(driver) < 200
+    driver.find_element(By.ID, "theme").click()
+    assert background(driver) > 600
+    driver.refresh()
+    assert background(driver) > 600
+
+
+def test_wide_tables_scroll_inside_their_own_box(site: Path, open_page: Opener) -> None:
+    driver = open_page(site / "index.html")
+    size = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        for page in ("index.html", "about.html", "task-mt-*.html", "language-amh*.html", "s/*fra-latn*.html"):
+            open_page(next(iter(sorted(site.glob(page)))))
+            assert driver.execute_script("return document.documentElement.scrollWidth") <= 360, page
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
