@@ -151,7 +151,7 @@ def _check_metrics(raw: Raw) -> Iterator[Problem]:
             continue
         place = (*here, "name") if isinstance(written, dict) else here
         if name in seen:
-            yield place, f"{name} stands above already; a task scores each metric once"
+            yield place, f"{shown(name)} stands above already; a task scores each metric once"
         seen.add(name)
         try:
             kinds = registry.info(name).kinds
@@ -200,14 +200,16 @@ def _check_datasets(raw: Raw, languages: Mapping[str, str]) -> Iterator[Problem]
     dataset, variants = raw.get("dataset"), raw.get("variants")
     if not isinstance(dataset, dict):
         return
-    yield from _check_dataset(raw, dataset, languages, ("dataset",))
+    own = list(_check_dataset(raw, dataset, languages, ("dataset",)))
+    yield from own
+    told = {(place[1:], text) for place, text in own}
     for name, variant in variants.items() if isinstance(variants, dict) else ():
         changes = variant.get("dataset") if isinstance(variant, dict) else None
         if isinstance(changes, dict) and changes:
             here: Location = ("variants", name, "dataset")
             yield from _check_merged({**dataset, **changes}, changes, here)
             problems = _check_dataset(raw, {**dataset, **changes}, languages, here)
-            yield from ((place, text) for place, text in problems if place == here or place[-1] in changes)
+            yield from ((place, text) for place, text in problems if (place[3:], text) not in told)
 
 
 def _check_merged(merged: Raw, changes: Raw, here: Location) -> Iterator[Problem]:

@@ -90,7 +90,8 @@ def _message(model: type[BaseModel], location: Location, details: list[ErrorDeta
 def _expected(details: list[ErrorDetails], found: object, raw: str | None) -> str:
     kinds = {name: None for detail in details if (name := _EXPECTED.get(detail["type"].split("_")[0]))}
     if not kinds:
-        return f"{details[0]['msg'].replace('Input should', 'should')}, found {describe(found)}"
+        described = shown(found) if isinstance(found, str) else describe(found)
+        return f"{details[0]['msg'].replace('Input should', 'should')}, found {described}"
     return mismatch(" or ".join(kinds), found, raw)
 
 

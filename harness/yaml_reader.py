@@ -33,6 +33,7 @@ MAX_DEPTH = 50
 _TAG = "tag:yaml.org,2002:"
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?[0-9]+\.[0-9]*(e[-+]?[0-9]+)?|[-+]?\.[0-9]+|[-+]?[0-9]+e[-+]?[0-9]+", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _KINDS = {list: "a list", dict: "a mapping", str: "text", bool: "a truth value", type(None): "nothing"}
 
@@ -76,15 +77,14 @@ class YamlFile:
 
     def problem(self, location: Location, text: str) -> str:
         """One line of an error: ``file:line: field: what is wrong``."""
-        return self._at(self.line(location), f"{dotted(location)}: {text}" if location else text)
+        told = f"{dotted(location)}: {text}" if location else text
+        one_line = _CONTROL.sub(lambda match: ascii(match[0])[1:-1], told)
+        return f"{self.path}:{self.line(location)}: {one_line}"
 
     def raw(self, location: Location) -> str | None:
         """A scalar as written, if it was written without quotes."""
         spot = self.spots.get(location)
         return spot.raw if spot else None
-
-    def _at(self, line: int, text: str) -> str:
-        return f"{self.path}:{line}: {text}"
 
 
 def read_yaml(path: Path) -> YamlFile:
