@@ -207,7 +207,7 @@ def _task_file(file: YamlFile) -> TaskFile:
             ]
         )
     languages, problems = read_languages(file)
-    value = dict(raw)
+    value: dict[str, object] = dict(raw)
     if isinstance(raw.get("languages"), list | dict):
         value["languages"] = languages or ({"eng_Latn": ""} if problems else {})
     problems += check_task(raw, languages)
