@@ -153,7 +153,7 @@ class MetricView:
             )
         return (
             "Intervals: ends of the languages' intervals averaged, as if all languages erred together, so rather too "
-            "wide; models tie when they overlap. This run keeps no statistics to do better."
+            "wide; models tie when they overlap. There were no statistics of segments to resample."
         )
 
     def link(self, model: Model, language: str) -> str:

@@ -216,7 +216,7 @@ def test_a_run_without_parquet_files_still_gives_its_tables(run: Path, tmp_path:
     for name in ("run.json", "run.json.sha256"):
         (bare / name).write_bytes((run / name).read_bytes())
     index = build([bare], tmp_path / "site").read_text(encoding="utf-8")
-    assert "This run keeps no statistics" in index
+    assert "no statistics of segments to resample" in index
     assert 'href="s/' not in index
 
 
