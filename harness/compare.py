@@ -6,7 +6,8 @@ Scores that do not measure the same thing are listed with the reason, never comp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
@@ -25,7 +26,7 @@ from harness.pairing import (
     with_texts,
 )
 from harness.records import ScoreRecord
-from harness.stats import DRAWS, Delta, corrected, paired_evidence
+from harness.stats import DRAWS, Delta, corrected, paired_evidences
 from harness.store import RunFolder, UnitStatistics
 from metrics.base import Metric
 
@@ -34,6 +35,14 @@ Correction = Literal["bh", "holm", "none"]
 Family = tuple[str, str, str, str]
 """``(task, variant, prompt, metric)``."""
 
+Key = tuple[str, str, str, str, str]
+"""``(task, variant, prompt, language, metric)``."""
+
+_PORTION = 8_000_000
+"""Most deltas of random draws held at once (64 MB)."""
+
+_FEWEST_DRAWS = 2_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
@@ -41,7 +50,7 @@ class System:
 
     name: str
     folder: RunFolder
-    scores: dict[tuple[str, str, str, str, str], ScoreRecord]
+    scores: dict[Key, ScoreRecord]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +121,8 @@ class CompareOptions:
     Attributes:
         correction: Over the languages of a family: ``bh`` for a list of suspects, ``holm`` for "any language changed".
         alpha: Level of the verdicts.
-        draws: Random swaps of a test.
+        draws: Random swaps of a test; by default 2,000, and more (up to 10,000) for families of more than 20 languages,
+            so that the smallest possible p survives their correction.
         clustered: Keep segments of one document or passage together.
         worst: Segments to list for each language.
         create: How a metric is made; by default from the registry.
@@ -120,7 +130,7 @@ class CompareOptions:
 
     correction: Correction = "bh"
     alpha: float = 0.05
-    draws: int = DRAWS
+    draws: int | None = None
     clustered: bool = True
     worst: int = 5
     create: CreateMetric | None = None
@@ -146,16 +156,16 @@ def compare(
     skipped: list[NotCompared] = []
     drops: list[tuple[ScoreSource, ScoreSource, tuple[SegmentDrop, ...]]] = []
     for family in dict.fromkeys(_family(key) for system in systems for key in system.scores):
-        statistics: dict[tuple[str, str], UnitStatistics] = {}
-        for against, system in combinations(systems, 2):
-            pairs, reasons = _pair_family(system, against, family, statistics, options)
-            skipped.extend(reasons)
-            if pairs:
-                contrasts.extend(_contrasts(system, against, family, pairs, seed=seed, options=options))
-                for key, paired in pairs.items():
-                    first = ScoreSource(folder=system.folder, score=system.scores[key])
-                    second = ScoreSource(folder=against.folder, score=against.scores[key])
-                    drops.append((first, second, paired.worst))
+        paired, reasons = _pair_family(systems, family, options)
+        skipped.extend(reasons)
+        draws = _draws(paired, options)
+        for portion in _portions(paired, draws):
+            contrasts.extend(_contrasts(portion, family, seed=seed, draws=draws, options=options))
+        for one in paired:
+            for key, scores in one.scores.items():
+                first = ScoreSource(folder=one.system.folder, score=one.system.scores[key])
+                second = ScoreSource(folder=one.against.folder, score=one.against.scores[key])
+                drops.append((first, second, scores.worst))
     texts = iter(with_texts(drops))
     return Comparison(
         systems=tuple(system.name for system in systems),
@@ -194,106 +204,133 @@ def _chosen(systems: list[System], models: Sequence[str]) -> list[System]:
     return chosen
 
 
-def _family(key: tuple[str, str, str, str, str]) -> Family:
+def _family(key: Key) -> Family:
     task, variant, prompt, _, metric = key
     return task, variant, prompt, metric
 
 
-_Pairs = dict[tuple[str, str, str, str, str], PairedScores]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    """Two systems and what can be compared of them in one family."""
+
+    system: System
+    against: System
+    scores: dict[Key, PairedScores]
 
 
 def _pair_family(
-    system: System,
-    against: System,
-    family: Family,
-    statistics: dict[tuple[str, str], UnitStatistics],
-    options: CompareOptions,
-) -> tuple[_Pairs, list[NotCompared]]:
-    """Paired scores by key, and what cannot be paired; each system's unit is read once, into ``statistics``."""
-    pairs: _Pairs = {}
-    skipped = []
-    for key in dict.fromkeys(key for one in (against, system) for key in one.scores if _family(key) == family):
-        paired = _pair(system, against, key, statistics, options)
-        if isinstance(paired, PairedScores):
-            pairs[key] = paired
-        else:
-            task, variant, prompt, language, metric = key
-            skipped.append(
-                NotCompared(
-                    system=system.name,
-                    against=against.name,
-                    task=task,
-                    variant=variant,
-                    prompt=prompt,
-                    language=language,
-                    metric=metric,
-                    reason=paired,
-                )
-            )
+    systems: Sequence[System], family: Family, options: CompareOptions
+) -> tuple[list[_Pair], list[NotCompared]]:
+    """All pairs of systems with their paired scores, reading each unit once; and what cannot be paired."""
+    pairs, skipped = [], []
+    reader = _FamilyReader(options)
+    for against, system in combinations(systems, 2):
+        scores = {}
+        for key in dict.fromkeys(key for one in (against, system) for key in one.scores if _family(key) == family):
+            paired = reader.pair(system, against, key)
+            if isinstance(paired, PairedScores):
+                scores[key] = paired
+            else:
+                skipped.append(_not_compared(system, against, key, paired))
+        if scores:
+            pairs.append(_Pair(system=system, against=against, scores=scores))
     return pairs, skipped
 
 
-def _pair(
-    system: System,
-    against: System,
-    key: tuple[str, str, str, str, str],
-    statistics: dict[tuple[str, str], UnitStatistics],
-    options: CompareOptions,
-) -> PairedScores | str:
-    for one, other in ((system, against), (against, system)):
-        if key not in one.scores:
-            return f"only in {other.name}"
-    first, second = system.scores[key], against.scores[key]
-    if reason := incomparable(first, second):
-        return reason
-    for one, score in ((system, first), (against, second)):
-        if score.value is None:
-            return f"{one.name} has no score: {score.note or 'nothing was scored'}"
-    metric = recreate(first, options.create)
-    if not isinstance(metric, Metric):
-        return metric
-    for one, score in ((system, first), (against, second)):
-        place = (one.name, score.language)
-        if place not in statistics:
-            statistics[place] = ScoreSource(folder=one.folder, score=score).statistics()
-    return pair_statistics(
-        statistics[system.name, first.language],
-        statistics[against.name, second.language],
-        metric,
-        clustered=options.clustered,
-        worst=options.worst,
+def _not_compared(system: System, against: System, key: Key, reason: str) -> NotCompared:
+    task, variant, prompt, language, metric = key
+    return NotCompared(
+        system=system.name,
+        against=against.name,
+        task=task,
+        variant=variant,
+        prompt=prompt,
+        language=language,
+        metric=metric,
+        reason=reason,
     )
 
 
+class _FamilyReader:
+    """Statistics and metric of one family, each read or made once."""
+
+    def __init__(self, options: CompareOptions) -> None:
+        self._options = options
+        self._statistics: dict[tuple[str, Key], UnitStatistics] = {}
+        self._metrics: dict[str, Metric | str] = {}
+
+    def pair(self, system: System, against: System, key: Key) -> PairedScores | str:
+        """The two systems' common segments, or why they are not compared."""
+        for absent, present in ((system, against), (against, system)):
+            if key not in absent.scores:
+                return f"only in {present.name}"
+        first, second = system.scores[key], against.scores[key]
+        reason = incomparable(first, second)
+        for side in (system, against):
+            if not reason and side.scores[key].value is None:
+                reason = f"{side.name} has no score: {side.scores[key].note or 'nothing was scored'}"
+        metric = self._metric(first)
+        if reason or not isinstance(metric, Metric):
+            return reason or str(metric)
+        one, other = self._read(system, key), self._read(against, key)
+        return pair_statistics(one, other, metric, clustered=self._options.clustered, worst=self._options.worst)
+
+    def _metric(self, score: ScoreRecord) -> Metric | str:
+        name = f"{score.metric} {sorted(score.metric_options.items())}"
+        if name not in self._metrics:
+            self._metrics[name] = recreate(score, self._options.create)
+        return self._metrics[name]
+
+    def _read(self, system: System, key: Key) -> UnitStatistics:
+        place = (system.name, key)
+        if place not in self._statistics:
+            self._statistics[place] = ScoreSource(folder=system.folder, score=system.scores[key]).statistics()
+        return self._statistics[place]
+
+
+def _draws(pairs: Sequence[_Pair], options: CompareOptions) -> int:
+    languages = max((len(pair.scores) for pair in pairs), default=1)
+    return options.draws or min(DRAWS, max(_FEWEST_DRAWS, math.ceil(5 * languages / options.alpha)))
+
+
+def _portions(pairs: Sequence[_Pair], draws: int) -> Iterator[Sequence[_Pair]]:
+    """Pairs whose draws fit into memory together."""
+    languages = max((len(pair.scores) for pair in pairs), default=1)
+    step = max(1, _PORTION // (draws * languages))
+    for start in range(0, len(pairs), step):
+        yield pairs[start : start + step]
+
+
 def _contrasts(
-    system: System, against: System, family: Family, pairs: _Pairs, *, seed: int, options: CompareOptions
-) -> list[Contrast]:
-    """The macro row (for two languages or more) and the languages of one family of one pair."""
-    keys = list(pairs)
-    # The same swaps for every pair of systems: what differs between two rows is then the systems, not the draw.
-    rng = generator(seed, *family)
-    evidence = paired_evidence([paired.sample for paired in pairs.values()], rng=rng, draws=options.draws)
-    deltas = [evidence.sample(index) for index in range(len(keys))]
-    adjusted = corrected([delta.p for delta in deltas], options.correction)
-    rows = [
-        _contrast(system, against, system.scores[key], delta, p=float(p), alpha=options.alpha)
-        for key, delta, p in zip(keys, deltas, adjusted, strict=True)
-    ]
-    if len(keys) > 1:
-        macro = evidence.macro()
-        row = _contrast(system, against, system.scores[keys[0]], macro, p=macro.p, alpha=options.alpha)
-        rows.insert(0, replace(row, language=MACRO, languages=len(keys)))
-    return rows
+    pairs: Sequence[_Pair], family: Family, *, seed: int, draws: int, options: CompareOptions
+) -> Iterator[Contrast]:
+    """For every pair the macro row (for two languages or more) and the languages of one family."""
+    # The same draws for every pair: what differs between two rows is then the systems, not the draw.
+    evidences = paired_evidences(
+        [[scores.sample for scores in pair.scores.values()] for pair in pairs],
+        rng=generator(seed, *family),
+        draws=draws,
+    )
+    for pair, evidence in zip(pairs, evidences, strict=True):
+        deltas = [evidence.sample(index) for index in range(len(pair.scores))]
+        rows = list(zip(pair.scores, deltas, corrected([delta.p for delta in deltas], options.correction), strict=True))
+        if len(rows) > 1:
+            macro = evidence.macro()
+            row = _contrast(pair, rows[0][0], macro, p=macro.p, alpha=options.alpha)
+            yield replace(row, language=MACRO, languages=len(rows))
+        for key, delta, p in rows:
+            yield _contrast(pair, key, delta, p=float(p), alpha=options.alpha)
 
 
-def _contrast(system: System, against: System, score: ScoreRecord, delta: Delta, *, p: float, alpha: float) -> Contrast:
-    known = delta.delta == delta.delta
+def _contrast(pair: _Pair, key: Key, delta: Delta, *, p: float, alpha: float) -> Contrast:
+    score = pair.system.scores[key]
+    known = math.isfinite(delta.delta)
     verdict: Verdict = "no difference shown"
     if known and p <= alpha and delta.delta != 0:
         verdict = "better" if (delta.delta > 0) == score.higher_is_better else "worse"
     return Contrast(
-        system=system.name,
-        against=against.name,
+        system=pair.system.name,
+        against=pair.against.name,
         task=score.task,
         variant=score.variant,
         prompt=score.prompt,
@@ -301,8 +338,8 @@ def _contrast(system: System, against: System, score: ScoreRecord, delta: Delta,
         metric=score.metric,
         title=score.title,
         decimals=score.decimals,
-        value=delta.value_a if delta.value_a == delta.value_a else None,
-        value_against=delta.value_b if delta.value_b == delta.value_b else None,
+        value=delta.value_a if math.isfinite(delta.value_a) else None,
+        value_against=delta.value_b if math.isfinite(delta.value_b) else None,
         delta=delta.delta if known else None,
         stderr=delta.stderr,
         low=delta.low,

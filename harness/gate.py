@@ -407,8 +407,12 @@ def _notes(matched: MatchedRuns, findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _with_texts(matched: MatchedRuns, findings: Sequence[Finding]) -> list[Finding]:
-    """Texts of the worst segments of every finding that did not pass; those of passed ones stay ids."""
-    shown = [index for index, finding in enumerate(findings) if finding.worst and finding.verdict != "passed"]
+    """Texts of the worst segments of every regression, waived or not; elsewhere they stay ids and scores."""
+    shown = [
+        index
+        for index, finding in enumerate(findings)
+        if finding.worst and "regressed" in (finding.verdict, finding.excused)
+    ]
     drops = []
     for index in shown:
         finding = findings[index]

@@ -115,32 +115,32 @@ def pair_statistics(
             item in every language).
         worst: How many of the largest losses to list.
     """
-    rows_first, rows_second = _common_rows(first, second)
     if len(set(first.segments)) < len(first.segments) or len(set(second.segments)) < len(second.segments):
         return "segment ids are not unique"
-    stats_first, stats_second = first.stats[rows_first], second.stats[rows_second]
-    if stats_first.shape[1:] != stats_second.shape[1:]:
-        return f"statistics of different width ({stats_first.shape[1]} and {stats_second.shape[1]})"
-    scored = _is_scored(stats_first, metric) & _is_scored(stats_second, metric)
-    if not scored.any():
+    if first.stats.shape[1:] != second.stats.shape[1:] and len(first.stats) and len(second.stats):
+        return f"statistics of different width ({first.stats.shape[1]} and {second.stats.shape[1]})"
+    longest = max(len(first.segments), len(second.segments))
+    rows_first, rows_second = _common_rows(first, second)
+    scored = _is_scored(first.stats[rows_first], metric) & _is_scored(second.stats[rows_second], metric)
+    first, second = _rows(first, rows_first[scored]), _rows(second, rows_second[scored])
+    if not first.segments:
         return "no common scored segment"
-    rows_first, stats_first, stats_second = rows_first[scored], stats_first[scored], stats_second[scored]
-    names = first.clusters if clustered else first.segments
-    complete = len(first.segments) == len(second.segments) == len(rows_first)
     sign = 1 if metric.info.higher_is_better else -1
-    losses = sign * (second.scores[rows_second[scored]] - first.scores[rows_first])
+    losses = sign * (second.scores - first.scores)
     losses = np.where(np.isfinite(losses), losses, 0.0)
     order = [index for index in np.argsort(-losses, kind="stable")[:worst] if losses[index] > 0]
     return PairedScores(
         sample=Sample(
-            metric=metric, systems=(stats_first, stats_second), clusters=tuple(names[row] for row in rows_first)
+            metric=metric,
+            systems=(first.stats, second.stats),
+            clusters=first.clusters if clustered else first.segments,
         ),
-        equal=complete and bool(np.array_equal(stats_first, stats_second)),
+        equal=bool(scored.all()) and len(scored) == longest and np.array_equal(first.stats, second.stats),
         worst=tuple(
             SegmentDrop(
-                segment=first.segments[rows_first[index]],
-                score=float(first.scores[rows_first[index]]),
-                score_against=float(second.scores[rows_second[scored][index]]),
+                segment=first.segments[index],
+                score=float(first.scores[index]),
+                score_against=float(second.scores[index]),
             )
             for index in order
         ),
@@ -181,6 +181,18 @@ def _common_rows(first: UnitStatistics, second: UnitStatistics) -> tuple[np.ndar
     pairs = [(row, positions[segment]) for row, segment in enumerate(first.segments) if segment in positions]
     found = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     return found[:, 0], found[:, 1]
+
+
+def _rows(unit: UnitStatistics, rows: np.ndarray) -> UnitStatistics:
+    """Some rows of a unit; the unit itself when it is all of them in order, so that pairs share its arrays."""
+    if np.array_equal(rows, np.arange(len(unit.segments))):
+        return unit
+    return UnitStatistics(
+        segments=tuple(unit.segments[row] for row in rows),
+        clusters=tuple(unit.clusters[row] for row in rows),
+        stats=unit.stats[rows],
+        scores=unit.scores[rows],
+    )
 
 
 def _is_scored(stats: FloatArray, metric: Metric) -> np.ndarray:

@@ -46,26 +46,41 @@ class Sample:
 class Layout:
     """Which cluster every row of every sample belongs to: columns of one shared weight matrix ``[B, groups]``.
 
+    Samples with the same labels share their columns, and an array that stands in several samples (one system in many
+    pairs) is summed and multiplied once.
+
     Attributes:
         groups: Number of clusters of all samples together.
         columns: Per sample, its clusters as indices into ``groups``.
         rows: Per sample ``[n]``, the cluster of every row as index into ``columns``.
+        tables: Statistics summed by cluster, ``[clusters, k]``. places: Per sample, where those of its systems stand.
     """
 
     def __init__(self, samples: Sequence[Sample]) -> None:
         self.samples = samples
-        known: dict[tuple[int, str], int] = {}
         self.columns: list[IntArray] = []
         self.rows: list[IntArray] = []
-        for number, sample in enumerate(samples, start=1):
-            if sample.clusters is None:
-                labels = [(number, str(row)) for row in range(len(sample.systems[0]))]
+        self.tables: list[FloatArray] = []
+        self.places: list[tuple[int, ...]] = []
+        known: dict[tuple[int, str], int] = {}
+        first_with: dict[tuple[int, tuple[str, ...]], int] = {}
+        table_of: dict[tuple[int, int], int] = {}
+        for index, sample in enumerate(samples):
+            # Unlabelled rows are labelled by their number within their own sample, which no other sample shares.
+            scope, labels = (index + 1, _numbers(sample)) if sample.clusters is None else (0, tuple(sample.clusters))
+            same = first_with.setdefault((scope, labels), index)
+            if same == index:
+                indices = np.array([known.setdefault((scope, label), len(known)) for label in labels], dtype=np.int64)
+                columns, rows = np.unique(indices, return_inverse=True)
+                self.columns.append(columns)
+                self.rows.append(rows.astype(np.int64))
             else:
-                labels = [(0, cluster) for cluster in sample.clusters]
-            indices = np.array([known.setdefault(label, len(known)) for label in labels], dtype=np.int64)
-            columns, rows = np.unique(indices, return_inverse=True)
-            self.columns.append(columns)
-            self.rows.append(rows.astype(np.int64))
+                self.columns.append(self.columns[same])
+                self.rows.append(self.rows[same])
+            for stats in sample.systems:
+                if table_of.setdefault((same, id(stats)), len(self.tables)) == len(self.tables):
+                    self.tables.append(self.sums(index, stats))
+            self.places.append(tuple(table_of[same, id(stats)] for stats in sample.systems))
         self.groups = len(known)
 
     def group_count(self, index: int) -> int:
@@ -89,44 +104,65 @@ class Layout:
             total[self.columns[index]] += self.sums(index, values[:, None])[:, 0]
         return total
 
-    def pick(self, index: int, weights: FloatArray) -> FloatArray:
-        """The columns of ``[B, groups]`` weights that one sample sees: ``[B, clusters]``."""
-        columns = self.columns[index]
-        return weights if len(columns) == self.groups else weights[:, columns]
+
+class _Block:
+    """A block of weights ``[b, groups]`` and its products with the tables, remembered within bounds."""
+
+    def __init__(self, layout: Layout, weights: FloatArray) -> None:
+        self._layout, self._weights = layout, weights
+        self._products: dict[int, FloatArray] = {}
+
+    def seen(self, index: int) -> FloatArray:
+        """The weights of one sample's clusters, ``[b, clusters]``."""
+        columns = self._layout.columns[index]
+        return self._weights if len(columns) == self._layout.groups else self._weights[:, columns]
+
+    def rows(self, index: int) -> FloatArray:
+        """The weights of one sample's rows, ``[b, n]``."""
+        return self.seen(index)[:, self._layout.rows[index]]
+
+    def product(self, index: int, system: int) -> FloatArray:
+        """Weighted sums ``[b, k]`` of one system of a sample."""
+        place = self._layout.places[index][system]
+        if place not in self._products:
+            if sum(product.size for product in self._products.values()) > _BLOCK:
+                self._products.clear()
+            self._products[place] = self.seen(index) @ self._layout.tables[place]
+        return self._products[place]
 
 
 def bootstrap_scores(layout: Layout, *, rng: np.random.Generator, resamples: int) -> FloatArray:
     """Scores ``[B, L, m]`` of ``m`` systems on ``L`` samples, clusters drawn with replacement, jointly for all."""
-    samples = layout.samples
-    summed = [[layout.sums(index, stats) for stats in sample.systems] for index, sample in enumerate(samples)]
-    scores = np.empty((resamples, len(samples), len(samples[0].systems)))
+    scores = np.empty((resamples, len(layout.samples), len(layout.samples[0].systems)))
     for rows in _blocks(resamples, layout.groups):
-        counts = _multinomial(rng, rows.stop - rows.start, layout.groups)
-        for index, sample in enumerate(samples):
-            seen = layout.pick(index, counts)
+        block = _Block(layout, _multinomial(rng, rows.stop - rows.start, layout.groups))
+        for index, sample in enumerate(layout.samples):
             for system, stats in enumerate(sample.systems):
                 if isinstance(sample.metric, AdditiveMetric):
-                    drawn = sample.metric.aggregate(summed[index][system], seen)
+                    scores[rows, index, system] = sample.metric.score(block.product(index, system))
                 else:
-                    drawn = sample.metric.aggregate(stats, seen[:, layout.rows[index]])
-                scores[rows, index, system] = drawn
+                    scores[rows, index, system] = sample.metric.aggregate(stats, block.rows(index))
     return scores
 
 
 def swapped_deltas(layout: Layout, *, rng: np.random.Generator, draws: int) -> FloatArray:
     """Deltas ``[B, L]`` after swapping the two systems in a random half of the clusters."""
     null = np.empty((draws, len(layout.samples)))
-    summed = [[layout.sums(index, stats) for stats in sample.systems] for index, sample in enumerate(layout.samples)]
+    totals = [table.sum(axis=0) for table in layout.tables]
     for rows in _blocks(draws, layout.groups):
-        swaps = _coin_flips(rng, rows.stop - rows.start, layout.groups)
+        block = _Block(layout, _coin_flips(rng, rows.stop - rows.start, layout.groups))
         for index, sample in enumerate(layout.samples):
-            seen, metric, (first, second) = layout.pick(index, swaps), sample.metric, summed[index]
-            if isinstance(metric, AdditiveMetric):
-                moved = seen @ (second - first)
-                null[rows, index] = metric.score(first.sum(axis=0) + moved) - metric.score(second.sum(axis=0) - moved)
+            if isinstance(sample.metric, AdditiveMetric):
+                first, second = (totals[place] for place in layout.places[index])
+                moved = block.product(index, 1) - block.product(index, 0)
+                null[rows, index] = sample.metric.score(first + moved) - sample.metric.score(second - moved)
             else:
-                null[rows, index] = _swapped_rows(sample, seen[:, layout.rows[index]])
+                null[rows, index] = _swapped_rows(sample, block.rows(index))
     return null
+
+
+def _numbers(sample: Sample) -> tuple[str, ...]:
+    return tuple(str(row) for row in range(len(sample.systems[0])))
 
 
 def _swapped_rows(sample: Sample, swaps: FloatArray) -> FloatArray:

@@ -240,29 +240,65 @@ def paired_evidence(
     Args:
         samples: Two systems each; the delta is the first minus the second.
     """
+    return paired_evidences([samples], rng=rng, draws=draws, resamples=resamples)[0]
+
+
+def paired_evidences(
+    comparisons: Sequence[Sequence[Sample]],
+    *,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+    resamples: int = RESAMPLES,
+) -> list[PairedEvidence]:
+    """:func:`paired_evidence` of several comparisons (pairs of systems) with the same draws for all of them.
+
+    Costs little more than one comparison where the same arrays stand in many: the products are shared. Holds
+    ``draws * samples`` floats; compare in portions what is larger than memory.
+    """
+    # Language by language, so that what is remembered of one system is still there when its next pair comes.
+    order = sorted(((place, number) for number, samples in enumerate(comparisons) for place in range(len(samples))))
+    position = {key: index for index, key in enumerate(order)}
+    layout = Layout([comparisons[number][place] for place, number in order])
+    additive = all(isinstance(sample.metric, AdditiveMetric) for sample in layout.samples)
+    boot = null = None
+    if not all(is_mean(sample.metric) for sample in layout.samples):
+        scores = bootstrap_scores(layout, rng=rng, resamples=resamples)
+        boot = scores[:, :, 0] - scores[:, :, 1]
+    discordant = [_discordant(sample, layout.group_count(index)) for index, sample in enumerate(layout.samples)]
+    if None in discordant or any(len(samples) > 1 for samples in comparisons):
+        null = swapped_deltas(layout, rng=rng, draws=draws if additive else min(draws, POOLED_DRAWS))
+    found = []
+    for number, samples in enumerate(comparisons):
+        mine = [position[place, number] for place in range(len(samples))]
+        found.append(
+            _evidence(
+                samples,
+                discordant=tuple(discordant[index] for index in mine),
+                null=np.empty((0, len(mine))) if null is None else null[:, mine],
+                boot=None if boot is None else boot[:, mine],
+            )
+        )
+    return found
+
+
+def _evidence(
+    samples: Sequence[Sample],
+    *,
+    discordant: tuple[tuple[int, int] | None, ...],
+    null: FloatArray,
+    boot: FloatArray | None,
+) -> PairedEvidence:
     layout = Layout(samples)
-    values = np.array([[sample.metric.value(stats) for stats in sample.systems] for sample in samples])
-    means = all(is_mean(sample.metric) for sample in samples)
-    boot = None
-    if means:
+    if boot is None:
         influences = [_influence(a) - _influence(b) for a, b in (sample.systems for sample in samples)]
         by_cluster = [layout.sums(index, row[:, None]) for index, row in enumerate(influences)]
         stderr = np.array([_sandwich(sums[:, 0]) for sums in by_cluster])
         macro_stderr = _sandwich(layout.total(influences) / len(samples))
     else:
-        scores = bootstrap_scores(layout, rng=rng, resamples=resamples)
-        boot = scores[:, :, 0] - scores[:, :, 1]
         stderr = np.array([_spread(column) for column in boot.T])
         macro_stderr = _spread(boot.mean(axis=1))
-    discordant = tuple(_discordant(sample, layout.group_count(index)) for index, sample in enumerate(samples))
-    if len(samples) == 1 and discordant[0] is not None:
-        null = np.empty((0, 1))
-    else:
-        if not all(isinstance(sample.metric, AdditiveMetric) for sample in samples):
-            draws = min(draws, POOLED_DRAWS)
-        null = swapped_deltas(layout, rng=rng, draws=draws)
     return PairedEvidence(
-        values=values,
+        values=np.array([[sample.metric.value(stats) for stats in sample.systems] for sample in samples]),
         n=np.array([len(sample.systems[0]) for sample in samples]),
         clusters=np.array([layout.group_count(index) for index in range(len(samples))]),
         null=null,
