@@ -29,7 +29,7 @@ from leaderboard.site import build
 ENCODER = "all-MiniLM-L6-v2"
 TOY = "toy-byte-lm"
 COPY = "copy-source"
-_TASKS = ("sample_mexa", "sample_language_ranker", "sample_bitext", "sample_sts", "sample_choice", "sample_translation")
+_TASKS = ("sample_alignment", "sample_bitext", "sample_sts", "sample_choice", "sample_translation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,8 +73,8 @@ class ScoreRecord(_Frozen):
         value: The score; ``None`` when nothing could be scored (then ``note`` says why).
         stderr, ci_low, ci_high: Standard error and 95 % interval in the unit of the score, by ``ci_method``.
         n: Segments scored. n_failed: Segments that have no score; they are not part of ``value``.
-        unit, higher_is_better, bounds, decimals, title: The metric's facts, repeated so that a record can be read
-            without the code that made it.
+        title, description, unit, higher_is_better, bounds, decimals: The metric's facts, repeated so that a record
+            can be read without the code that made it.
         metric_options: What, with ``metric``, makes the metric object again: ``registry.create(metric, options)``.
         chance: Score of guessing, where the task defines one.
         details: Named series behind the score, e.g. ``layers`` (one value a layer).
@@ -87,6 +87,7 @@ class ScoreRecord(_Frozen):
     language: str
     metric: str
     title: str
+    description: str = ""
     value: float | None
     stderr: float | None
     ci_low: float | None

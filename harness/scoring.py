@@ -85,6 +85,7 @@ def _score_record(
         language=unit.language,
         metric=info.name,
         title=info.title,
+        description=info.description,
         value=None if math.isnan(value) else value,
         stderr=found.stderr,
         ci_low=found.low,

@@ -154,7 +154,7 @@ class TaskSpec(_Spec):
     variants: dict[str, VariantSpec] = Field(default_factory=dict)
     prompts: dict[str, PromptSpec] = Field(default_factory=dict)
     num_fewshot: Annotated[int, Field(ge=0)] = 0
-    pooling: Literal["weighted", "lasttoken"] = "weighted"
+    pooling: Literal["weighted", "lasttoken"] | None = None
     chance: float | None = None
     metrics: tuple[MetricSpec, ...] = Field(min_length=1)
 

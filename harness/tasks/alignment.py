@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.loader import TaskFile
 from harness.spec import MetricOption
-from harness.tasks.base import Outcome, Selection, chosen, failure
+from harness.tasks.base import Outcome, Selection, chosen, failure, vector_statistics
 from harness.tasks.pairs import PairUnit
-from harness.types import Embed, EmbedResponse, Request, Response
+from harness.types import Embed, EmbedResponse, Pooling, Request, Response
+from metrics import registry
+from metrics.base import FloatArray
 
 
 class AlignmentUnit(PairUnit):
@@ -30,9 +33,9 @@ class AlignmentUnit(PairUnit):
         return self.spec.pivot
 
     @property
-    def pooling(self) -> str:
-        """How token states become a sentence vector: the variant's rule, else the task's."""
-        return self.variant_spec.pooling or self.spec.pooling
+    def poolings(self) -> tuple[str, ...]:
+        """The poolings the task's metrics want, each once: all of them come from one forward pass."""
+        return tuple(sorted({str(options["pooling"]) for _, options in self.metrics().values()}))
 
     def shared_requests(self) -> list[Request]:
         return self._embeds("source", self.spec.pivot)
@@ -43,18 +46,23 @@ class AlignmentUnit(PairUnit):
     def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:
         rows = self.rows([failure(pair) for pair in zip(shared, responses, strict=True)])
         scored = [index for index, row in enumerate(rows) if row.failed is None]
-        pivot, language = _layers(shared, scored), _layers(responses, scored)
-        return Outcome(rows=rows, scored=scored, statistics=self.vector_statistics(pivot, language))
+        statistics: dict[str, FloatArray] = {}
+        for index, pooling in enumerate(self.poolings):
+            wanted = {
+                name: metric for name, (metric, options) in self.metrics().items() if options["pooling"] == pooling
+            }
+            pivot, language = _layers(shared, scored, index), _layers(responses, scored, index)
+            statistics.update(vector_statistics(wanted, pivot, language))
+        return Outcome(rows=rows, scored=scored, statistics=statistics)
 
-    def metric_options(self, name: str, options: Mapping[str, MetricOption]) -> dict[str, MetricOption]:  # noqa: ARG002
-        return {"pooling": self.pooling, "pivot": self.spec.pivot, **options}
-
-    def decoding(self) -> str:
-        return f"pooling:{self.pooling}"
+    def metric_options(self, name: str, options: Mapping[str, MetricOption]) -> dict[str, MetricOption]:
+        """The pooling is the metric's own option, else the variant's, the task's, or the metric's default."""
+        default = self.variant_spec.pooling or self.spec.pooling or registry.options(name).get("pooling") or "weighted"
+        return {"pooling": default, "pivot": self.spec.pivot, **options}
 
     def _embeds(self, side: str, language: str) -> list[Request]:
-        pooling = (self.pooling,)
-        return [Embed(text=text, pooling=pooling, language=language) for text in self.texts(side)]  # type: ignore[arg-type]
+        poolings = cast("tuple[Pooling, ...]", self.poolings)
+        return [Embed(text=text, pooling=poolings, language=language) for text in self.texts(side)]
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[AlignmentUnit]:
@@ -69,7 +77,7 @@ def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[
     ]
 
 
-def _layers(responses: Sequence[Response], scored: Sequence[int]) -> NDArray[np.float32]:
-    """float32 ``[layers + 1, n, d]`` of the scored responses, which hold ``[1, layers + 1, d]`` each."""
-    vectors = [found.vectors[0] for index in scored if isinstance(found := responses[index], EmbedResponse)]
+def _layers(responses: Sequence[Response], scored: Sequence[int], pooling: int) -> NDArray[np.float32]:
+    """float32 ``[layers + 1, n, d]`` by one pooling, of the scored responses ``[poolings, layers + 1, d]``."""
+    vectors = [found.vectors[pooling] for index in scored if isinstance(found := responses[index], EmbedResponse)]
     return np.stack(vectors, axis=1)

@@ -147,20 +147,6 @@ class Unit(ABC):
             made[wanted.name] = (registry.create(wanted.name, options), options)
         return made
 
-    def vector_statistics(
-        self, first: VectorArray, second: VectorArray, gold: FloatArray | None = None
-    ) -> dict[str, FloatArray]:
-        """Statistics of every metric of the task from the vectors of both sides; shared ones are computed once."""
-        computed: dict[object, FloatArray] = {}
-        statistics = {}
-        for name, (metric, _) in self.metrics().items():
-            assert isinstance(metric, VectorMetric), "the loader lets only metrics of this kind of task through"
-            shared = metric.statistics if isinstance(metric, LayerMetric) else name
-            if shared not in computed:
-                computed[shared] = metric.vector_stats(first, second, gold)
-            statistics[name] = computed[shared]
-        return statistics
-
     def dataset_hash(self) -> str:
         """Hash of the unit's documents, as used."""
         return documents_hash(self.documents)
@@ -176,6 +162,21 @@ class Unit(ABC):
     def release(self) -> None:
         """Forget the documents, so that memory does not grow with the number of languages."""
         self._documents = None
+
+
+def vector_statistics(
+    metrics: Mapping[str, Metric], first: VectorArray, second: VectorArray, gold: FloatArray | None = None
+) -> dict[str, FloatArray]:
+    """Statistics of every metric from the vectors of both sides; what two metrics share is computed once."""
+    computed: dict[object, FloatArray] = {}
+    statistics = {}
+    for name, metric in metrics.items():
+        assert isinstance(metric, VectorMetric), "the loader lets only metrics of this kind of task through"
+        shared = metric.statistics if isinstance(metric, LayerMetric) else name
+        if shared not in computed:
+            computed[shared] = metric.vector_stats(first, second, gold)
+        statistics[name] = computed[shared]
+    return statistics
 
 
 def failure(responses: Iterable[Response]) -> str | None:

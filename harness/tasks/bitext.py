@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.loader import TaskFile
-from harness.tasks.base import Outcome, Selection, chosen, failure
+from harness.tasks.base import Outcome, Selection, chosen, failure, vector_statistics
 from harness.tasks.pairs import PairUnit, selected_directions
 from harness.types import Embed, EmbedResponse, Request, Response
 
@@ -34,7 +34,8 @@ class BitextUnit(PairUnit):
             np.stack([side.vectors for index in scored if isinstance(side := pairs[index][which], EmbedResponse)])
             for which in (0, 1)
         )
-        return Outcome(rows=rows, scored=scored, statistics=self.vector_statistics(source, target))
+        made = {name: metric for name, (metric, _) in self.metrics().items()}
+        return Outcome(rows=rows, scored=scored, statistics=vector_statistics(made, source, target))
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[BitextUnit]:

@@ -31,7 +31,7 @@ from harness.types import (
     Request,
     Response,
 )
-from metrics.base import MeanMetric
+from metrics.base import MeanMetric, Segment, TextMetric
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -80,7 +80,7 @@ class LanguageModelUnit(Unit):
     def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:  # noqa: ARG002
         assert self._task is not None, "requests() builds the task that judges the answers"
         rows, scored = [], []
-        values: dict[str, list[float]] = {name: [] for name in self.metrics()}
+        values: dict[str, list[float]] = {name: [] for name in self._judged_by_lm_eval()}
         remaining = iter(responses)
         answers = [[next(remaining) for _ in instances] for instances in self._instances]
         for instances, found in zip(self._instances, answers, strict=True):
@@ -100,6 +100,12 @@ class LanguageModelUnit(Unit):
                 for name, series in values.items():
                     series.append(float(results[name]))
         statistics = {name: MeanMetric.stats(np.array(series)) for name, series in values.items()}
+        segments = [
+            Segment(hypothesis=rows[index].hypothesis or "", references=rows[index].references) for index in scored
+        ]
+        for name, (metric, _) in self.metrics().items():
+            if isinstance(metric, TextMetric):
+                statistics[name] = metric.segment_stats(segments)
         return Outcome(rows=rows, scored=scored, statistics=statistics)
 
     def prompt_hash(self) -> str:
@@ -115,16 +121,20 @@ class LanguageModelUnit(Unit):
         self._task = None
         self._instances = []
 
+    def _judged_by_lm_eval(self) -> list[str]:
+        """Metrics whose value of a document is lm-eval's; metrics of texts are ours."""
+        return [name for name, (metric, _) in self.metrics().items() if not isinstance(metric, TextMetric)]
+
     def _build_task(self) -> ConfigurableTask:
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
         prompt = self.prompt_spec
-        splits = {"test": [dict(document.fields) for document in self.documents]}
+        splits = {"test": [self._fields(document) for document in self.documents]}
         if self.num_fewshot:
             if self.dataset.fewshot_split is None:
                 raise DataError(f"{self.where}: {self.num_fewshot}-shot needs 'fewshot_split' in the dataset")
             own = self.spec.languages[self.language]
             fewshot = read_documents(self.dataset, self.roots, own, self.where, splits=(self.dataset.fewshot_split,))
-            splits["fewshot"] = [dict(document.fields) for document in fewshot]
+            splits["fewshot"] = [self._fields(document) for document in fewshot]
         config = {
             "task": self.spec.task,
             "output_type": self.spec.kind,
@@ -140,6 +150,7 @@ class LanguageModelUnit(Unit):
             "metric_list": [
                 {"metric": wanted.name, "aggregation": "mean", "higher_is_better": True, **wanted.options}
                 for wanted in self.spec.metrics
+                if wanted.name in self._judged_by_lm_eval()
             ],
         }
         if self.spec.kind == "generate_until":
@@ -148,6 +159,10 @@ class LanguageModelUnit(Unit):
         made = _task_class()(config, splits, self.where)
         made.set_fewshot_seed(_FEWSHOT_SEED)
         return made
+
+    def _fields(self, document: Document) -> dict[str, object]:
+        """What templates see: the document's columns, and ``lang``, the data set's own code of the language."""
+        return {"lang": self.spec.languages[self.language], **document.fields}
 
     def _request(self, instance: Instance) -> Request:
         if self.spec.kind == "generate_until":
@@ -165,8 +180,9 @@ class LanguageModelUnit(Unit):
     def _check_choice(self, document: Document) -> None:
         """Refuse a gold answer outside the choices before anything is computed (lm-eval only warns, and scores 0)."""
         prompt = self.prompt_spec
-        choices = _choices(prompt.doc_to_choice, document.fields, self.where)
-        gold = _target(prompt.doc_to_target, document.fields, self.where, has_choices=True)
+        fields = self._fields(document)
+        choices = _choices(prompt.doc_to_choice, fields, self.where)
+        gold = _target(prompt.doc_to_target, fields, self.where, has_choices=True)
         if isinstance(gold, int) and not 0 <= gold < len(choices):
             raise DataError(
                 f"{self.where}: item {document.id}: gold index {gold} is outside its {len(choices)} choices"
@@ -177,14 +193,15 @@ class LanguageModelUnit(Unit):
     def _row(
         self, document: Document, instances: Sequence[Instance], answers: Sequence[Response], reason: str | None
     ) -> SegmentRow:
+        fields = self._fields(document)
         target = _target(
             self.prompt_spec.doc_to_target,
-            document.fields,
+            fields,
             self.where,
             has_choices=self.prompt_spec.doc_to_choice is not None,
         )
         if self.spec.kind == "multiple_choice":
-            choices = _choices(self.prompt_spec.doc_to_choice, document.fields, self.where)
+            choices = _choices(self.prompt_spec.doc_to_choice, fields, self.where)
             gold = choices[target] if isinstance(target, int) else str(target)
             scores = [answer.logprob if isinstance(answer, LogLikelihoodResponse) else -np.inf for answer in answers]
             hypothesis = choices[int(np.argmax(scores))]

@@ -14,7 +14,7 @@ from harness.data import read_documents, require_columns
 from harness.errors import DataError
 from harness.loader import TaskFile
 from harness.store import SegmentRow
-from harness.tasks.base import Outcome, Selection, Unit, chosen, failure
+from harness.tasks.base import Outcome, Selection, Unit, chosen, failure, vector_statistics
 from harness.types import Document, Embed, EmbedResponse, Request, Response
 
 _COLUMNS = ("sentence1", "sentence2", "score")
@@ -64,7 +64,8 @@ class StsUnit(Unit):
             for which in (0, 1)
         )
         gold = np.array([float(str(self.documents[index].fields["score"])) for index in scored])
-        return Outcome(rows=rows, scored=scored, statistics=self.vector_statistics(left, right, gold))
+        made = {name: metric for name, (metric, _) in self.metrics().items()}
+        return Outcome(rows=rows, scored=scored, statistics=vector_statistics(made, left, right, gold))
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[StsUnit]:

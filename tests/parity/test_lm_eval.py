@@ -41,7 +41,9 @@ def lm_eval_results(tiny_causal_model: Path, tmp_path_factory: pytest.TempPathFa
             config = {
                 "task": name,
                 "dataset_path": "json",
-                "dataset_kwargs": {"data_files": {"test": str(shipped_tasks() / "sample" / "choice" / f"{language}.jsonl")}},
+                "dataset_kwargs": {
+                    "data_files": {"test": str(shipped_tasks() / "sample" / "choice" / f"{language}.jsonl")}
+                },
                 "output_type": "multiple_choice",
                 "test_split": "test",
                 "fewshot_split": "test",
