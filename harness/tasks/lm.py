@@ -68,7 +68,7 @@ class LanguageModelUnit(Unit):
 
     def requests(self) -> list[Request]:
         self._task = self._build_task()
-        self._task.build_all_requests(limit=None, rank=0, world_size=1)
+        self._task.build_all_requests(limit=len(self.documents), rank=0, world_size=1)
         self._instances = [[] for _ in self.documents]
         for instance in self._task.instances:
             self._instances[int(instance.doc_id or 0)].append(instance)
@@ -128,18 +128,15 @@ class LanguageModelUnit(Unit):
     def _build_task(self) -> ConfigurableTask:
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
         prompt = self.prompt_spec
-        splits = {"test": [self._fields(document) for document in self.documents]}
+        splits = {"test": self.documents}
+        fewshot_split = None
         if self.num_fewshot:
-            if self.dataset.fewshot_split is None:
-                raise DataError(f"{self.where}: {self.num_fewshot}-shot needs 'fewshot_split' in the dataset")
-            own = self.spec.languages[self.language]
-            fewshot = read_documents(self.dataset, self.roots, own, self.where, splits=(self.dataset.fewshot_split,))
-            splits["fewshot"] = [self._fields(document) for document in fewshot]
+            splits, fewshot_split = self._with_fewshot()
         config = {
             "task": self.spec.task,
             "output_type": self.spec.kind,
             "test_split": "test",
-            "fewshot_split": "fewshot" if self.num_fewshot else None,
+            "fewshot_split": fewshot_split,
             "num_fewshot": self.num_fewshot,
             "doc_to_text": prompt.doc_to_text,
             "doc_to_target": prompt.doc_to_target,
@@ -156,9 +153,25 @@ class LanguageModelUnit(Unit):
         if self.spec.kind == "generate_until":
             kwargs = {name: _listed(value) for name, value in prompt.generation_kwargs.items()}
             config["generation_kwargs"] = {"do_sample": False, **kwargs}
-        made = _task_class()(config, splits, self.where)
+        rows = {name: [self._fields(document) for document in documents] for name, documents in splits.items()}
+        made = _task_class()(config, rows, self.where)
         made.set_fewshot_seed(_FEWSHOT_SEED)
         return made
+
+    def _with_fewshot(self) -> tuple[dict[str, list[Document]], str]:
+        """The splits lm-eval draws from, and the name of the one with the examples.
+
+        Where examples come from the evaluated split itself, it is given whole (whatever the limit) and by its own name:
+        lm-eval then draws the same examples as on the full set, and never the evaluated document.
+        """
+        split = self.dataset.fewshot_split
+        if split is None:
+            raise DataError(f"{self.where}: {self.num_fewshot}-shot needs 'fewshot_split' in the dataset")
+        if self.dataset.splits == (split,):
+            return {"test": self.read()}, "test"
+        own = self.spec.languages[self.language]
+        fewshot = read_documents(self.dataset, self.roots, own, self.where, splits=(split,))
+        return {"test": self.documents, "fewshot": fewshot}, "fewshot"
 
     def _fields(self, document: Document) -> dict[str, object]:
         """What templates see: the document's columns, and ``lang``, the data set's own code of the language."""
