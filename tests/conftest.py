@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.demo_run import FinishedDemo, run_demo
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -44,3 +46,10 @@ def tiny_causal_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.model_max_length = 512
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished_demo(tmp_path_factory: pytest.TempPathFactory) -> FinishedDemo:
+    """``glotbench demo``, run once; its tests share an xdist group so that one worker makes it."""
+    folder = tmp_path_factory.mktemp("demo")
+    return run_demo(folder / "results", folder / "cache")

@@ -98,7 +98,21 @@ def test_export_csv_has_exactly_the_documented_columns(finished: Path) -> None:
     done = glotbench("export", "csv", finished)
     rows = list(csv.reader(io.StringIO(done.stdout)))
     assert rows[0] == (
-        "model,task,variant,prompt,language,metric,value,stderr,ci_low,ci_high,n,n_failed,signature".split(",")
+        [
+            "model",
+            "task",
+            "variant",
+            "prompt",
+            "language",
+            "metric",
+            "value",
+            "stderr",
+            "ci_low",
+            "ci_high",
+            "n",
+            "n_failed",
+            "signature",
+        ]
     )
     assert len(rows) == 5
     record = json.loads((finished / "run.json").read_text(encoding="utf-8"))

@@ -1,0 +1,5 @@
+"""``python -m harness`` is ``glotbench``."""
+
+from harness.cli import main
+
+main()
