@@ -14,7 +14,9 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from harness.errors import RecordError
-from harness.records import SCHEMA_VERSION, UNIT_COLUMNS, RunRecord
+from harness.records import SCHEMA_VERSION, SEGMENT_COLUMNS, STATISTICS_COLUMNS, UNIT_COLUMNS, RunRecord
 from harness.types import (
     EmbedResponse,
     Failed,
@@ -40,6 +42,9 @@ UnitKey = tuple[str, str, str, str, str]
 """``(model, task, variant, prompt, language)``."""
 
 _SQL_CHUNK = 500
+
+_KEY_COLUMNS = (*UNIT_COLUMNS, "metric")
+"""What the rows of a run's tables are looked up by; only these have statistics in the footers of the files."""
 
 
 def sha256_file(path: Path) -> str:
@@ -287,7 +292,9 @@ class RunWriter:
         import pyarrow.parquet as pq
 
         if name not in self._writers:
-            self._writers[name] = pq.ParquetWriter(self.folder / f"{name}.parquet.part", schema, compression="zstd")
+            part = self.folder / f"{name}.parquet.part"
+            keys = [column for column in _KEY_COLUMNS if column in schema.names]
+            self._writers[name] = pq.ParquetWriter(part, schema, compression="zstd", write_statistics=keys)
         return self._writers[name]
 
 
@@ -304,6 +311,30 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path.parent if path.name == "run.json" else path
         self.record = _read_record(self.path / "run.json")
+        self._tables: dict[str, _GroupedTable] = {}
+
+    def units(self) -> frozenset[UnitKey]:
+        """The units that have texts; none where the run keeps no texts.
+
+        Raises:
+            RecordError: The table is there but cannot be read.
+        """
+        if not (self.path / "segments.parquet").is_file():
+            return frozenset()
+        return frozenset(
+            (model, task, variant, prompt, language)
+            for model, task, variant, prompt, language in self._table("segments.parquet").groups
+        )
+
+    def metrics(self, unit: UnitKey) -> tuple[str, ...]:
+        """The metrics that have statistics of ``unit``, as written; none where the run keeps no statistics.
+
+        Raises:
+            RecordError: The table is there but cannot be read.
+        """
+        if not (self.path / "statistics.parquet").is_file():
+            return ()
+        return tuple(self._table("statistics.parquet").metrics.get(unit, ()))
 
     def statistics(self, unit: UnitKey, metric: str) -> UnitStatistics:
         """Statistics of one metric of one unit, in segment order as written.
@@ -311,19 +342,20 @@ class RunFolder:
         Raises:
             RecordError: The table is missing, or has no such unit and metric.
         """
-        table = self._rows("statistics.parquet", unit, [("metric", "=", metric)])
+        table = self._table("statistics.parquet").rows((*unit, metric))
         if table.num_rows == 0:
             raise RecordError(f"{self.path / 'statistics.parquet'}: no statistics of {metric} for {' / '.join(unit)}")
+        values = table["stats"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
         return UnitStatistics(
             segments=tuple(table["segment"].to_pylist()),
             clusters=tuple(table["cluster"].to_pylist()),
-            stats=np.array(table["stats"].to_pylist(), dtype=np.float64),
+            stats=values.astype(np.float64).reshape(table.num_rows, -1),
             scores=table["score"].to_numpy().astype(np.float64),
         )
 
     def segments(self, unit: UnitKey) -> list[SegmentRow]:
         """Texts of one unit, in order; empty when the unit has none."""
-        table = self._rows("segments.parquet", unit, [])
+        table = self._table("segments.parquet").rows(unit)
         return [
             SegmentRow(
                 segment=row["segment"],
@@ -345,16 +377,80 @@ class RunFolder:
             elif (found := sha256_file(file)) != expected:
                 yield f"{file}: damaged (sha256 {found[:12]}, the record says {expected[:12]})"
 
-    def _rows(self, name: str, unit: UnitKey, more: list[tuple[str, str, str]]) -> pa.Table:
-        import pyarrow as pa
+    def _table(self, name: str) -> _GroupedTable:
+        if name not in self._tables:
+            columns = SEGMENT_COLUMNS if name == "segments.parquet" else STATISTICS_COLUMNS
+            self._tables[name] = _GroupedTable(self.path / name, columns)
+        return self._tables[name]
+
+
+class _GroupedTable:
+    """A Parquet file of many units, of which only the row groups that hold the wanted one are read.
+
+    The footer is parsed once. A row group whose statistics show a single value in every key column is indexed by them
+    alone; of any other (several units in one, no statistics) the key columns are read.
+
+    Args:
+        path: The file.
+        columns: Columns it must have. Those in ``_KEY_COLUMNS`` are the key.
+
+    Raises:
+        RecordError: The file is missing, damaged, or lacks a column.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
         import pyarrow.parquet as pq
 
-        filters = [(column, "=", value) for column, value in zip(UNIT_COLUMNS, unit, strict=True)] + more
+        self._path = path
+        self._columns = list(columns)
+        self._keys = [column for column in _KEY_COLUMNS if column in columns]
+        self.groups: dict[tuple[str, ...], list[int]] = {}
+        with self._reading():
+            self._file = pq.ParquetFile(path)
+            if absent := set(columns) - set(self._file.schema_arrow.names):
+                raise OSError(f"no column {', '.join(sorted(absent))}")
+            metadata = self._file.metadata
+            for group in range(metadata.num_row_groups):
+                for key in self._keys_in(metadata.row_group(group), group):
+                    self.groups.setdefault(key, []).append(group)
+
+    def rows(self, key: tuple[str, ...]) -> pa.Table:
+        """The rows of ``key``, in the order written; an empty table where there are none."""
+        import pyarrow.compute as pc
+
+        with self._reading():
+            table = self._file.read_row_groups(self.groups.get(key, []), columns=self._columns, use_threads=False)
+            for column, value in zip(self._keys, key, strict=True):
+                table = table.filter(pc.equal(table[column], value))
+            return table
+
+    @cached_property
+    def metrics(self) -> dict[UnitKey, list[str]]:
+        """The metrics of every unit, in the order written."""
+        found: dict[UnitKey, list[str]] = {}
+        for model, task, variant, prompt, language, metric in self.groups:
+            found.setdefault((model, task, variant, prompt, language), []).append(metric)
+        return found
+
+    def _keys_in(self, metadata: Any, group: int) -> list[tuple[str, ...]]:
+        """The keys that a row group holds, in the order in which they first occur."""
+        positions = {metadata.column(index).path_in_schema: index for index in range(metadata.num_columns)}
+        found = [metadata.column(positions[column]).statistics for column in self._keys]
+        if all(own and own.has_min_max and own.null_count == 0 and own.min == own.max for own in found):
+            return [tuple(own.min for own in found)]
+        read = self._file.read_row_group(group, columns=self._keys, use_threads=False)
+        rows = read.select(self._keys).group_by(self._keys, use_threads=False).aggregate([])
+        return list(zip(*(rows[column].to_pylist() for column in self._keys), strict=True))
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        import pyarrow as pa
+
         try:
-            return pq.read_table(self.path / name, filters=filters)
-        except (OSError, pa.ArrowInvalid) as error:
+            yield
+        except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
             raise RecordError(
-                f"{self.path / name}: cannot be read ({error}); check the run with 'glotbench doctor'"
+                f"{self._path}: cannot be read ({error}); check the run with 'glotbench doctor'"
             ) from error
 
 
