@@ -16,9 +16,8 @@ import numpy as np
 from harness import stats
 from harness.pairing import generator, recreate
 from harness.resampling import Sample
-from harness.store import UnitStatistics
+from harness.store import RunFolder, UnitStatistics
 from leaderboard.ranks import Evidence, field
-from leaderboard.segments import SegmentTables
 from leaderboard.tables import Board, Cell, MetricTable
 from metrics.base import FloatArray, Metric
 
@@ -28,13 +27,13 @@ _TOLERANCE = 1e-6
 _TAILS = (0.025, 0.975)
 
 
-def collect(board: Board, table: MetricTable, runs: Sequence[SegmentTables]) -> Evidence | None:
+def collect(board: Board, table: MetricTable, runs: Sequence[RunFolder]) -> Evidence | None:
     """Resample one table of a board.
 
     Args:
         board: Where the table belongs.
         table: One metric's scores.
-        runs: The segment tables of the runs, in the order that ``Cell.run`` counts.
+        runs: The runs, in the order that ``Cell.run`` counts.
 
     Returns:
         Intervals of the macro means and rank ranges of the models; ``None`` where statistics are missing, do not give
@@ -88,18 +87,20 @@ def _macro(samples: Sequence[Sample], position: int) -> float:
     return math.fsum(sample.metric.value(sample.systems[position]) for sample in samples) / len(samples)
 
 
-def _sample(cells: Sequence[Cell], runs: Sequence[SegmentTables]) -> Sample | None:
+def _sample(cells: Sequence[Cell], runs: Sequence[RunFolder]) -> Sample | None:
     """The segments that all models have scored in one language, row by row."""
     metric = recreate(cells[0].score)
     if isinstance(metric, str):
         return None
-    found = [runs[cell.run].statistics(cell.score.unit_key, cell.score.metric) for cell in cells]
-    systems = [own for own in found if own is not None and len(set(own.segments)) == len(own.segments)]
-    if len(systems) < len(cells):
-        return None
-    for own, cell in zip(systems, cells, strict=True):
-        if not _gives_again(metric, own, cell):
+    systems = []
+    for cell in cells:
+        folder, unit = runs[cell.run], cell.score.unit_key
+        if cell.score.metric not in folder.metrics(unit):
             return None
+        own = folder.statistics(unit, cell.score.metric)
+        if len(set(own.segments)) < len(own.segments) or not _gives_again(metric, own, cell):
+            return None
+        systems.append(own)
     shared = set.intersection(*(set(own.segments) for own in systems))
     if not shared:
         return None

@@ -21,7 +21,7 @@ from leaderboard.evidence import collect
 from leaderboard.labels import label
 from leaderboard.pages import SegmentKey, language_page, segment_page, task_page
 from leaderboard.ranks import ranking
-from leaderboard.segments import SegmentTables, worst_first
+from leaderboard.segments import read, worst_first
 from leaderboard.tables import Board, Model, boards
 from leaderboard.text import count, plain, visible
 from leaderboard.views import BoardView
@@ -45,7 +45,7 @@ class _SegmentSource:
 
     model: Model
     language: str
-    tables: SegmentTables
+    folder: RunFolder
     unit: UnitKey
 
 
@@ -70,12 +70,11 @@ def build(runs: Sequence[Path], out: Path) -> Path:
     folders = [RunFolder(path) for path in runs]
     records = [folder.record for folder in folders]
     found = boards(records)
-    tables = [SegmentTables(folder.path) for folder in folders]
-    sources = _segment_sources(found, tables)
+    sources = _segment_sources(found, folders)
     views = [
         BoardView(
             board,
-            [ranking(table, board.pivot, collect(board, table, tables)) for table in board.metrics],
+            [ranking(table, board.pivot, collect(board, table, folders)) for table in board.metrics],
             sources.keys(),
         )
         for board in found
@@ -186,23 +185,23 @@ def _write_languages(site: _Site, views: Sequence[BoardView]) -> None:
         site.render(language_page(code), "language.html.j2", language=label(code).sides[0], boards=rows)
 
 
-def _segment_sources(found: Sequence[Board], tables: Sequence[SegmentTables]) -> dict[SegmentKey, _SegmentSource]:
+def _segment_sources(found: Sequence[Board], folders: Sequence[RunFolder]) -> dict[SegmentKey, _SegmentSource]:
     """For every model and language of a board whose run keeps texts, where they are."""
-    units = [run.units() for run in tables]
+    units = [folder.units() for folder in folders]
     sources: dict[SegmentKey, _SegmentSource] = {}
     for board in found:
         for (model, language), cell in sorted(board.metrics[0].cells.items(), key=lambda item: item[0]):
             unit = cell.score.unit_key
             if unit in units[cell.run]:
                 sources[model.title, *board.key, language] = _SegmentSource(
-                    model=model, language=language, tables=tables[cell.run], unit=unit
+                    model=model, language=language, folder=folders[cell.run], unit=unit
                 )
     return sources
 
 
 def _write_segments(site: _Site, key: SegmentKey, source: _SegmentSource, view: BoardView) -> None:
     facts = view.headline.facts
-    segments = source.tables.read(source.unit)
+    segments = read(source.folder, source.unit)
     failed = [segment for segment in segments if segment.failed is not None]
     shown_failed = failed[:MAX_FAILED]
     scored = worst_first(segments, facts.metric, facts.higher_is_better)

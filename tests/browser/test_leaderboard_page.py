@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from leaderboard_runs import MODELS, TEXTS, write_run
 
 from leaderboard.site import build
+from tests.leaderboard_runs import MODELS, TEXTS, write_run
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium, see the extra 'dev'")
 from selenium.webdriver.chrome.service import Service  # noqa: E402

@@ -1,13 +1,12 @@
 from pathlib import Path
 
 import pytest
-from leaderboard_runs import write_run
 
 from harness.store import RunFolder
 from leaderboard.evidence import collect
 from leaderboard.ranks import ranking
-from leaderboard.segments import SegmentTables
 from leaderboard.tables import boards
+from tests.leaderboard_runs import write_run
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +17,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_resampled_segments_tell_clearly_different_models_apart(run: Path) -> None:
     board = next(board for board in boards([RunFolder(run).record]) if board.task.name == "mt")
     table = board.metrics[0]
-    evidence = collect(board, table, [SegmentTables(run)])
+    evidence = collect(board, table, [RunFolder(run)])
     assert evidence is not None
     found = ranking(table, board.pivot, evidence)
     assert [(row.model.name, row.first, row.last) for row in found.rows[:2]] == [("good", 1, 1), ("weak", 2, 2)]
@@ -29,18 +28,7 @@ def test_resampled_segments_tell_clearly_different_models_apart(run: Path) -> No
 
 
 def test_no_evidence_where_the_metric_is_unknown_or_statistics_are_missing(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_bytes((run / "run.json").read_bytes())
     found = {board.task.name: board for board in boards([RunFolder(run).record])}
-    assert collect(found["mexa"], found["mexa"].metrics[0], [SegmentTables(run)]) is None
-    assert collect(found["mt"], found["mt"].metrics[0], [SegmentTables(tmp_path)]) is None
-
-
-def test_statistics_read_by_group_equal_those_of_the_store(run: Path) -> None:
-    unit = ("weak", "mt", "", "zero", "eng_Latn-fra_Latn")
-    ours = SegmentTables(run).statistics(unit, "chrf++")
-    theirs = RunFolder(run).statistics(unit, "chrf++")
-    assert ours is not None
-    assert ours.segments == theirs.segments
-    assert ours.clusters == theirs.clusters
-    assert (ours.stats == theirs.stats).all()
-    texts = [view.hypothesis for view in SegmentTables(run).read(unit)]
-    assert texts == [row.hypothesis for row in RunFolder(run).segments(unit)]
+    assert collect(found["mexa"], found["mexa"].metrics[0], [RunFolder(run)]) is None
+    assert collect(found["mt"], found["mt"].metrics[0], [RunFolder(tmp_path)]) is None

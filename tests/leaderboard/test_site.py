@@ -6,13 +6,13 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from leaderboard_runs import HOSTILE_MODEL, MISSING, SEGMENTS, TEXTS, record_of, score, write_run
 
 from harness.errors import RecordError, UserError
 from harness.store import RunFolder, RunWriter
 from leaderboard.exports import SCORE_COLUMNS, STANDING_COLUMNS
-from leaderboard.segments import SegmentTables
+from leaderboard.segments import read
 from leaderboard.site import build
+from tests.leaderboard_runs import HOSTILE_MODEL, MISSING, SEGMENTS, TEXTS, record_of, score, write_run
 
 VOID = {"meta", "link", "input", "br", "img"}
 
@@ -169,7 +169,7 @@ def test_segments_come_worst_first_with_the_failed_ones_last(run: Path, site: Pa
     text = page.read_text(encoding="utf-8")
     order = [part.split("<")[0].strip() for part in text.split('<th scope="row">')[1:]]
     assert order[-1] == "s03"
-    views = SegmentTables(run).read(("weak", "mt", "", "zero", "eng_Latn-fra_Latn"))
+    views = read(RunFolder(run), ("weak", "mt", "", "zero", "eng_Latn-fra_Latn"))
     by_score = {view.segment: view.scores.get("chrf++") for view in views}
     found = [by_score[segment] for segment in order[:-1]]
     assert found == sorted(found, key=lambda own: own or 0.0)

@@ -1,7 +1,6 @@
-from leaderboard_runs import record_of, score
-
 from harness.records import Fingerprint, ModelRecord, TaskRecord
 from leaderboard.tables import boards
+from tests.leaderboard_runs import record_of, score
 
 
 def test_one_board_per_task_variant_and_prompt() -> None:
