@@ -29,6 +29,7 @@ from leaderboard.site import build
 ENCODER = "all-MiniLM-L6-v2"
 TOY = "toy-byte-lm"
 COPY = "copy-source"
+_TOY_TASKS = ("sample_alignment", "sample_bitext", "sample_sts", "sample_choice")
 _TASKS = ("sample_alignment", "sample_bitext", "sample_sts", "sample_choice", "sample_translation")
 
 
@@ -61,7 +62,7 @@ def demo(
     copies = write_copies(translation, out / "copy-source")
     models = [
         _model("st", str(_encoder_folder()), name=ENCODER, label="384 dimensions, trained on English"),
-        _model("hf", str(toy), name=TOY, label="toy, made by the demo"),
+        _model("hf", str(toy), name=TOY, label="toy, made by the demo", tasks=";".join(_TOY_TASKS)),
         _model("outputs", str(copies / "{source_code}-{target_code}.txt"), name=COPY, label="baseline"),
         *apertium(expand_directions(translation.spec)),
     ]

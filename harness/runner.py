@@ -28,6 +28,7 @@ from harness.errors import UserError
 from harness.loader import TaskFile
 from harness.records import ModelRecord, RunRecord, ScoreRecord, StageRecord, TaskRecord
 from harness.scoring import score_unit
+from harness.spelling import did_you_mean
 from harness.store import ResponseStore, RunWriter, content_hash, request_key
 from harness.tasks import units
 from harness.tasks.base import Outcome, Selection, Unit
@@ -68,6 +69,7 @@ def run(plan: RunPlan, progress: Progress) -> Path:
         UserError: Something named or found is wrong; nothing was computed unless a model failed to load after another.
     """
     _check_model_names(plan.models)
+    _check_model_tasks(plan)
     work = [(task, units(task, plan.selection, plan.data_root)) for task in plan.tasks]
     fingerprint = [_checked(task, task_units) for task, task_units in work]
     scores: list[ScoreRecord] = []
@@ -85,6 +87,8 @@ def run(plan: RunPlan, progress: Progress) -> Path:
                 )
             )
             for task, task_units in work:
+                if spec.tasks and task.spec.task not in spec.tasks:
+                    continue
                 stage = _Stage(engine=engine, store=store, progress=progress, seed=plan.seed, writer=writer)
                 stage.run(task, task_units)
                 scores.extend(stage.scores)
@@ -252,6 +256,15 @@ def _checked(task: TaskFile, task_units: Sequence[Unit]) -> list[str]:
         hashes.append(f"{unit.variant}/{unit.prompt}/{unit.language}:{unit.dataset_hash()}:{unit.prompt_hash()}")
         unit.release()
     return hashes
+
+
+def _check_model_tasks(plan: RunPlan) -> None:
+    names = [task.spec.task for task in plan.tasks]
+    for model in plan.models:
+        for name in sorted(model.tasks - set(names)):
+            raise UserError(
+                f"--model {model.backend}:{model.target}: tasks: '{name}' is not in this run{did_you_mean(name, names)}"
+            )
 
 
 def _check_model_names(models: Sequence[ModelSpec]) -> None:

@@ -57,7 +57,8 @@ class ModelSpec:
 
     Attributes:
         backend: Backend name. target: Model id, path, command or file pattern.
-        options: The ``key=value`` pairs. ``name``, ``label`` and ``degrade`` are understood by every backend.
+        options: The ``key=value`` pairs. ``name``, ``label``, ``degrade`` and ``tasks`` are understood for
+            every backend.
     """
 
     backend: str
@@ -68,9 +69,14 @@ class ModelSpec:
     def name(self) -> str:
         return self.options.get("name") or self.target
 
+    @property
+    def tasks(self) -> frozenset[str]:
+        """Names of the only tasks this model is for (``tasks=a;b``); empty for all of a run's."""
+        return frozenset(filter(None, self.options.get("tasks", "").split(";")))
+
     def require_known(self, known: Sequence[str]) -> None:
         """Raise :class:`BackendError` for options this backend does not have, with a did-you-mean."""
-        allowed = [*known, "name", "label", "degrade"]
+        allowed = [*known, "name", "label", "degrade", "tasks"]
         for option in self.options:
             if option not in allowed:
                 raise BackendError(
