@@ -9,7 +9,7 @@ back on the intervals of the record.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from harness import stats
 from harness.pairing import generator, recreate
 from harness.resampling import Sample
 from harness.store import RunFolder, UnitStatistics
-from leaderboard.ranks import Evidence, field
+from leaderboard.ranks import Evidence, Field, field
 from leaderboard.tables import Board, Cell, MetricTable
 from metrics.base import FloatArray, Metric
 
@@ -27,36 +27,55 @@ _TOLERANCE = 1e-6
 _TAILS = (0.025, 0.975)
 
 
-def collect(board: Board, table: MetricTable, runs: Sequence[RunFolder]) -> Evidence | None:
+def collect(
+    board: Board, table: MetricTable, runs: Sequence[RunFolder], subsets: Mapping[str, Collection[str]]
+) -> dict[str, Evidence]:
     """Resample one table of a board.
 
     Args:
         board: Where the table belongs.
         table: One metric's scores.
         runs: The runs, in the order that ``Cell.run`` counts.
+        subsets: Languages to take the mean over, by any name; all of them are judged on the same resamples.
 
     Returns:
-        Intervals of the macro means and rank ranges of the models; ``None`` where statistics are missing, do not give
-        the recorded scores again, or hold fewer than two independent items.
+        Intervals of the macro means and rank ranges of the models, by the name of the subset. It is missing where
+        statistics are missing, do not give the recorded scores again, or hold fewer than two independent items.
     """
     ranked = field(table)
     samples = []
     for language in ranked.languages:
-        cells = [table.cells[model, language] for model in ranked.models]
-        sample = _sample(cells, runs)
+        sample = _sample([table.cells[model, language] for model in ranked.models], runs)
         if sample is None:
-            return None
+            return {}
         samples.append(sample)
-    if not samples or len({cluster for sample in samples for cluster in sample.clusters or ()}) < 2:
-        return None
+    if not samples:
+        return {}
     rng = generator(_SEED, *board.key, table.facts.metric)
-    scores = stats.bootstrap(samples, rng=rng, resamples=RESAMPLES).mean(axis=1)
+    scores = stats.bootstrap(samples, rng=rng, resamples=RESAMPLES)
+    found: dict[str, Evidence] = {}
+    for name, languages in subsets.items():
+        chosen = [position for position, language in enumerate(ranked.languages) if language in languages]
+        own = _evidence(table, ranked, chosen, [samples[position] for position in chosen], scores[:, chosen])
+        if own is not None:
+            found[name] = own
+    return found
+
+
+def _evidence(
+    table: MetricTable, ranked: Field, chosen: Sequence[int], samples: Sequence[Sample], by_language: FloatArray
+) -> Evidence | None:
+    """Evidence from the ``chosen`` languages of a field, with their samples and resampled scores ``[B, L, m]``."""
+    if len({cluster for sample in samples for cluster in sample.clusters or ()}) < 2:
+        return None
+    scores = by_language.mean(axis=1)
     if np.isnan(scores).any():
         return None
     centre = np.array([_macro(samples, position) for position in range(len(ranked.models))])
     sign = 1 if table.facts.higher_is_better else -1
     ranks = stats.rank_intervals(sign * scores, values=sign * centre)
-    recorded = [[table.cells[model, language].score.value for language in ranked.languages] for model in ranked.models]
+    languages = [ranked.languages[position] for position in chosen]
+    recorded = [[table.cells[model, language].score.value for language in languages] for model in ranked.models]
     means = np.array([math.fsum(value or 0.0 for value in row) / len(row) for row in recorded])
     lowest, highest = table.facts.bounds
     low, high = np.clip(_intervals(samples, scores) + (means - centre), lowest, highest)

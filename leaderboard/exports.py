@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 
+from harness.export import CSV_COLUMNS, csv_text
 from leaderboard.ranks import Ranking
 from leaderboard.tables import Board
 
-SCORE_COLUMNS = (
-    *("model", "task", "variant", "prompt", "language", "metric"),
-    *("value", "stderr", "ci_low", "ci_high", "n", "n_failed", "signature"),
-)
+SCORE_COLUMNS = CSV_COLUMNS
 """Columns of a task's CSV: those of ``glotbench export csv``."""
 
 STANDING_COLUMNS = (
-    *("task", "variant", "prompt", "metric", "model", "model_tag", "model_label", "rank_first", "rank_last"),
+    *(
+        "task",
+        "variant",
+        "prompt",
+        "metric",
+        "languages_of",
+        "model",
+        "model_tag",
+        "model_label",
+        "rank_first",
+        "rank_last",
+    ),
     *("mean", "ci_low", "ci_high", "worst_decile", "gap_to_pivot"),
     *("languages_scored", "languages_common", "languages", "n", "n_failed"),
 )
-"""Columns of the overview's CSV: one row a task, metric and model."""
+"""Columns of the overview's CSV: one row a task, metric, group of languages and model."""
 
 Row = dict[str, str | int | float | None]
 
 
-def standings(board: Board, metric: str, ranking: Ranking) -> list[Row]:
-    """A ranking as rows of ``STANDING_COLUMNS``; what is missing is ``None``."""
+def standings(board: Board, metric: str, group: str, languages: int, ranking: Ranking) -> list[Row]:
+    """A ranking over the ``languages`` languages of a group as rows of ``STANDING_COLUMNS``; missing is ``None``."""
     rows: list[Row] = []
     for row in ranking.rows:
         values = (
-            *(*board.key, metric, row.model.name, row.model.tag, row.model.label),
+            *(*board.key, metric, group, row.model.name, row.model.tag, row.model.label),
             *(row.first, row.last, row.mean, row.low, row.high, row.worst, row.gap),
-            *(row.scored, len(ranking.common), len(board.languages), row.n, row.n_failed),
+            *(row.scored, len(ranking.common), languages, row.n, row.n_failed),
         )
         rows.append(dict(zip(STANDING_COLUMNS, values, strict=True)))
     return rows
@@ -62,12 +69,8 @@ def scores_json(boards: Sequence[Board]) -> str:
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
-    """Rows as CSV; a missing value is an empty field."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
+    """Rows as CSV, safe to open in a spreadsheet; a missing value is an empty field."""
+    return csv_text(columns, [[row[column] for column in columns] for row in rows])
 
 
 def as_json(value: object) -> str:

@@ -13,10 +13,11 @@ from markupsafe import Markup
 
 from leaderboard import figures
 from leaderboard.figures import Axis
+from leaderboard.groups import ALL
 from leaderboard.labels import label
 from leaderboard.pages import SegmentKey, segment_page
-from leaderboard.ranks import Ranking, Standing
 from leaderboard.segments import SegmentView
+from leaderboard.standings import StandingsView
 from leaderboard.tables import Board, Cell, MetricTable, Model
 from leaderboard.text import plain, short_hash
 
@@ -31,17 +32,26 @@ class MetricView:
     Args:
         board: The board.
         table: The metric's scores.
-        ranking: Its models in order.
+        standings: Its models in order, over all languages (``groups.ALL``) and over those of every group.
         linked: Which units have a segment page.
     """
 
-    def __init__(self, board: Board, table: MetricTable, ranking: Ranking, linked: Collection[SegmentKey]) -> None:
+    def __init__(
+        self, board: Board, table: MetricTable, standings: Mapping[str, StandingsView], linked: Collection[SegmentKey]
+    ) -> None:
         self.board = board
         self.table = table
-        self.ranking = ranking
+        self.standings = standings[ALL]
+        self.ranking = self.standings.ranking
+        self.by_group = {name: own for name, own in standings.items() if name != ALL}
         self.facts = table.facts
         self.id = f"t-{short_hash(*board.key, table.facts.metric)}"
         self._linked = linked
+
+    @cached_property
+    def description(self) -> str:
+        """What the metric measures, in plain words; empty where no record says."""
+        return next((cell.score.description for cell in self.table.cells.values() if cell.score.description), "")
 
     @property
     def goodness(self) -> str:
@@ -86,11 +96,6 @@ class MetricView:
         return figures.axis(_present(end for score in scores for end in (score.value, score.ci_low, score.ci_high)))
 
     @cached_property
-    def mean_scale(self) -> Axis:
-        """The axis of the ranking's interval bars."""
-        return figures.axis(_present(end for row in self.ranking.rows for end in (row.mean, row.low, row.high)))
-
-    @cached_property
     def layer_scale(self) -> Axis:
         return figures.axis([0.0, *(value for curve in self._curves.values() for value in curve)])
 
@@ -126,49 +131,10 @@ class MetricView:
         """Languages that all ranked models have."""
         return frozenset(self.ranking.common)
 
-    @property
-    def has_gap(self) -> bool:
-        return any(row.gap is not None for row in self.ranking.rows)
-
-    @property
-    def verdict(self) -> str:
-        """What the order of the models is worth, in a sentence."""
-        pairs = sum(row.first is not None for row in self.ranking.rows) - 1
-        if pairs < 1:
-            return ""
-        apart = self.ranking.told_apart
-        if apart == pairs:
-            return "All neighbours in this order can be told apart."
-        if apart == 0:
-            return "No two neighbours in this order can be told apart: they are tied."
-        return f"{apart} of {pairs} neighbouring pairs can be told apart; the others are tied."
-
-    @property
-    def method(self) -> str:
-        """How the intervals of the means and the ranks were made, in words."""
-        if self.ranking.resampled:
-            return (
-                "Intervals and ranks: segments resampled jointly for all models and languages, "
-                "all pairs of models judged at once at 95 %."
-            )
-        return (
-            "Intervals: ends of the languages' intervals averaged, as if all languages erred together, so rather too "
-            "wide; models tie when they overlap. There were no statistics of segments to resample."
-        )
-
     def link(self, model: Model, language: str) -> str:
         """The segment page of a cell; empty when there is none."""
         key = (model.title, *self.board.key, language)
         return segment_page(key) if key in self._linked else ""
-
-    def mean_bar(self, row: Standing) -> Markup:
-        if row.mean is None:
-            return Markup("")
-        chance = next((cell.score.chance for cell in self.table.cells.values()), None)
-        return figures.interval_dot(row.mean, row.low, row.high, self.mean_scale, chance)
-
-    def mean_axis(self) -> Markup:
-        return figures.interval_scale(self.mean_scale)
 
     def bar(self, cell: Cell) -> Markup:
         score = cell.score
@@ -217,10 +183,10 @@ class MetricView:
     def has_layers(self) -> bool:
         return bool(self._curves)
 
-    def curves(self) -> list[tuple[Model, Markup]]:
-        """For every model with layer curves, the drawing of them."""
+    def curves(self, models: Iterable[Model]) -> list[tuple[Model, Markup]]:
+        """For each of ``models`` with layer curves, the drawing of them."""
         drawings = []
-        for model in self.models:
+        for model in models:
             own = {label(code).name: curve for (owner, code), curve in self._curves.items() if owner == model}
             if own:
                 title = f"{self.facts.title} by layer, {model.full_title}, {len(own)} languages"

@@ -16,6 +16,21 @@ def language_page(code: str) -> str:
     return f"language-{slug(code)}.html"
 
 
+def model_page(task: str, model: str) -> str:
+    """A model's scores in a task that has too many for one page."""
+    return f"model-{slug(model, task)}.html"
+
+
+def numbered(page: str, number: int) -> str:
+    """The ``number``-th part of a page, counted from 1; the first part keeps the name."""
+    return page if number == 1 else f"{page.removesuffix('.html')}-{number}.html"
+
+
+def group_file(metric: str, group: str) -> str:
+    """A ranking over one group of languages, loaded when the group is chosen."""
+    return f"g/{metric}-{group}.js"
+
+
 def segment_page(key: SegmentKey) -> str:
     """Kept short: an overview of 20,000 cells names 20,000 of them."""
     return f"s/{slug(key[-1], *key)}.html"

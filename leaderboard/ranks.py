@@ -8,7 +8,7 @@ erred together, and models whose intervals overlap are tied.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -94,15 +94,23 @@ def field(table: MetricTable) -> Field:
     return Field(models=tuple(models) if languages else (), languages=languages)
 
 
-def ranking(table: MetricTable, pivot: str, evidence: Evidence | None = None) -> Ranking:
+def ranking(
+    table: MetricTable, pivot: str, evidence: Evidence | None = None, within: Collection[str] | None = None
+) -> Ranking:
     """Rank the models of a table.
 
     Args:
         table: The scores.
         pivot: The language the gap is measured from.
         evidence: For the field of the table; ``None`` where there are no statistics to resample.
+        within: Count these languages only. The field stays that of the whole table, so that a choice of languages
+            changes the scores and not who is compared.
     """
     ranked = field(table)
+    if within is not None:
+        shared = tuple(language for language in ranked.languages if language in within)
+        ranked = Field(models=ranked.models if shared else (), languages=shared)
+        table = replace(table, languages=tuple(language for language in table.languages if language in within))
     sign = 1 if table.facts.higher_is_better else -1
     rows = []
     for model in table.models:
@@ -138,7 +146,7 @@ def _standing(table: MetricTable, model: Model, languages: Sequence[str], pivot:
     highs = [cell.score.ci_high for cell in cells if cell.score.ci_high is not None]
     bounded = bool(cells) and len(lows) == len(highs) == len(cells)
     worst = sorted(values, reverse=not table.facts.higher_is_better)[: _worst_count(len(values))]
-    at_pivot = table.value(model, pivot) if pivot in languages else None
+    at_pivot = table.value(model, pivot)
     others = [cell.score.value for cell in cells if cell.score.value is not None and cell.score.language != pivot]
     return Standing(
         model=model,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.store import RunFolder, UnitKey
+from leaderboard.text import shortened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,10 @@ class SegmentView:
     hypothesis: str | None
     failed: str | None
     scores: Mapping[str, float | None]
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for text in (self.source, *self.references, self.hypothesis, self.failed) if text is not None]
 
 
 def read(folder: RunFolder, unit: UnitKey) -> list[SegmentView]:
@@ -54,3 +59,14 @@ def worst_first(segments: Sequence[SegmentView], metric: str, higher_is_better: 
         return (score is None, sign * (score or 0.0))
 
     return sorted((segment for segment in segments if segment.failed is None), key=place)
+
+
+def fitting_texts(segments: Sequence[SegmentView], limit: int) -> list[SegmentView]:
+    """The first of ``segments`` whose texts, as a page shows them, take at most ``limit`` bytes; at least one."""
+    shown: list[SegmentView] = []
+    for segment in segments:
+        limit -= sum(len(shortened(text).encode("utf-8")) for text in segment.texts)
+        if shown and limit < 0:
+            break
+        shown.append(segment)
+    return shown

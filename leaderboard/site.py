@@ -7,7 +7,8 @@ and touches no other file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -16,15 +17,25 @@ from typing import TYPE_CHECKING
 from harness.errors import UserError
 from harness.records import RunRecord
 from harness.store import RunFolder, UnitKey
-from leaderboard import exports
+from leaderboard import exports, paging
 from leaderboard.evidence import collect
+from leaderboard.groups import ALL, groups_of, together
 from leaderboard.labels import label
-from leaderboard.pages import SegmentKey, language_page, segment_page, task_page
+from leaderboard.metric_view import MetricView
+from leaderboard.pages import (
+    SegmentKey,
+    group_file,
+    language_page,
+    model_page,
+    numbered,
+    segment_page,
+    task_page,
+)
 from leaderboard.ranks import ranking
-from leaderboard.segments import read, worst_first
+from leaderboard.segments import fitting_texts, read, worst_first
 from leaderboard.tables import Board, Model, boards
-from leaderboard.text import count, plain, visible
-from leaderboard.views import BoardView
+from leaderboard.text import count, plain, shortened, visible
+from leaderboard.views import BoardView, LanguageRow
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -71,17 +82,11 @@ def build(runs: Sequence[Path], out: Path) -> Path:
     records = [folder.record for folder in folders]
     found = boards(records)
     sources = _segment_sources(found, folders)
-    views = [
-        BoardView(
-            board,
-            [ranking(table, board.pivot, collect(board, table, folders)) for table in board.metrics],
-            sources.keys(),
-        )
-        for board in found
-    ]
+    views = [_view(board, folders, sources) for board in found]
     site = _Site(out)
     _write_overview(site, views, records)
     _write_tasks(site, views)
+    _write_groups(site, views)
     _write_languages(site, views)
     by_board = {view.board.key: view for view in views}
     for key, source in sources.items():
@@ -89,6 +94,19 @@ def build(runs: Sequence[Path], out: Path) -> Path:
     site.render("about.html", "about.html.j2", runs=records, views=views, models=_models(found))
     site.finish()
     return out / "index.html"
+
+
+def _view(board: Board, folders: Sequence[RunFolder], linked: Collection[SegmentKey]) -> BoardView:
+    """Rank the models of a board, over all its languages and over every group of them."""
+    groups = groups_of(board)
+    subsets = {ALL: frozenset(board.languages)} | {group.id: group.rows for group in groups}
+    rankings = []
+    for table in board.metrics:
+        evidence = collect(board, table, folders, subsets)
+        rankings.append(
+            {name: ranking(table, board.pivot, evidence.get(name), within) for name, within in subsets.items()}
+        )
+    return BoardView(board, rankings, groups, linked)
 
 
 class _Site:
@@ -105,6 +123,10 @@ class _Site:
     def render(self, name: str, template: str, **context: object) -> None:
         """Render a page; ``root`` leads from it to the site's root."""
         self.write(name, self._env.get_template(template).render(root="../" * name.count("/"), page=name, **context))
+
+    def markup(self, template: str, **context: object) -> str:
+        """A part of a page at the site's root."""
+        return self._env.get_template(template).render(root="", **context)
 
     def write(self, name: str, text: str) -> None:
         path = self._out / name
@@ -135,8 +157,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    env.filters |= {"visible": visible, "count": count}
-    env.globals |= {"language_page": language_page, "task_page": task_page, "label": label}
+    env.filters |= {"visible": visible, "shortened": shortened, "count": count}
+    env.globals |= {"language_page": language_page, "task_page": task_page, "model_page": model_page, "label": label}
     return env
 
 
@@ -146,12 +168,7 @@ def _finalize(value: object) -> object:
 
 
 def _write_overview(site: _Site, views: Sequence[BoardView], records: Sequence[RunRecord]) -> None:
-    rows = [
-        row
-        for view in views
-        for metric in view.metrics
-        for row in exports.standings(view.board, metric.facts.metric, metric.ranking)
-    ]
+    rows = [row for view in views for metric in view.metrics for row in _standing_rows(view, metric)]
     site.write("overview.csv", exports.as_csv(exports.STANDING_COLUMNS, rows))
     site.write("overview.json", exports.as_json(rows))
     languages = {side.code for view in views for row in view.labels for side in row.sides}
@@ -163,10 +180,23 @@ def _write_overview(site: _Site, views: Sequence[BoardView], records: Sequence[R
         languages=len(languages),
         segments=sum(cell.score.n for view in views for cell in view.headline.table.cells.values()),
         incomplete=[record.run_id for record in records if not record.complete],
+        groups=together(group for view in views for group in view.groups),
+        grids=paging.fitting([(view.headline.id, len(view.labels), len(view.board.models)) for view in views]),
+        shown=paging.standings_shown(len(views)),
+        has_pages=False,
     )
 
 
+def _standing_rows(view: BoardView, metric: MetricView) -> list[exports.Row]:
+    board, name = view.board, metric.facts.metric
+    rows = exports.standings(board, name, ALL, len(board.languages), metric.ranking)
+    for group in view.groups:
+        rows += exports.standings(board, name, group.title, len(group.rows), metric.by_group[group.id].ranking)
+    return rows
+
+
 def _write_tasks(site: _Site, views: Sequence[BoardView]) -> None:
+    """A page for every task; where it has too many scores for one, also a page for each of its models."""
     by_task: dict[str, list[BoardView]] = {}
     for view in views:
         by_task.setdefault(view.board.task.name, []).append(view)
@@ -176,13 +206,69 @@ def _write_tasks(site: _Site, views: Sequence[BoardView]) -> None:
         scored = [view.board for view in own]
         site.write(f"{stem}.csv", exports.as_csv(exports.SCORE_COLUMNS, exports.score_rows(scored)))
         site.write(f"{stem}.json", exports.scores_json(scored))
-        site.render(page, "task.html.j2", task=own[0].board.task, views=own, stem=stem)
+        metrics = [(view, metric) for view in own for metric in view.metrics]
+        has_pages = sum(len(metric.table.cells) for _, metric in metrics) > paging.PAGE_ROWS
+        sizes = [(metric.id, len(view.labels), len(view.board.models)) for view, metric in metrics]
+        models = _models(scored)
+        site.render(
+            page,
+            "task.html.j2",
+            task=own[0].board.task,
+            views=own,
+            stem=stem,
+            models=models,
+            groups=together(group for view in own for group in view.groups),
+            grids=paging.fitting(sizes) if has_pages else frozenset(),
+            shown=paging.standings_shown(len(metrics)),
+            has_pages=has_pages,
+        )
+        for model in models if has_pages else ():
+            sections = [((view, metric), view.rows(metric, model)) for view, metric in metrics]
+            _render_parts(
+                site, model_page(task, model.title), "model.html.j2", sections, model=model, task=own[0].board.task
+            )
+
+
+def _write_groups(site: _Site, views: Sequence[BoardView]) -> None:
+    """The rankings over groups of languages, as scripts that hand over their markup: a page from a file may load
+    nothing else."""
+    for view in views:
+        for metric in view.metrics:
+            for name, standings in metric.by_group.items():
+                markup = site.markup(
+                    "standings.html.j2",
+                    view=view,
+                    metric=metric,
+                    standings=standings,
+                    shown=paging.PAGE_STANDINGS,
+                    has_pages=False,
+                )
+                means = standings.means(metric.models, metric.table.digits)
+                arguments = ", ".join(json.dumps(value) for value in (metric.id, name, markup, means))
+                site.write(group_file(metric.id, name), f"glotbenchGroup({arguments});\n")
 
 
 def _write_languages(site: _Site, views: Sequence[BoardView]) -> None:
     for code in sorted({side.code for view in views for row in view.labels for side in row.sides}):
-        rows = [(view, view.concerning(code)) for view in views]
-        site.render(language_page(code), "language.html.j2", language=label(code).sides[0], boards=rows)
+        found = [(view, view.concerning(code)) for view in views]
+        _render_parts(
+            site,
+            language_page(code),
+            "language.html.j2",
+            [(view, rows) for view, rows in found if rows],
+            language=label(code).sides[0],
+            without=[view for view, rows in found if not rows],
+        )
+
+
+def _render_parts(
+    site: _Site, page: str, template: str, sections: Sequence[tuple[object, Sequence[LanguageRow]]], **context: object
+) -> None:
+    """Render a page that may be too long for one file: its parts lead to each other."""
+    parts = paging.paginate(sections)
+    pages = [numbered(page, number) for number in range(1, len(parts) + 1)]
+    for name, part in zip(pages, parts, strict=True):
+        site.render(name, template, sections=part, part_pages=pages, **context)
 
 
 def _segment_sources(found: Sequence[Board], folders: Sequence[RunFolder]) -> dict[SegmentKey, _SegmentSource]:
@@ -205,6 +291,7 @@ def _write_segments(site: _Site, key: SegmentKey, source: _SegmentSource, view: 
     failed = [segment for segment in segments if segment.failed is not None]
     shown_failed = failed[:MAX_FAILED]
     scored = worst_first(segments, facts.metric, facts.higher_is_better)
+    shown = fitting_texts([*scored[: MAX_SEGMENTS - len(shown_failed)], *shown_failed], paging.PAGE_TEXT)
     site.render(
         segment_page(key),
         "segments.html.j2",
@@ -212,9 +299,9 @@ def _write_segments(site: _Site, key: SegmentKey, source: _SegmentSource, view: 
         model=source.model,
         language=label(source.language),
         cells=[(metric, metric.table.cells.get((source.model, source.language))) for metric in view.metrics],
-        scored=scored[: MAX_SEGMENTS - len(shown_failed)],
+        scored=[segment for segment in shown if segment.failed is None],
         scored_total=len(scored),
-        failed=shown_failed,
+        failed=[segment for segment in shown if segment.failed is not None],
         failed_total=len(failed),
         has={
             "source": any(segment.source is not None for segment in segments),

@@ -14,6 +14,9 @@ from collections.abc import Callable
 
 from markupsafe import Markup, escape
 
+LONGEST_TEXT = 10_000
+"""Most characters of one text that a page shows."""
+
 _STRANGE = re.compile(
     "\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f"  # a flag such as Wales: matched first, so that it is left alone
     "|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
@@ -56,6 +59,14 @@ def visible(text: str) -> Markup:
     """
     escaped = str(escape(text))
     return Markup(_STRANGE_OR_LAYOUT.sub(_keeping_flags(_box), escaped))
+
+
+def shortened(text: str) -> Markup:
+    """``text`` as :func:`visible` shows it, cut where it is so long that a page of such texts would not open."""
+    if len(text) <= LONGEST_TEXT:
+        return visible(text)
+    left = count(len(text) - LONGEST_TEXT)
+    return visible(text[:LONGEST_TEXT]) + Markup(' <span class="no">… and {} more characters</span>').format(left)
 
 
 def fold(text: str) -> str:

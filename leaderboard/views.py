@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from leaderboard.groups import Group
 from leaderboard.labels import LanguageLabel, label
 from leaderboard.metric_view import MetricView
 from leaderboard.pages import SegmentKey, task_page
 from leaderboard.ranks import Ranking
+from leaderboard.standings import StandingsView
 from leaderboard.tables import Board, Cell, Model
 from leaderboard.text import fold, short_hash
 
@@ -21,18 +23,34 @@ class BoardView:
 
     Args:
         board: The board.
-        rankings: The ranking of every metric of the board, in their order.
+        rankings: For every metric of the board, in their order, its ranking over all languages (``groups.ALL``) and
+            over those of every group.
+        groups: The groups of the board's languages.
         linked: Which units have a segment page.
     """
 
-    def __init__(self, board: Board, rankings: Sequence[Ranking], linked: Collection[SegmentKey]) -> None:
+    def __init__(
+        self,
+        board: Board,
+        rankings: Sequence[Mapping[str, Ranking]],
+        groups: Sequence[Group],
+        linked: Collection[SegmentKey],
+    ) -> None:
         self.board = board
+        self.groups = tuple(groups)
         self.id = f"b-{short_hash(*board.key)}"
         self.page = task_page(board.task.name)
         labels = [label(language) for language in board.languages]
         self.labels = tuple(sorted(labels, key=lambda row: (fold(row.name), row.code)))
+        named = {group.id: group for group in groups}
         self.metrics = tuple(
-            MetricView(board, table, ranking, linked) for table, ranking in zip(board.metrics, rankings, strict=True)
+            MetricView(
+                board,
+                table,
+                {name: StandingsView(table, ranking, named.get(name)) for name, ranking in own.items()},
+                linked,
+            )
+            for table, own in zip(board.metrics, rankings, strict=True)
         )
 
     @property
@@ -58,6 +76,40 @@ class BoardView:
     def names(self) -> dict[str, str]:
         """What each row is called, by code."""
         return {row.code: row.name for row in self.labels}
+
+    @cached_property
+    def groups_by_row(self) -> dict[str, str]:
+        """The ids of the groups that a row belongs to, by its code."""
+        return {row.code: " ".join(own.id for own in self.groups if row.code in own.rows) for row in self.labels}
+
+    @property
+    def hardest(self) -> list[tuple[LanguageLabel, float]]:
+        """Where even the best model does worst by the headline metric, and what it scores there."""
+        table = self.headline.table
+        sign = 1 if table.facts.higher_is_better else -1
+        best: list[tuple[float, LanguageLabel]] = []
+        for row in self.labels:
+            values = [value for model in table.models if (value := table.value(model, row.code)) is not None]
+            if values:
+                best.append((max(sign * value for value in values), row))
+        best.sort(key=lambda found: found[0])
+        return [(row, sign * value) for value, row in best[:_FEW]] if len(best) > _FEW else []
+
+    @property
+    def missing(self) -> int:
+        """How many pairs of a model and a language have no score by the headline metric."""
+        table = self.headline.table
+        scored = sum(cell.score.value is not None for cell in table.cells.values())
+        return len(table.models) * len(table.languages) - scored
+
+    def rows(self, metric: MetricView, model: Model | None = None) -> list[LanguageRow]:
+        """The scores of one metric by language, models in the order of the ranking, or only those of ``model``."""
+        return [
+            LanguageRow(metric=metric, label=row, model=own, cell=metric.table.cells[own, row.code])
+            for row in self.labels
+            for own in (metric.models if model is None else [model])
+            if (own, row.code) in metric.table.cells
+        ]
 
     @property
     def provenance(self) -> list[tuple[str, str]]:

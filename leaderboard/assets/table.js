@@ -1,5 +1,5 @@
 // Sorting, filtering, theme and permalinks. Without it the pages stay as the server rendered them.
-// The state stands in location.hash as #q=<filter>&<table id>=<column><u|d>; a hash without "=" is a plain anchor.
+// The state stands in location.hash as #g=<group>&q=<words>&<table id>=<column><u|d>; a hash without "=" is an anchor.
 "use strict";
 
 const storedTheme = () => {
@@ -14,8 +14,8 @@ if (storedTheme()) document.documentElement.dataset.theme = storedTheme();
 document.addEventListener("DOMContentLoaded", () => {
   const collator = new Intl.Collator("en", { numeric: true });
   const tables = [...document.querySelectorAll("table[data-sortable]")];
-  const byId = new Map(tables.map((table) => [table.id, table]));
   const input = document.getElementById("q");
+  const select = document.getElementById("g");
   const sorted = new Map();
 
   const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
@@ -55,7 +55,7 @@ document.addEventListener("DOMContentLoaded", () => {
     save();
   }
 
-  for (const table of tables) {
+  function makeSortable(table) {
     heads(table).forEach((head, column) => {
       if (!head.dataset.sort) return;
       const button = document.createElement("button");
@@ -65,38 +65,46 @@ document.addEventListener("DOMContentLoaded", () => {
       head.append(button);
     });
   }
+  tables.forEach(makeSortable);
 
   // ---- filtering -----------------------------------------------------------------------------------------------
   const filtered = tables.filter((table) => table.dataset.filter !== undefined);
+  const group = () => select?.value ?? "";
 
-  function filter(query) {
-    const words = fold(query).split(/\s+/).filter(Boolean);
+  function filter() {
+    const words = fold(input.value).split(/\s+/).filter(Boolean);
     const shown = new Set();
     const all = new Set();
     for (const table of filtered) {
       for (const row of table.tBodies[0].rows) {
-        const keys = row.dataset.k;
-        row.hidden = !words.every((word) => keys.includes(word));
+        const { k: keys, g: groups = "" } = row.dataset;
+        row.hidden = !words.every((word) => keys.includes(word)) || (group() && !groups.split(" ").includes(group()));
         all.add(keys);
         if (!row.hidden) shown.add(keys);
       }
       if (table.tFoot) means(table, words.length > 0);
     }
-    const where = filtered.some((table) => table.tFoot) ? "; their mean is the last row of each table" : "";
-    document.getElementById("hits").textContent = words.length ? `${shown.size} of ${all.size} shown${where}` : "";
-    document.getElementById("clear").hidden = words.length === 0;
+    const said = [];
+    if (words.length || group()) said.push(`${shown.size} of ${all.size} rows shown`);
+    if (group() && standings.length) said.push("rankings are over this group only");
+    else if (words.length && standings.length) said.push("rankings stay over all languages");
+    document.getElementById("hits").textContent = said.join("; ");
+    document.getElementById("clear").hidden = !said.length;
   }
 
-  // The last row is the mean over the languages shown that all ranked models have.
+  // The last row is the mean over the languages shown that all ranked models have: of a whole group as it was computed
+  // from the unrounded scores, of rows found by words from the rounded ones.
   const overall = new Map();
 
-  function means(table, active) {
+  function means(table, byWords) {
     const rows = [...table.tBodies[0].rows].filter((row) => !row.hidden && row.dataset.c !== undefined);
+    const known = group() && !byWords ? computed.get(`${table.id.slice(0, -2)} ${group()}`)?.means : undefined;
     [...table.tFoot.rows[0].cells].forEach((cell, column) => {
       if (!overall.has(cell)) overall.set(cell, { nodes: [...cell.childNodes], ranked: !cell.querySelector(".no") });
       const { nodes, ranked } = overall.get(cell);
-      if (!active || !ranked) cell.replaceChildren(...nodes);
+      if ((!byWords && !group()) || !ranked) cell.replaceChildren(...nodes);
       else if (column === 0) cell.textContent = `Mean of the ${rows.length} shown`;
+      else if (known) cell.textContent = known[column - 1] ?? "\u2013";
       else {
         const sum = rows.reduce((total, row) => total + number(row.cells[column]), 0);
         const mean = (sum / rows.length).toFixed(Number(table.dataset.digits));
@@ -105,15 +113,58 @@ document.addEventListener("DOMContentLoaded", () => {
     });
   }
 
+  // ---- rankings over a group: the server made them, a script per ranking and group brings one ---------------------
+  const standings = [...document.querySelectorAll(".standings")].map((box) => ({ box, nodes: [...box.childNodes] }));
+  const computed = new Map();
+
+  window.glotbenchGroup = (metric, name, markup, ofModels) => {
+    computed.set(`${metric} ${name}`, { markup, means: ofModels });
+    if (name === group()) rank();
+  };
+
+  function rank() {
+    for (const { box, nodes } of standings) {
+      const { metric, groups } = box.dataset;
+      const found = computed.get(`${metric} ${group()}`);
+      box.classList.toggle("part", group() !== "");
+      if (!group()) box.replaceChildren(...nodes);
+      else if (!groups.split(" ").includes(group())) say(box, "No language of this group here.");
+      else if (found) {
+        box.innerHTML = found.markup;
+        const table = box.querySelector("table");
+        makeSortable(table);
+        if (sorted.has(table.id)) sortAsSaved(table, sorted.get(table.id));
+      } else {
+        const script = document.createElement("script");
+        script.src = `g/${metric}-${group()}.js`;
+        script.onerror = () => say(box, "The ranking over this group could not be loaded.");
+        document.head.append(script);
+      }
+    }
+    filter();
+  }
+
+  function say(box, words) {
+    const note = document.createElement("p");
+    note.className = "note";
+    note.textContent = words;
+    box.replaceChildren(note);
+  }
+
   if (input) {
     input.closest(".tools").hidden = false;
     input.addEventListener("input", () => {
-      filter(input.value);
+      filter();
+      save();
+    });
+    select?.addEventListener("change", () => {
+      rank();
       save();
     });
     document.getElementById("clear").addEventListener("click", () => {
       input.value = "";
-      filter("");
+      if (select) select.value = "";
+      rank();
       save();
       input.focus();
     });
@@ -122,26 +173,29 @@ document.addEventListener("DOMContentLoaded", () => {
   // ---- permalink -----------------------------------------------------------------------------------------------
   function save() {
     const state = new URLSearchParams();
+    if (group()) state.set("g", group());
     if (input?.value) state.set("q", input.value);
     for (const [id, value] of sorted) state.set(id, value);
     history.replaceState(null, "", `#${state}`);
+  }
+
+  function sortAsSaved(table, value) {
+    const match = /^(\d+)([ud])$/.exec(value);
+    if (!match || !heads(table)[match[1]]?.dataset.sort) return;
+    sort(table, Number(match[1]), match[2]);
+    sorted.set(table.id, value);
   }
 
   function restore() {
     const hash = location.hash.slice(1);
     if (!hash.includes("=")) return;
     const state = new URLSearchParams(hash);
-    for (const [id, value] of state) {
-      const table = byId.get(id);
-      const match = /^(\d+)([ud])$/.exec(value);
-      if (!table || !match || !heads(table)[match[1]]?.dataset.sort) continue;
-      sort(table, Number(match[1]), match[2]);
-      sorted.set(id, value);
-    }
-    if (input) {
-      input.value = state.get("q") ?? "";
-      filter(input.value);
-    }
+    for (const table of tables) if (state.has(table.id)) sortAsSaved(table, state.get(table.id));
+    if (!input) return;
+    input.value = state.get("q") ?? "";
+    if (select) select.value = state.get("g") ?? "";
+    if (select?.selectedIndex === -1) select.value = "";
+    rank();
   }
 
   restore();

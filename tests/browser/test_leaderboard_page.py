@@ -186,7 +186,7 @@ def test_the_filter_finds_names_endonyms_scripts_and_families(
     driver.find_element(By.ID, "q").send_keys(query)
     (row,) = column(driver, heat(driver), 0)
     assert expected in row
-    assert f"of {len(TEXTS) * 2} shown" in driver.find_element(By.ID, "hits").text
+    assert f"of {len(TEXTS) * 2} rows shown" in driver.find_element(By.ID, "hits").text
 
 
 def test_the_filter_restricts_the_means_of_the_last_row(site: Path, open_page: Opener) -> None:

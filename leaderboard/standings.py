@@ -1,0 +1,88 @@
+"""One ranking as the templates show it: who leads, how sure that is, and the drawn intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from markupsafe import Markup
+
+from leaderboard import figures
+from leaderboard.figures import Axis
+from leaderboard.groups import Group
+from leaderboard.ranks import Ranking, Standing
+from leaderboard.tables import MetricTable, Model
+
+
+class StandingsView:
+    """A ranking over all languages, or over those of ``group``."""
+
+    def __init__(self, table: MetricTable, ranking: Ranking, group: Group | None = None) -> None:
+        self.table = table
+        self.ranking = ranking
+        self.group = group
+
+    @property
+    def languages(self) -> int:
+        """How many languages the ranking is about, with or without scores."""
+        return len(self.ranking.common) + len(self.ranking.left_out)
+
+    @cached_property
+    def scale(self) -> Axis:
+        """The axis of the interval bars."""
+        return figures.axis(
+            [end for row in self.ranking.rows for end in (row.mean, row.low, row.high) if end is not None]
+        )
+
+    @property
+    def has_gap(self) -> bool:
+        return any(row.gap is not None for row in self.ranking.rows)
+
+    @cached_property
+    def leaders(self) -> list[Standing]:
+        """The models that may be the best one."""
+        return [row for row in self.ranking.rows if row.first == 1]
+
+    @property
+    def ranked(self) -> int:
+        return sum(row.first is not None for row in self.ranking.rows)
+
+    @property
+    def verdict(self) -> str:
+        """What the order of the models is worth, in a sentence."""
+        pairs = self.ranked - 1
+        if pairs < 1:
+            return ""
+        apart = self.ranking.told_apart
+        if apart == pairs:
+            return "All neighbours in this order can be told apart." if pairs > 1 else "The two can be told apart."
+        if apart == 0:
+            return "No two neighbours in this order can be told apart: they are tied."
+        return f"{apart} of {pairs} neighbouring pairs can be told apart; the others are tied."
+
+    @property
+    def method(self) -> str:
+        """How the intervals of the means and the ranks were made, in words."""
+        if self.ranking.resampled:
+            return (
+                "Intervals and ranks: segments resampled jointly for all models and languages, "
+                "all pairs of models judged at once at 95 %."
+            )
+        return (
+            "Intervals: ends of the languages' intervals averaged, as if all languages erred together, so rather too "
+            "wide; models tie when they overlap. There were no statistics of segments to resample."
+        )
+
+    def bar(self, row: Standing) -> Markup:
+        if row.mean is None:
+            return Markup("")
+        chance = next((cell.score.chance for cell in self.table.cells.values()), None)
+        return figures.interval_dot(row.mean, row.low, row.high, self.scale, chance)
+
+    def axis(self) -> Markup:
+        return figures.interval_scale(self.scale)
+
+    def means(self, models: Iterable[Model], digits: int) -> list[str | None]:
+        """The means of the ranked ones of ``models``, formatted, in their order."""
+        own = {row.model: row.mean for row in self.ranking.rows if row.first is not None and row.mean is not None}
+        return [figures.number(own[model], digits) if model in own else None for model in models]
