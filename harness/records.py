@@ -125,7 +125,6 @@ class StageRecord(_Frozen):
     requests: int
     computed: int
     seconds: float
-    tokens: int = 0
 
 
 class RunRecord(_Frozen):

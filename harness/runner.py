@@ -32,7 +32,7 @@ from harness.spelling import did_you_mean
 from harness.store import ResponseStore, RunWriter, content_hash, request_key
 from harness.tasks import units
 from harness.tasks.base import Outcome, Selection, Unit
-from harness.types import Request, Response
+from harness.types import Generate, Request, Response
 
 Progress = Callable[[str, int, int], None]
 """``progress(label, done, total)``, called after every batch."""
@@ -218,19 +218,30 @@ class _Stage:
     def _answers(self, requests: Sequence[Request]) -> list[Response]:
         """Responses in the order of ``requests``; every computed batch is stored before the next one begins.
 
-        Batches are planned over all distinct requests, stored or not, and a batch is computed whole or not at all:
-        a resumed run computes the same batches as an uninterrupted one, and so the same numbers to the last bit.
+        Batches are planned over all distinct requests of one language, stored or not, and a batch is computed whole or
+        not at all: a resumed run computes the same batches as an uninterrupted one, and so the same numbers to the
+        last bit, and a language that stands in many units is computed once.
         """
         self._requests += len(requests)
         keys = self._keys(requests)
-        distinct = dict(zip(keys, requests, strict=True))
+        answers: dict[str, Response] = self._store.get(list(dict.fromkeys(keys))) if self._engine.stored else {}
+        by_language: dict[str, dict[str, Request]] = {}
+        for key, request in zip(keys, requests, strict=True):
+            language = request.target_language if isinstance(request, Generate) else request.language
+            by_language.setdefault(language, {})[key] = request
+        for language, distinct in by_language.items():
+            if not answers.keys() >= distinct.keys():
+                self._compute(language, distinct, answers)
+        return [answers[key] for key in keys]
+
+    def _compute(self, language: str, distinct: dict[str, Request], answers: dict[str, Response]) -> None:
+        """Add the missing answers to ``distinct`` requests, batch by batch."""
         order = list(distinct)
-        answers: dict[str, Response] = self._store.get(order) if self._engine.stored else {}
         batches = self._engine.plan(list(distinct.values()))
         for number, batch in enumerate(batches):
             if all(order[position] in answers for position in batch):
                 continue
-            self._progress(f"{self._engine.name} · batches", number, len(batches))
+            self._progress(f"{self._engine.name} · {language}", number, len(batches))
             found = self._engine.answer([distinct[order[position]] for position in batch])
             new = [
                 (order[position], response)
@@ -241,7 +252,7 @@ class _Stage:
                 self._store.put(new)
             answers.update(new)
             self._computed += len(new)
-        return [answers[key] for key in keys]
+        self._progress(f"{self._engine.name} · {language}", len(batches), len(batches))
 
 
 def _checked(task: TaskFile, task_units: Sequence[Unit]) -> list[str]:

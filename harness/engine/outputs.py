@@ -45,7 +45,7 @@ class OutputsEngine:
         self.label = spec.options.get("label", "")
         self.identity = {
             "backend": "outputs",
-            "pattern": spec.target,
+            "pattern": Path(spec.target).name,
             "content": content_hash([[file.name, sha256_file(file)] for file in files]),
         }
         self._lines = cache(_read_lines)
