@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from leaderboard.text import plain
 
 _BAR_WIDTH, _BAR_HEIGHT, _BAR_MARGIN = 160, 16, 5
+_DOT_WIDTH = 6.4
 _SPARK_WIDTH, _SPARK_HEIGHT = 90, 22
 _CURVE_WIDTH, _CURVE_HEIGHT = 460, 250
 _CURVE_LEFT, _CURVE_RIGHT, _CURVE_TOP, _CURVE_BOTTOM = 38, 128, 10, 34
@@ -66,16 +67,19 @@ def axis(values: Sequence[float], target_steps: int = 4) -> Axis:
 
 
 def interval_dot(value: float, low: float | None, high: float | None, scale: Axis, chance: float | None) -> Markup:
-    """A dot with its interval as a line through it; a tall tick marks guessing. Hidden from screen readers: the
-    numbers stand in the row."""
+    """A dot with its interval as a line through it, with ends unless the dot covers them; a tall tick marks guessing.
+
+    Hidden from screen readers: the numbers stand in the row.
+    """
     middle = _BAR_HEIGHT / 2
     parts = [f'<path class="fa" d="M{_BAR_MARGIN} {middle:g}H{_BAR_WIDTH - _BAR_MARGIN}"/>']
     if chance is not None and scale.low <= chance <= scale.high:
         parts.append(f'<path class="fc" d="M{_bar_x(chance, scale)} 1V{_BAR_HEIGHT - 1}"/>')
     if low is not None and high is not None:
         left, right = _bar_x(low, scale), _bar_x(high, scale)
-        parts.append(f'<path class="fi" d="M{left} 4V12M{left} {middle:g}H{right}M{right} 4V12"/>')
-    parts.append(f'<circle class="fd" cx="{_bar_x(value, scale)}" cy="{middle:g}" r="3.6"/>')
+        ends = f"M{left} 4V12M{right} 4V12" if float(right) - float(left) > _DOT_WIDTH else ""
+        parts.append(f'<path class="fi" d="M{left} {middle:g}H{right}{ends}"/>')
+    parts.append(f'<circle class="fd" cx="{_bar_x(value, scale)}" cy="{middle:g}" r="{_DOT_WIDTH / 2:g}"/>')
     return _svg("iv", _BAR_WIDTH, _BAR_HEIGHT, parts)
 
 

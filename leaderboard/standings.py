@@ -44,6 +44,14 @@ class StandingsView:
         return [row for row in self.ranking.rows if row.first == 1]
 
     @property
+    def margin(self) -> tuple[float, Standing] | None:
+        """How far the first model is ahead of the next one; ``None`` where there is no next one."""
+        ranked = [row for row in self.ranking.rows if row.first is not None]
+        if len(ranked) < 2 or ranked[0].mean is None or ranked[1].mean is None:
+            return None
+        return abs(ranked[0].mean - ranked[1].mean), ranked[1]
+
+    @property
     def ranked(self) -> int:
         return sum(row.first is not None for row in self.ranking.rows)
 
@@ -66,7 +74,7 @@ class StandingsView:
         if self.ranking.resampled:
             return (
                 "Intervals and ranks: segments resampled jointly for all models and languages, "
-                "all pairs of models judged at once at 95 %."
+                "all pairs of models judged at once at 95\u00a0%."
             )
         return (
             "Intervals: ends of the languages' intervals averaged, as if all languages erred together, so rather too "

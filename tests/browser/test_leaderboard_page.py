@@ -17,6 +17,7 @@ webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium, se
 from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CHROMEDRIVER = shutil.which("chromedriver")
@@ -262,3 +263,54 @@ def test_wide_tables_scroll_inside_their_own_box(site: Path, open_page: Opener) 
             assert driver.execute_script("return document.documentElement.scrollWidth") <= 360, page
     finally:
         driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def choose(driver: Driver, value: str) -> None:
+    """Choose a group of languages and wait until every ranking is over it."""
+    driver.find_element(By.CSS_SELECTOR, f"#g option[value='{value}']").click()
+    WebDriverWait(driver, 10).until(
+        lambda found: all(
+            "Only " in note.text or "No language" in note.text
+            for note in found.find_elements(By.CSS_SELECTOR, ".standings .note")
+        )
+    )
+
+
+def test_a_group_of_languages_changes_the_scores_of_the_ranking_and_says_so(site: Path, open_page: Opener) -> None:
+    driver = open_page(site / "index.html")
+    ranking = driver.find_elements(By.CSS_SELECTOR, "table.rank")[1].get_attribute("id")
+    before = column(driver, ranking, 2)
+    choose(driver, "script-ethi")
+    after = column(driver, ranking, 2)
+    assert after != before
+    assert "Mean over 1 direction" in head(driver, ranking, 2).text
+    assert "rankings are over this group only" in driver.find_element(By.ID, "hits").text
+    table = heat(driver, 1)
+    (row,) = column(driver, table, 0)
+    assert "amh_Ethi" in row
+    heads = [cell.text.split("\n")[0] for cell in driver.find_elements(By.CSS_SELECTOR, f"#{table} thead th")]
+    foot = [cell.text for cell in driver.find_elements(By.CSS_SELECTOR, f"#{table} tfoot td")]
+    means = dict(zip(column(driver, ranking, 1), (text.split()[0] for text in after), strict=True))
+    assert {name: mean for name, mean in zip(heads[1:], foot, strict=True) if mean != "–"} == means
+    driver.find_element(By.ID, "clear").click()
+    assert column(driver, ranking, 2) == before
+    assert driver.get_log("browser") == []
+
+
+def test_a_ranking_over_a_group_sorts_and_survives_a_reload(site: Path, open_page: Opener) -> None:
+    driver = open_page(site / "index.html")
+    ranking = driver.find_elements(By.CSS_SELECTOR, "table.rank")[1].get_attribute("id")
+    choose(driver, "script-latn")
+    click_head(driver, ranking, 1)
+    shown = column(driver, ranking, 1)
+    assert "g=script-latn" in driver.current_url
+    driver.refresh()
+    WebDriverWait(driver, 10).until(lambda found: "Only script Latin" in found.find_element(By.TAG_NAME, "main").text)
+    assert column(driver, ranking, 1) == shown
+    assert head(driver, ranking, 1).get_attribute("aria-sort") == "ascending"
+
+
+def test_an_unknown_group_in_a_permalink_means_all_languages(site: Path, open_page: Opener) -> None:
+    driver = open_page(site / "index.html", "#g=script-none")
+    assert driver.find_element(By.ID, "g").get_attribute("value") == ""
+    assert "Only " not in driver.find_element(By.CSS_SELECTOR, ".standings .note").text

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from harness.errors import RecordError, UserError
-from harness.store import RunFolder, RunWriter
+from harness.store import RunFolder, RunWriter, SegmentRow
 from leaderboard.exports import SCORE_COLUMNS, STANDING_COLUMNS
 from leaderboard.segments import read
 from leaderboard.site import build
@@ -244,12 +244,98 @@ def test_no_model_name_reaches_a_file_name(site: Path) -> None:
         assert all(char.isascii() and (char.isalnum() or char in "-.") for char in path.name)
 
 
+MOST_BYTES = 3_000_000
+
+
+def page_sizes(out: Path) -> dict[str, int]:
+    return {str(path.relative_to(out)): path.stat().st_size for path in out.rglob("*.html")}
+
+
 def test_two_hundred_languages_and_a_hundred_models_stay_small(tmp_path: Path) -> None:
     scores = [
-        score(f"model-{model:03d}", f"l{language:03d}_Latn", 20 + (model * 7 + language * 13) % 60 + 0.123456)
+        score(f"model-{model:03d}", f"l{language:03d}_Latn", 20 + (model * 7 + language * 13) % 60 + 0.123456, **facts)
+        for facts in ({}, {"metric": "other", "details": {"layers": (0.1, 0.2, 0.3)}})
         for model in range(100)
         for language in range(200)
     ]
     RunWriter(tmp_path / "big").finish(record_of(*scores))
-    index = build([tmp_path / "big"], tmp_path / "site")
-    assert index.stat().st_size < 1_200_000
+    out = build([tmp_path / "big"], tmp_path / "site").parent
+    sizes = page_sizes(out)
+    assert max(sizes.values()) < MOST_BYTES
+    assert sizes["index.html"] < 1_400_000
+    models = sorted(out.glob("model-*.html"))
+    assert len(models) == 100
+    rows = "".join(path.read_text(encoding="utf-8") for path in models).count('<tr data-k="')
+    assert rows == len(scores)
+    for path in [*models[:2], *out.glob("task-*.html")]:
+        for address in Page(path).addresses:
+            assert (out / urlsplit(address).path).is_file() or not urlsplit(address).path
+
+
+def test_thousands_of_directions_are_spread_over_pages(tmp_path: Path) -> None:
+    codes = [f"l{index:02d}_Latn" for index in range(60)]
+    scores = [
+        score(model, f"{one}-{other}", 30.0) for model in "ab" for one in codes for other in codes if one != other
+    ]
+    RunWriter(tmp_path / "big").finish(record_of(*scores))
+    out = build([tmp_path / "big"], tmp_path / "site").parent
+    assert max(page_sizes(out).values()) < MOST_BYTES
+    pages = sorted(out.glob("model-a-*.html"))
+    assert len(pages) == 3
+    text = "".join(path.read_text(encoding="utf-8") for path in pages)
+    assert text.count('<tr data-k="') == 60 * 59
+    assert "Part <a href=" in text
+
+
+def test_long_texts_are_cut_and_the_cut_is_said(tmp_path: Path) -> None:
+    rows = [
+        SegmentRow(segment=str(index), cluster=str(index), source="\u202e" * 50_000, references=("x",), hypothesis="y")
+        for index in range(30)
+    ]
+    writer = RunWriter(tmp_path / "long")
+    writer.add_unit(("a", "t", "", "", "fra_Latn"), rows, {})
+    writer.finish(record_of(score("a", "fra_Latn", 1.0)))
+    out = build([tmp_path / "long"], tmp_path / "site").parent
+    (page,) = out.glob("s/*.html")
+    text = page.read_text(encoding="utf-8")
+    assert len(text.encode("utf-8")) < MOST_BYTES
+    assert "… and 40\u202f000 more characters" in text
+    assert "worst of 30 scored segments" in text
+
+
+def test_texts_that_a_spreadsheet_would_run_are_not_formulas_in_csv(tmp_path: Path) -> None:
+    scores = [score("=cmd|' /C calc'!A0", "fra_Latn", -0.1234567890123456, bounds=(-1, 1))]
+    RunWriter(tmp_path / "run").finish(record_of(*scores))
+    out = build([tmp_path / "run"], tmp_path / "site").parent
+    (task,) = out.glob("task-*.csv")
+    for path in (task, out / "overview.csv"):
+        row = next(csv.DictReader(path.open(encoding="utf-8", newline="")))
+        assert row["model"] == "'=cmd|' /C calc'!A0"
+        assert row.get("value", row.get("mean")) == "-0.1234567890123456"
+
+
+def test_what_a_metric_measures_is_said_where_it_is_introduced(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run")
+    rows = [SegmentRow(segment="0", cluster="0", source="x", references=("x",), hypothesis="y")]
+    writer.add_unit(("a", "t", "", "", "fra_Latn"), rows, {})
+    facts = {"description": "How <much> it holds.", "higher_is_better": False, "chance": 25.0}
+    writer.finish(record_of(score("a", "fra_Latn", 1.0, **facts)))
+    out = build([tmp_path / "run"], tmp_path / "site").parent
+    for kind in ("index.html", "about.html", "task-*.html", "language-*.html", "s/*.html"):
+        (page,) = out.glob(kind)
+        text = page.read_text(encoding="utf-8")
+        for words in ("How &lt;much&gt; it holds.", "lower is better", "points, 0–100", "guessing: 25.0"):
+            assert words in text, (kind, words)
+
+
+def test_the_overview_says_at_a_glance_who_leads_and_how_surely(tmp_path: Path) -> None:
+    languages = {"fra_Latn": 0.0, "ewe_Latn": -20.0, "amh_Ethi": -10.0, "deu_Latn": 5.0}
+    means = {"first": 60.0, "second": 50.0, "third": 49.5}
+    scores = [score(name, code, mean + shift) for name, mean in means.items() for code, shift in languages.items()]
+    RunWriter(tmp_path / "run").finish(record_of(*scores))
+    index = build([tmp_path / "run"], tmp_path / "site").read_text(encoding="utf-8")
+    glance = index[index.index('class="glance"') : index.index("</table>")]
+    assert '<span class="sure">clear lead</span>, 10.0 ahead of <bdi class="mn">second</bdi>' in glance
+    hardest = [part.split("<")[0] for part in glance.split('<span class="nb"><bdi>')[1:]]
+    assert hardest == ["Ewe", "Amharic", "French"]
+    assert "none of 12" in glance
