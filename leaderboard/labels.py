@@ -6,6 +6,7 @@ A code that ``harness.languages`` does not know keeps its code as its name: a pa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from harness import languages
 from harness.errors import UserError
@@ -62,6 +63,7 @@ def label(code: str) -> LanguageLabel:
     return LanguageLabel(code=code, sides=tuple(_side(part) for part in sides_of(code)))
 
 
+@cache
 def _side(code: str) -> Side:
     try:
         found = languages.find(code)
