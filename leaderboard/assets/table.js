@@ -86,8 +86,8 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     const said = [];
     if (words.length || group()) said.push(`${shown.size} of ${all.size} rows shown`);
-    if (group() && standings.length) said.push("rankings are over this group only");
-    else if (words.length && standings.length) said.push("rankings stay over all languages");
+    if (group() && standings.length) said.push("the rankings below are over this group only");
+    else if (words.length && standings.length) said.push("the rankings stay over all languages");
     document.getElementById("hits").textContent = said.join("; ");
     document.getElementById("clear").hidden = !said.length;
   }

@@ -284,7 +284,7 @@ def test_a_group_of_languages_changes_the_scores_of_the_ranking_and_says_so(site
     after = column(driver, ranking, 2)
     assert after != before
     assert "Mean over 1 direction" in head(driver, ranking, 2).text
-    assert "rankings are over this group only" in driver.find_element(By.ID, "hits").text
+    assert "the rankings below are over this group only" in driver.find_element(By.ID, "hits").text
     table = heat(driver, 1)
     (row,) = column(driver, table, 0)
     assert "amh_Ethi" in row
