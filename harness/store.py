@@ -42,6 +42,7 @@ UnitKey = tuple[str, str, str, str, str]
 """``(model, task, variant, prompt, language)``."""
 
 _SQL_CHUNK = 500
+_READABLE = 0o644
 
 _KEY_COLUMNS = (*UNIT_COLUMNS, "metric")
 """What the rows of a run's tables are looked up by; only these have statistics in the footers of the files."""
@@ -68,6 +69,7 @@ def write_text_atomic(path: Path, text: str) -> None:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
+        Path(temporary).chmod(_READABLE)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synthetic_runs import Unit, create, write_run
 
 from harness import stats
 from harness.compare import CompareOptions, Comparison, compare
@@ -18,6 +17,7 @@ from harness.records import Fingerprint
 from harness.reports import COMPARE_COLUMNS, comparison_json, comparison_markdown, comparison_rows
 from harness.store import RunFolder
 from metrics.base import FloatArray
+from tests.harness.synthetic_runs import Unit, create, write_run
 
 OPTIONS = CompareOptions(create=create, draws=2000)
 LANGUAGES = [f"eng_Latn-{code}_Latn" for code in ("yor", "hau", "ibo", "zul", "xho")]

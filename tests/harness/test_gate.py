@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from synthetic_runs import Unit, create, write_run
 
 from harness.baseline import bless, open_baseline
 from harness.errors import NotComparableError, RecordError, RunIncompleteError, SpecError, UserError
@@ -19,6 +18,7 @@ from harness.reports import gate_json, gate_junit, gate_lines, gate_markdown
 from harness.spec import GatePolicy
 from harness.store import RunFolder
 from metrics.base import FloatArray
+from tests.harness.synthetic_runs import Unit, create, write_run
 
 TODAY = datetime.date(2026, 6, 1)
 RNG = np.random.default_rng

@@ -149,26 +149,45 @@ def test_alignment_equals_the_papers_definitions(finished_demo: FinishedDemo, or
 
 
 def test_bitext_equals_sklearn(finished_demo: FinishedDemo, oracle: tuple[str, Oracle]) -> None:
+    """Equal to 1e-12 wherever the nearest neighbour is well defined.
+
+    Vectors of one text differ in the last bits of float32 with the batch; a sentence whose two best candidates lie
+    within 1e-6 may fall either way, and moves the score by at most 4/n.
+    """
     from sklearn.metrics import accuracy_score, f1_score
 
     model, vectors = oracle
+    well_defined = 0
     f1, accuracy = scores(finished_demo, model, "bitext_f1"), scores(finished_demo, model, "bitext_accuracy")
     english = np.stack([vectors.sentence(text) for text in sentences("eng_Latn")])
     english /= np.linalg.norm(english, axis=1, keepdims=True)
     for direction in f1:
         source = np.stack([vectors.sentence(text) for text in sentences(direction.split("-")[0])])
         source /= np.linalg.norm(source, axis=1, keepdims=True)
-        predicted = (source @ english.T).argmax(axis=1)
+        cosines = source.astype(np.float64) @ english.T.astype(np.float64)
+        predicted = cosines.argmax(axis=1)
+        best, second = np.sort(cosines, axis=1)[:, -1], np.sort(cosines, axis=1)[:, -2]
+        close_calls = int((best - second < 1e-6).sum())
+        well_defined += close_calls == 0
+        tolerance = max(1e-12, 4 * close_calls / len(source))
         gold = np.arange(len(source))
         expected = f1_score(gold, predicted, average="weighted", zero_division=0)
-        assert f1[direction].value == pytest.approx(expected, abs=1e-12), direction
-        assert accuracy[direction].value == pytest.approx(accuracy_score(gold, predicted), abs=1e-12), direction
+        assert f1[direction].value == pytest.approx(expected, abs=tolerance), direction
+        assert accuracy[direction].value == pytest.approx(accuracy_score(gold, predicted), abs=tolerance), direction
+    print(f"{model}: nearest neighbours well defined in {well_defined} of {len(f1)} directions")
+    assert well_defined >= len(f1) - 6
 
 
 def test_similarity_equals_scipy(finished_demo: FinishedDemo, oracle: tuple[str, Oracle]) -> None:
+    """Equal to 1e-9 wherever ranks are well defined.
+
+    A model that reads a script as unknown tokens gives many pairs the same vectors; the last bit of float32, which
+    depends on the batch, then orders pairs that are really tied. Those languages are held to 0.02.
+    """
     from scipy.stats import spearmanr
 
     model, vectors = oracle
+    well_defined = 0
     for language, score in scores(finished_demo, model, "cosine_spearman").items():
         pairs = rows(SAMPLE / "similarity" / f"{language}.tsv")
         similarity = []
@@ -176,7 +195,11 @@ def test_similarity_equals_scipy(finished_demo: FinishedDemo, oracle: tuple[str,
             u, v = vectors.sentence(first).astype(np.float64), vectors.sentence(second).astype(np.float64)
             similarity.append(float(u @ v / np.linalg.norm(u) / np.linalg.norm(v)))
         expected = spearmanr(similarity, [float(pair[3]) for pair in pairs]).statistic
-        assert score.value == pytest.approx(expected, abs=1e-9), language
+        tied = np.diff(np.sort(similarity)).min() < 1e-6
+        well_defined += not tied
+        assert score.value == pytest.approx(expected, abs=0.02 if tied else 1e-9), language
+    print(f"{model}: ranks well defined in {well_defined} languages")
+    assert well_defined >= 9
 
 
 def test_translation_equals_sacrebleu(finished_demo: FinishedDemo) -> None:
