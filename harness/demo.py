@@ -61,8 +61,8 @@ def demo(
     toy = make_toy(sample_texts(tasks[0]), cache, progress)
     copies = write_copies(translation, out / "copy-source")
     models = [
-        _model("st", str(_encoder_folder()), name=ENCODER, label="384 dimensions, trained on English"),
-        _model("hf", str(toy), name=TOY, label="toy, made by the demo", tasks=";".join(_TOY_TASKS)),
+        _model("st", str(_encoder_folder()), name=ENCODER),
+        _model("hf", str(toy), name=TOY, label="toy", tasks=";".join(_TOY_TASKS)),
         _model("outputs", str(copies / "{source_code}-{target_code}.txt"), name=COPY, label="baseline"),
         *apertium(expand_directions(translation.spec)),
     ]
@@ -124,9 +124,7 @@ def apertium(directions: Iterable[tuple[str, str]]) -> list[ModelSpec]:
     ]
     if not offered:
         return []
-    return [
-        _model("command", "apertium -u {source}-{target}", name="apertium", directions=";".join(offered), label="rules")
-    ]
+    return [_model("command", "apertium -u {source}-{target}", name="apertium", directions=";".join(offered))]
 
 
 def _model(backend: str, target: str, **options: str) -> ModelSpec:

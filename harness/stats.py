@@ -89,7 +89,8 @@ def interval(
 
     Binary means without clusters: Wilson, at every n (the CLT interval of 0 of 20 is ``[0, 0]``). Other means: sandwich
     error, Student quantile with G-1 degrees of freedom. Corpus and pooled metrics: percentile bootstrap of clusters.
-    A clustered binary score without any variation gets Wilson's interval for as many items as there are clusters.
+    A clustered binary score without any variation, and a share that is 0 or 1 in every resample (MEXA of a language the
+    model does not know), get Wilson's interval for as many items as there are clusters: 0 of 50 is not surely 0.
 
     Args:
         stats: ``[n, k]``. clusters: ``n`` labels of what belongs together, or ``None``.
@@ -104,8 +105,9 @@ def interval(
     if layout.groups < 2:
         return _NO_INTERVAL
     if not is_mean(metric):
-        scores = bootstrap_scores(layout, rng=rng, resamples=resamples)[:, 0, 0]
-        return _percentile(scores, metric.info.bounds, confidence, "cluster bootstrap" if clustered else "bootstrap")
+        return _bootstrap_interval(
+            metric, layout, value, clustered, rng=rng, resamples=resamples, confidence=confidence
+        )
     stderr = _sandwich(layout.total([_influence(stats)]))
     if metric.info.binary and stderr <= _NOISE:
         return _wilson_interval(value, layout.groups, confidence)
@@ -486,6 +488,22 @@ def _sandwich(by_cluster: FloatArray) -> float:
     """Clustered standard error from influences summed by cluster ``[G]``, with G/(G-1); ``nan`` for one cluster."""
     groups = len(by_cluster)
     return math.sqrt(groups / (groups - 1) * float(by_cluster @ by_cluster)) if groups > 1 else math.nan
+
+
+def _bootstrap_interval(
+    metric: Metric,
+    layout: Layout,
+    value: float,
+    clustered: bool,
+    *,
+    rng: np.random.Generator,
+    resamples: int,
+    confidence: float,
+) -> Interval:
+    scores = bootstrap_scores(layout, rng=rng, resamples=resamples)[:, 0, 0]
+    if metric.info.unit == "fraction" and value in metric.info.bounds and _spread(scores) <= _NOISE:
+        return _wilson_interval(value, layout.groups, confidence)
+    return _percentile(scores, metric.info.bounds, confidence, "cluster bootstrap" if clustered else "bootstrap")
 
 
 def _wilson_interval(value: float, n: float, confidence: float) -> Interval:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from harness import stats
 from harness.resampling import Sample
 from metrics.base import AdditiveMetric, FloatArray, MeanMetric, MetricInfo, PooledMetric
+from metrics.registry import create
 
 
 def mean_metric(*, binary: bool = False, bounds: tuple[float, float] = (0.0, 1.0)) -> MeanMetric:
@@ -425,3 +426,11 @@ class TestRanks:
             scores = stats.bootstrap([sample], rng=rng, resamples=300)[:, 0]
             wrong += any(interval != (1, 10) for interval in stats.rank_intervals(scores, values=items.mean(axis=0)))
         assert wrong / 200 < 0.1
+
+
+def test_a_share_that_is_zero_everywhere_is_not_surely_zero() -> None:
+    """MEXA of a language the model does not know: every resample is 0, and the interval still has a width."""
+    rows = np.column_stack([np.zeros((50, 4)), np.ones(50)])
+    found = stats.interval(create("mexa"), rows, None, rng=np.random.default_rng(0))
+    assert (found.low, found.method) == (0.0, "wilson")
+    assert found.high == pytest.approx(0.0713, abs=1e-3)
