@@ -90,7 +90,8 @@ def _evidence(
 def _intervals(samples: Sequence[Sample], scores: FloatArray) -> FloatArray:
     """``[2, m]`` ends of the 95 % intervals: in closed form for means, else percentiles of ``scores`` ``[B, m]``."""
     if not all(stats.is_mean(sample.metric) for sample in samples):
-        return np.quantile(scores, _TAILS, axis=0)
+        ends_of_all: FloatArray = np.quantile(scores, _TAILS, axis=0)
+        return ends_of_all
     ends = []
     for position in range(scores.shape[1]):
         own = [

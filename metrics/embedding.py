@@ -71,7 +71,8 @@ def f1_contributions(nearest: IndexArray) -> FloatArray:
 def precision_contributions(nearest: IndexArray) -> FloatArray:
     """``[n]``: 1 / c where the translation was found, else 0; their mean is the weighted precision."""
     predicted = np.bincount(nearest, minlength=len(nearest)).astype(np.float64)
-    return accuracies(nearest) / np.maximum(predicted, 1.0)
+    shares: FloatArray = accuracies(nearest) / np.maximum(predicted, 1.0)
+    return shares
 
 
 def accuracies(nearest: IndexArray) -> FloatArray:
