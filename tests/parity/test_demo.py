@@ -181,8 +181,8 @@ def test_bitext_equals_sklearn(finished_demo: FinishedDemo, oracle: tuple[str, O
 def test_similarity_equals_scipy(finished_demo: FinishedDemo, oracle: tuple[str, Oracle]) -> None:
     """Equal to 1e-9 wherever ranks are well defined.
 
-    A model that reads a script as unknown tokens gives many pairs the same vectors; the last bit of float32, which
-    depends on the batch, then orders pairs that are really tied. Those languages are held to 0.02.
+    A model that reads a script as unknown tokens gives many pairs the same vectors; the last bits of float32, which
+    depend on the batch, then order pairs that are really tied. There, the score must be one that such noise can reach.
     """
     from scipy.stats import spearmanr
 
@@ -194,10 +194,14 @@ def test_similarity_equals_scipy(finished_demo: FinishedDemo, oracle: tuple[str,
         for _, first, second, _ in pairs:
             u, v = vectors.sentence(first).astype(np.float64), vectors.sentence(second).astype(np.float64)
             similarity.append(float(u @ v / np.linalg.norm(u) / np.linalg.norm(v)))
-        expected = spearmanr(similarity, [float(pair[3]) for pair in pairs]).statistic
-        tied = np.diff(np.sort(similarity)).min() < 1e-6
-        well_defined += not tied
-        assert score.value == pytest.approx(expected, abs=0.02 if tied else 1e-9), language
+        gold = [float(pair[3]) for pair in pairs]
+        if np.diff(np.sort(similarity)).min() >= 1e-6:
+            well_defined += 1
+            assert score.value == pytest.approx(spearmanr(similarity, gold).statistic, abs=1e-9), language
+        else:
+            noise = np.random.default_rng(0).uniform(-5e-7, 5e-7, (500, len(gold)))
+            reachable = [spearmanr(similarity + jitter, gold).statistic for jitter in noise]
+            assert min(reachable) - 0.005 <= score.value <= max(reachable) + 0.005, language
     print(f"{model}: ranks well defined in {well_defined} languages")
     assert well_defined >= 9
 
