@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ class TerminalProgress:
     def __init__(self) -> None:
         self._bars: RichProgress | None = None
         self._lines: dict[str, TaskID] = {}
+        self._started: dict[str, tuple[float, int]] = {}
 
     def __enter__(self) -> TerminalProgress:
         if sys.stderr.isatty():
@@ -44,13 +46,13 @@ class TerminalProgress:
     def __call__(self, label: str, done: int, total: int) -> None:
         if self._bars is None:
             return
-        if label not in self._lines or self._bars.tasks[self._lines[label]].completed > done:
-            if label in self._lines:
-                self._bars.remove_task(self._lines[label])
+        if label not in self._lines:
             self._lines[label] = self._bars.add_task(label, total=total, rate="")
-        line = self._lines[label]
-        speed = next((task.speed for task in self._bars.tasks if task.id == line), None)
-        self._bars.update(line, completed=done, total=total, rate=f"{speed:.1f}/s" if speed else "")
+            self._started[label] = (time.monotonic(), done)
+        started, first = self._started[label]
+        elapsed = time.monotonic() - started
+        rate = f"{(done - first) / elapsed:.1f}/s" if done > first and elapsed > 0 else ""
+        self._bars.update(self._lines[label], completed=done, total=total, rate=rate)
         if done >= total:
-            self._bars.remove_task(line)
-            del self._lines[label]
+            self._bars.remove_task(self._lines.pop(label))
+            del self._started[label]

@@ -81,6 +81,8 @@ class HuggingFaceEngine:
         revision = spec.options.get("revision")
         try:
             config = transformers.AutoConfig.from_pretrained(spec.target, revision=revision)
+            if config.is_encoder_decoder:
+                raise ValueError("encoder-decoder models are not supported yet; score their outputs with outputs:FILES")
             self._causal = any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in config.architectures or ())
             auto = transformers.AutoModelForCausalLM if self._causal else transformers.AutoModel
             self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(spec.target, revision=revision)
