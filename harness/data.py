@@ -16,9 +16,9 @@ from pathlib import Path, PurePosixPath
 
 from harness.errors import DataError
 from harness.spec import DatasetSpec
-from harness.spelling import did_you_mean
 from harness.store import content_hash
 from harness.types import Document
+from metrics.spelling import did_you_mean
 
 Row = Mapping[str, object]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import UserError
-from harness.spelling import nearest
+from metrics.spelling import nearest
 
 TextDirection = Literal["ltr", "rtl"]
 

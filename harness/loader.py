@@ -20,9 +20,9 @@ from harness.directions import expand_directions
 from harness.errors import SpecError, UserError
 from harness.languages import canonical
 from harness.spec import GatePolicy, TaskSpec
-from harness.spelling import did_you_mean
 from harness.task_checks import check_task, read_languages
 from harness.yaml_reader import MAX_BYTES, Location, Problem, YamlFile, read_yaml
+from metrics.spelling import did_you_mean
 
 __all__ = [
     "TaskFile",

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.spec import LM_KINDS
-from harness.spelling import did_you_mean
 from harness.yaml_reader import Location, Problem, shown
+from metrics.spelling import did_you_mean
 
 Raw = Mapping[str, Any]
 

@@ -28,11 +28,11 @@ from harness.errors import UserError
 from harness.loader import TaskFile
 from harness.records import ModelRecord, RunRecord, ScoreRecord, StageRecord, TaskRecord
 from harness.scoring import score_unit
-from harness.spelling import did_you_mean
 from harness.store import ResponseStore, RunWriter, content_hash, request_key
 from harness.tasks import units
 from harness.tasks.base import Outcome, Selection, Unit
 from harness.types import Generate, Request, Response
+from metrics.spelling import did_you_mean
 
 Progress = Callable[[str, int, int], None]
 """``progress(label, done, total)``, called after every batch."""

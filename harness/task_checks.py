@@ -17,10 +17,10 @@ from harness.errors import UserError
 from harness.languages import canonical
 from harness.prompt_checks import check_prompts
 from harness.spec import DIRECTION_KINDS, LM_KINDS, DatasetSpec, Kind
-from harness.spelling import did_you_mean
 from harness.yaml_reader import Location, Problem, YamlFile, mismatch, shown
 from metrics import registry
 from metrics.base import MetricError
+from metrics.spelling import did_you_mean
 
 Raw = Mapping[str, Any]
 

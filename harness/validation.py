@@ -9,8 +9,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from harness.spelling import did_you_mean
 from harness.yaml_reader import Location, Problem, YamlFile, describe, mismatch, shown
+from metrics.spelling import did_you_mean
 
 _EXPECTED = {
     "string": "text",

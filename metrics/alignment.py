@@ -28,8 +28,8 @@ from metrics.base import (
     MetricInfo,
     VectorArray,
     VectorMetric,
-    did_you_mean,
 )
+from metrics.spelling import did_you_mean
 from metrics.vectors import check_pairs, row_blocks, unit_vectors
 
 POOLINGS = ("weighted", "lasttoken")

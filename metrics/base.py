@@ -12,9 +12,8 @@ Knows no file, model or language-specific rule; everything else in ``metrics`` b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal
 
 import numpy as np
@@ -32,13 +31,6 @@ Unit = Literal["points", "fraction", "correlation"]
 
 class MetricError(Exception):
     """A metric was asked for something it cannot do; the message says what to do instead."""
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``" (did you mean 'chrf'?)"`` for a name close to a known one, upper or lower case alike; else nothing."""
-    by_lower = {candidate.lower(): candidate for candidate in known}
-    close = get_close_matches(name.lower(), by_lower, n=1)
-    return f" (did you mean '{by_lower[close[0]]}'?)" if close else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

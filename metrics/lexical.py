@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.base import FloatArray, MetricError, MetricInfo, Segment, TextMetric, did_you_mean
+from metrics.base import FloatArray, MetricError, MetricInfo, Segment, TextMetric
+from metrics.spelling import did_you_mean
 from metrics.tokenizers import BLEU_TOKENIZERS, require_tokenizer
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import get_args
 
-from metrics.base import Metric, MetricError, MetricInfo, did_you_mean
+from metrics.base import Metric, MetricError, MetricInfo
+from metrics.spelling import did_you_mean
 
 Option = str | int | float | bool
 Factory = Callable[..., Metric]

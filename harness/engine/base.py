@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from harness.errors import BackendError
-from harness.spelling import did_you_mean
 from harness.types import Request, Response
+from metrics.spelling import did_you_mean
 
 
 class Engine(Protocol):

@@ -8,7 +8,7 @@ import re
 from harness.engine.base import Engine, ModelSpec
 from harness.engine.degrade import Degraded
 from harness.errors import BackendError, UserError
-from harness.spelling import did_you_mean
+from metrics.spelling import did_you_mean
 
 _BACKENDS = {
     "hf": "harness.engine.hf:load",

@@ -18,12 +18,12 @@ from harness.data import DataRoots, documents_hash
 from harness.errors import UserError
 from harness.loader import TaskFile
 from harness.spec import DatasetSpec, MetricOption, TaskSpec, VariantSpec
-from harness.spelling import did_you_mean
 from harness.store import SegmentRow, content_hash
 from harness.types import Document, Failed, Request, Response
 from metrics import registry
 from metrics.alignment import LayerMetric
 from metrics.base import FloatArray, Metric, VectorArray, VectorMetric
+from metrics.spelling import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from metrics import registry
-from metrics.base import AdditiveMetric, MeanMetric, PooledMetric, did_you_mean
+from metrics.base import AdditiveMetric, MeanMetric, PooledMetric
+from metrics.spelling import did_you_mean
 
 KINDS = {"translation", "generate_until", "multiple_choice", "loglikelihood", "bitext_mining", "sts", "alignment"}
 
