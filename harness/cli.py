@@ -333,7 +333,7 @@ def leaderboard_build(results: tuple[Path, ...], out: Path) -> None:
 
 @cli.group()
 def tasks() -> None:
-    """List, show, validate and begin task files."""
+    """List, show and validate task files."""
 
 
 _FOLDERS = click.option("--tasks", "folders", type=_PATH, multiple=True, help="Folder of more task files.")

@@ -164,7 +164,7 @@ def _text(document: Document, column: str, where: str) -> str:
 def _clusters(dataset: DatasetSpec, roots: DataRoots, names: Mapping[str, str], where: str) -> list[str] | None:
     if dataset.cluster_files is None:
         return None
-    return _lines(roots.locate(_fill(dataset.cluster_files, names), where))
+    return read_lines(roots.locate(_fill(dataset.cluster_files, names), where))
 
 
 def _to_documents(
@@ -250,7 +250,7 @@ def _read_file(dataset: DatasetSpec, path: Path) -> Iterator[Row]:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             yield from _table(dataset, path, csv.reader(handle))
         return
-    lines = _lines(path)
+    lines = read_lines(path)
     if form == "lines":
         yield from ({dataset.text: line} for line in lines)
     elif form == "tsv":
@@ -285,10 +285,19 @@ def _table(dataset: DatasetSpec, path: Path, rows: Iterator[list[str]]) -> Itera
         yield dict(zip(columns, cells, strict=True))
 
 
-def _lines(path: Path) -> list[str]:
-    """Lines of a UTF-8 file; the last line may lack its line feed, and only ``\\n`` (or ``\\r\\n``) ends a line."""
+def read_lines(path: Path, encoding: str = "utf-8-sig") -> list[str]:
+    """Lines of a UTF-8 file; the last line may lack its line feed, and only ``\\n`` (or ``\\r\\n``) ends a line.
+
+    Args:
+        encoding: ``utf-8-sig`` drops a byte order mark, ``utf-8`` keeps it as text, as sacrebleu does.
+
+    Raises:
+        DataError: The file cannot be read, or is not UTF-8.
+    """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding=encoding)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 (byte {error.start}); convert the file") from error
     lines = text.split("\n")

@@ -9,6 +9,7 @@ from typing import cast
 
 import numpy as np
 
+from harness.data import read_lines
 from harness.errors import DataError, UserError
 from harness.languages import bleu_tokenizer, canonical
 from harness.spec import MetricOption
@@ -143,14 +144,7 @@ def _typed(value: str) -> MetricOption:
 
 
 def _read(path: Path) -> list[str]:
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 (byte {error.start}); convert the file") from error
-    if lines[-1] == "":
-        lines.pop()
+    lines = read_lines(path, encoding="utf-8")
     if not lines:
         raise DataError(f"{path}: empty; give it one segment a line")
-    return [line.removesuffix("\r") for line in lines]
+    return lines

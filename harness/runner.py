@@ -160,6 +160,7 @@ class _Stage:
             requests = unit.requests()
             if not self._engine.covers(requests[0]):
                 left_out.append(unit.language)
+                unit.release()
                 continue
             shared = unit.shared_requests()
             shared_keys = tuple(self._keys(shared))
@@ -325,7 +326,7 @@ def _outcome_to_bytes(outcome: Outcome) -> bytes:
 def _outcome_from_bytes(body: bytes, unit: Unit) -> Outcome:
     with np.load(io.BytesIO(body), allow_pickle=False) as archive:
         statistics = {name: archive[name] for name in archive.files}
-    rows = unit.rows()
+    rows = unit.rows([None] * len(unit.documents))
     return Outcome(rows=rows, scored=list(range(len(rows))), statistics=statistics)
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
+from harness.data import read_lines
 from harness.engine.base import ModelSpec
 from harness.errors import BackendError
 from harness.store import content_hash, sha256_file
@@ -48,7 +49,7 @@ class OutputsEngine:
             "pattern": Path(spec.target).name,
             "content": content_hash([[file.name, sha256_file(file)] for file in files]),
         }
-        self._lines = cache(_read_lines)
+        self._lines = cache(partial(read_lines, encoding="utf-8"))
 
     def requests_answered(self) -> frozenset[type]:
         return frozenset({Generate})
@@ -86,14 +87,3 @@ def load(spec: ModelSpec) -> OutputsEngine:
         BackendError: No file matches the pattern, or a placeholder is unknown.
     """
     return OutputsEngine(spec)
-
-
-def _read_lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise BackendError(f"{path}: not UTF-8 (byte {error.start}); convert the file") from error
-    lines = text.split("\n")
-    if lines and lines[-1] == "":
-        lines.pop()
-    return [line.removesuffix("\r") for line in lines]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from harness.errors import UserError
 from harness.loader import TaskFile
 from harness.spec import DatasetSpec, MetricOption, TaskSpec, VariantSpec
 from harness.store import SegmentRow, content_hash
-from harness.types import Document, Failed, Request, Response
+from harness.types import Document, EmbedResponse, Failed, Request, Response
 from metrics import registry
 from metrics.alignment import LayerMetric
 from metrics.base import FloatArray, Metric, VectorArray, VectorMetric
@@ -65,9 +65,11 @@ class Unit(ABC):
         target_language: The language whose text is judged.
         transient: Whether responses are too large to keep once they are reduced to statistics.
         requests_made: The kinds of request this unit will make.
+        sides: The columns of the two texts that belong together, in kinds that compare two texts.
     """
 
     transient = False
+    sides = ("source", "target")
     requests_made: frozenset[type] = frozenset()
 
     def __init__(
@@ -91,6 +93,7 @@ class Unit(ABC):
         self.dataset: DatasetSpec = self.spec.dataset.model_copy(update=dict(self.variant_spec.dataset))
         self.roots = DataRoots(task_folder=task.path.parent, data_root=data_root)
         self._documents: list[Document] | None = None
+        self._metrics: dict[str, tuple[Metric, dict[str, MetricOption]]] | None = None
         self.total = 0
 
     @property
@@ -127,25 +130,36 @@ class Unit(ABC):
     def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:
         """Segments and statistics from the answers to both kinds of request, in their order."""
 
-    def rows(self, reasons: Sequence[str | None] = ()) -> list[SegmentRow]:
-        """Texts of the documents without a hypothesis, with the reason of each that failed.
-
-        Raises:
-            NotImplementedError: The kind has hypotheses.
-        """
-        raise NotImplementedError
+    def rows(self, reasons: Sequence[str | None]) -> list[SegmentRow]:
+        """Texts of the documents' two ``sides``, without a hypothesis, each with the reason why it failed, if any."""
+        first, second = self.sides
+        return [
+            SegmentRow(
+                segment=document.id,
+                cluster=document.cluster,
+                source=str(document.fields[first]),
+                references=(str(document.fields[second]),),
+                hypothesis=None,
+                failed=reason,
+            )
+            for document, reason in zip(self.documents, reasons, strict=True)
+        ]
 
     def metric_options(self, name: str, options: Mapping[str, MetricOption]) -> dict[str, MetricOption]:  # noqa: ARG002
         """Options of a metric, completed with what the unit knows (the target language's tokenizer, the pooling)."""
         return dict(options)
 
     def metrics(self) -> dict[str, tuple[Metric, dict[str, MetricOption]]]:
-        """By name, every metric of the task with the options that make it again."""
-        made = {}
-        for wanted in self.spec.metrics:
-            options = self.metric_options(wanted.name, wanted.options)
-            made[wanted.name] = (registry.create(wanted.name, options), options)
-        return made
+        """By name, every metric of the task with the options that make it again.
+
+        One object a unit: a metric may know more about itself (its number of references) once it has seen the segments.
+        """
+        if self._metrics is None:
+            self._metrics = {}
+            for wanted in self.spec.metrics:
+                options = self.metric_options(wanted.name, wanted.options)
+                self._metrics[wanted.name] = (registry.create(wanted.name, options), options)
+        return self._metrics
 
     def dataset_hash(self) -> str:
         """Hash of the unit's documents, as used."""
@@ -179,6 +193,17 @@ def vector_statistics(
     return statistics
 
 
+def paired_vectors(
+    pairs: Sequence[tuple[Response, Response]], scored: Sequence[int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Embeddings ``[n, d]`` of the first and of the second side of the scored pairs."""
+    first, second = (
+        np.stack([side.vectors for index in scored if isinstance(side := pairs[index][which], EmbedResponse)])
+        for which in (0, 1)
+    )
+    return first, second
+
+
 def failure(responses: Iterable[Response]) -> str | None:
     """The reason why a document has no score, if any of its responses failed."""
     return next((response.reason for response in responses if isinstance(response, Failed)), None)
@@ -201,16 +226,3 @@ def chosen(wanted: Sequence[str], have: Iterable[str], what: str, task: str) -> 
 def template_hash(*parts: object) -> str:
     """Short hash of templates and settings."""
     return content_hash([str(part) for part in parts])[:16]
-
-
-@dataclass(slots=True)
-class Grouped:
-    """Requests of documents laid end to end, and the way back: ``spans[i]`` is the slice of document ``i``."""
-
-    requests: list[Request] = field(default_factory=list)
-    spans: list[slice] = field(default_factory=list)
-
-    def add(self, requests: Iterable[Request]) -> None:
-        start = len(self.requests)
-        self.requests.extend(requests)
-        self.spans.append(slice(start, len(self.requests)))

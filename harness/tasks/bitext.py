@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from harness.loader import TaskFile
-from harness.tasks.base import Outcome, Selection, chosen, failure, vector_statistics
+from harness.tasks.base import Outcome, Selection, chosen, failure, paired_vectors, vector_statistics
 from harness.tasks.pairs import PairUnit, selected_directions
-from harness.types import Embed, EmbedResponse, Request, Response
+from harness.types import Embed, Request, Response
 
 
 class BitextUnit(PairUnit):
@@ -30,10 +28,7 @@ class BitextUnit(PairUnit):
         pairs = list(zip(responses[:count], responses[count:], strict=True))
         rows = self.rows([failure(pair) for pair in pairs])
         scored = [index for index, row in enumerate(rows) if row.failed is None]
-        source, target = (
-            np.stack([side.vectors for index in scored if isinstance(side := pairs[index][which], EmbedResponse)])
-            for which in (0, 1)
-        )
+        source, target = paired_vectors(pairs, scored)
         made = {name: metric for name, (metric, _) in self.metrics().items()}
         return Outcome(rows=rows, scored=scored, statistics=vector_statistics(made, source, target))
 

@@ -20,7 +20,7 @@ from harness.loader import TaskFile
 from harness.prompts import evaluate, render
 from harness.spec import PromptSpec
 from harness.store import SegmentRow
-from harness.tasks.base import Grouped, Outcome, Selection, Unit, chosen, failure, template_hash
+from harness.tasks.base import Outcome, Selection, Unit, chosen, failure, template_hash
 from harness.types import (
     Document,
     Failed,
@@ -72,10 +72,7 @@ class LanguageModelUnit(Unit):
         self._instances = [[] for _ in self.documents]
         for instance in self._task.instances:
             self._instances[int(instance.doc_id or 0)].append(instance)
-        grouped = Grouped()
-        for instances in self._instances:
-            grouped.add(self._request(instance) for instance in instances)
-        return grouped.requests
+        return [self._request(instance) for instances in self._instances for instance in instances]
 
     def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:  # noqa: ARG002
         assert self._task is not None, "requests() builds the task that judges the answers"

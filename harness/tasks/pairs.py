@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import zip_longest
-
 from harness.data import Direction, read_pairs
 from harness.loader import expand_directions
 from harness.spec import TaskSpec
-from harness.store import SegmentRow
 from harness.tasks.base import Selection, Unit, chosen
 from harness.types import Document
 
@@ -30,19 +26,6 @@ class PairUnit(Unit):
 
     def read(self) -> list[Document]:
         return read_pairs(self.dataset, self.roots, self.direction(), self.where)
-
-    def rows(self, reasons: Sequence[str | None] = ()) -> list[SegmentRow]:
-        return [
-            SegmentRow(
-                segment=document.id,
-                cluster=document.cluster,
-                source=str(document.fields["source"]),
-                references=(str(document.fields["target"]),),
-                hypothesis=None,
-                failed=reason,
-            )
-            for document, reason in zip_longest(self.documents, reasons)
-        ]
 
     def texts(self, side: str) -> list[str]:
         """Texts of ``source`` or ``target``, in document order."""

@@ -13,21 +13,19 @@ import numpy as np
 from harness.data import read_documents, require_columns
 from harness.errors import DataError
 from harness.loader import TaskFile
-from harness.store import SegmentRow
-from harness.tasks.base import Outcome, Selection, Unit, chosen, failure, vector_statistics
-from harness.types import Document, Embed, EmbedResponse, Request, Response
-
-_COLUMNS = ("sentence1", "sentence2", "score")
+from harness.tasks.base import Outcome, Selection, Unit, chosen, failure, paired_vectors, vector_statistics
+from harness.types import Document, Embed, Request, Response
 
 
 class StsUnit(Unit):
     """One language of a sentence similarity task."""
 
     requests_made = frozenset({Embed})
+    sides = ("sentence1", "sentence2")
 
     def read(self) -> list[Document]:
         documents = read_documents(self.dataset, self.roots, self.spec.languages[self.language], self.where)
-        require_columns(documents, _COLUMNS, self.where)
+        require_columns(documents, [*self.sides, "score"], self.where)
         for document in documents:
             try:
                 float(str(document.fields["score"]))
@@ -40,29 +38,16 @@ class StsUnit(Unit):
     def requests(self) -> list[Request]:
         return [
             Embed(text=str(document.fields[side]), language=self.language)
-            for side in ("sentence1", "sentence2")
+            for side in self.sides
             for document in self.documents
         ]
 
     def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:  # noqa: ARG002
         count = len(self.documents)
         pairs = list(zip(responses[:count], responses[count:], strict=True))
-        rows = [
-            SegmentRow(
-                segment=document.id,
-                cluster=document.cluster,
-                source=str(document.fields["sentence1"]),
-                references=(str(document.fields["sentence2"]),),
-                hypothesis=None,
-                failed=failure(pair),
-            )
-            for document, pair in zip(self.documents, pairs, strict=True)
-        ]
+        rows = self.rows([failure(pair) for pair in pairs])
         scored = [index for index, row in enumerate(rows) if row.failed is None]
-        left, right = (
-            np.stack([side.vectors for index in scored if isinstance(side := pairs[index][which], EmbedResponse)])
-            for which in (0, 1)
-        )
+        left, right = paired_vectors(pairs, scored)
         gold = np.array([float(str(self.documents[index].fields["score"])) for index in scored])
         made = {name: metric for name, (metric, _) in self.metrics().items()}
         return Outcome(rows=rows, scored=scored, statistics=vector_statistics(made, left, right, gold))

@@ -5,6 +5,7 @@ The request carries the bare source (for translation systems and files) and a re
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -13,7 +14,6 @@ from harness.languages import bleu_tokenizer, find
 from harness.loader import TaskFile
 from harness.prompts import render
 from harness.spec import MetricOption, PromptSpec
-from harness.store import SegmentRow
 from harness.tasks.base import Outcome, Selection, chosen, failure, template_hash
 from harness.tasks.pairs import PairUnit, selected_directions
 from harness.types import Document, Failed, Generate, GenerateResponse, Request, Response
@@ -31,19 +31,9 @@ class TranslationUnit(PairUnit):
         return [self._request(index, document) for index, document in enumerate(self.documents)]
 
     def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:  # noqa: ARG002
-        rows = []
-        for document, response in zip(self.documents, responses, strict=True):
-            text = response.text if isinstance(response, GenerateResponse) else None
-            rows.append(
-                SegmentRow(
-                    segment=document.id,
-                    cluster=document.cluster,
-                    source=str(document.fields["source"]),
-                    references=(str(document.fields["target"]),),
-                    hypothesis=text,
-                    failed=failure([response]),
-                )
-            )
+        texts = [response.text if isinstance(response, GenerateResponse) else None for response in responses]
+        without = self.rows([failure([response]) for response in responses])
+        rows = [dataclasses.replace(row, hypothesis=text) for row, text in zip(without, texts, strict=True)]
         scored = [index for index, response in enumerate(responses) if not isinstance(response, Failed)]
         segments = [
             Segment(hypothesis=row.hypothesis or "", references=row.references, source=row.source)
