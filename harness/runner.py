@@ -76,8 +76,8 @@ def run(plan: RunPlan, progress: Progress) -> Path:
     stages: list[StageRecord] = []
     models: list[ModelRecord] = []
     notes: list[str] = []
-    run_id = _run_id(plan, fingerprint)
-    writer = RunWriter(plan.out / run_id)
+    question = _question(plan, fingerprint)
+    writer = RunWriter(plan.out / f".running-{question[:16]}")
     with ResponseStore(plan.out / "responses.sqlite") as store:
         for spec in plan.models:
             engine = load_model(spec)
@@ -97,6 +97,7 @@ def run(plan: RunPlan, progress: Progress) -> Path:
             engine.close()
     if not scores:
         raise UserError("nothing to score: no model can answer any of the tasks (" + "; ".join(notes) + ")")
+    run_id = _run_id(plan, question, models)
     record = RunRecord(
         run_id=run_id,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -113,7 +114,7 @@ def run(plan: RunPlan, progress: Progress) -> Path:
         stages=tuple(stages),
         notes=tuple(notes),
     )
-    writer.finish(record)
+    writer.finish(record, plan.out / run_id)
     return writer.folder
 
 
@@ -286,20 +287,29 @@ def _check_model_names(models: Sequence[ModelSpec]) -> None:
             raise UserError(f"two models are called '{name}'; give one of them another name with ,name=...")
 
 
-def _run_id(plan: RunPlan, fingerprint: Sequence[Sequence[str]]) -> str:
-    """Folder name that is the same for the same question: same tasks, data, models and selection."""
+def _question(plan: RunPlan, fingerprint: Sequence[Sequence[str]]) -> str:
+    """Hash that is the same for the same question: same tasks, data, named models and selection."""
     selection = plan.selection
-    question = [
-        [list(part) for part in fingerprint],
-        [[model.backend, model.target, sorted(model.options.items())] for model in plan.models],
-        [selection.languages, selection.variants, selection.prompts, selection.limit],
-        plan.seed,
-        harness.__version__,
-    ]
+    return content_hash(
+        [
+            [list(part) for part in fingerprint],
+            [[model.backend, model.target, sorted(model.options.items())] for model in plan.models],
+            [selection.languages, selection.variants, selection.prompts, selection.limit],
+            plan.seed,
+            harness.__version__,
+        ]
+    )
+
+
+def _run_id(plan: RunPlan, question: str, models: Sequence[ModelRecord]) -> str:
+    """Folder name that is the same for the same question put to the same models.
+
+    A model that was trained again under its old name is another model, and its run stands beside the earlier one.
+    """
     tasks = "+".join(task.spec.task for task in plan.tasks)
-    models = "+".join(model.name for model in plan.models)
-    readable = re.sub(r"[^\w.+-]+", "-", f"{tasks}--{models}", flags=re.ASCII).strip("-")[:80]
-    return f"{readable}-{content_hash(question)[:8]}"
+    names = "+".join(model.name for model in plan.models)
+    readable = re.sub(r"[^\w.+-]+", "-", f"{tasks}--{names}", flags=re.ASCII).strip("-")[:80]
+    return f"{readable}-{content_hash([question, [model.identity for model in models]])[:8]}"
 
 
 def _task_record(task: TaskFile) -> TaskRecord:

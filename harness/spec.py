@@ -7,16 +7,19 @@ Only shapes and rules that need nothing but the value itself. Reading YAML and e
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-LM_KINDS = ("multiple_choice", "generate_until", "loglikelihood")
+LM_KINDS = ("multiple_choice", "generate_until", "loglikelihood", "loglikelihood_rolling")
 DIRECTION_KINDS = ("translation", "bitext_mining")
 Kind = Literal[
     "multiple_choice",
     "generate_until",
     "loglikelihood",
+    "loglikelihood_rolling",
+    "perplexity",
+    "preference",
     "translation",
     "bitext_mining",
     "sts",
@@ -31,10 +34,20 @@ class _Spec(BaseModel):
 
 
 class MetricSpec(_Spec):
-    """A metric by name, with its options; in YAML a bare name is enough."""
+    """A metric by name, with its options; in YAML a bare name is enough.
+
+    Attributes:
+        filter: Name of the answer filter whose output is judged, where a prompt has several (``filter_list``).
+    """
 
     name: str
+    filter: str = ""
     options: dict[str, MetricOption] = Field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Name of the score in records: ``exact_match``, or ``exact_match@flexible-extract`` for a named filter."""
+        return f"{self.name}@{self.filter}" if self.filter else self.name
 
     @model_validator(mode="before")
     @classmethod
@@ -42,8 +55,8 @@ class MetricSpec(_Spec):
         if isinstance(value, str):
             return {"name": value}
         if isinstance(value, dict) and "name" in value and "options" not in value:
-            rest = {key: option for key, option in value.items() if key != "name"}
-            return {"name": value["name"], "options": rest}
+            own = {key: value[key] for key in ("name", "filter") if key in value}
+            return {**own, "options": {key: option for key, option in value.items() if key not in own}}
         return value
 
 
@@ -57,7 +70,14 @@ class DatasetSpec(_Spec):
             direction or a pair, with ``{source}``, ``{target}`` (the data set's own codes), ``{other}`` (the side that
             is not the pivot) and ``{split}``.
         path, name, revision: A data set on the hub (or a mirror of it under ``--data-root``), its configuration (in
-            which ``{lang}`` may stand) and commit.
+            which ``{lang}`` may stand) and commit. ``files`` (or ``source_files`` and ``target_files``) beside it
+            is where the data set's own repository or release keeps the same rows, for mirrors that are copies of that.
+        archive: Release archive (``.tar.gz``, ``.zip``) under ``--data-root`` that holds the files, when they are not
+            there unpacked.
+        url, sha256: Where ``glotbench data fetch`` gets the archive or file from, and its hash.
+        streaming: Read hub data without keeping all of it, up to ``max_items`` (large sets).
+        where: Column to value, or list of values: only rows that match are read.
+        texts: Name to file: whole texts that templates see under that name (a grammar book).
         format: How to read a file; by default from the file name (``.txt`` and unknown endings are ``lines``).
         columns: Names of the columns of a file without a header line, in order.
         header: Whether tsv and csv files begin with a header line; by default yes unless ``columns`` is given.
@@ -76,6 +96,12 @@ class DatasetSpec(_Spec):
     path: str | None = None
     name: str | None = None
     revision: str | None = None
+    archive: str | None = None
+    url: str | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    streaming: bool = False
+    where: dict[str, str | int | bool | tuple[str | int, ...]] = Field(default_factory=dict)
+    texts: dict[str, str] = Field(default_factory=dict)
     format: Format | None = None
     columns: tuple[str, ...] = ()
     header: bool | None = None
@@ -90,12 +116,20 @@ class DatasetSpec(_Spec):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         pair = self.source_files is not None or self.target_files is not None
-        given = [self.files is not None, pair, self.path is not None]
-        if sum(given) != 1:
-            raise ValueError("give exactly one of 'files', 'source_files' with 'target_files', or 'path'")
+        if pair and self.files is not None:
+            raise ValueError("give 'files', or 'source_files' with 'target_files', not both")
+        if not pair and self.files is None and self.path is None:
+            raise ValueError("no source; give 'files', 'source_files' with 'target_files', or 'path'")
         if pair and (self.source_files is None or self.target_files is None):
             raise ValueError("'source_files' and 'target_files' belong together; one of them is missing")
         return self
+
+
+class FilterChain(_Spec):
+    """lm-eval's filters by name, one after the other: ``{name: digits, filter: [{function: regex, ...}, ...]}``."""
+
+    name: str
+    filter: Annotated[tuple[dict[str, str | int | bool | tuple[str, ...] | None], ...], Field(min_length=1)]
 
 
 class PromptSpec(_Spec):
@@ -111,6 +145,8 @@ class PromptSpec(_Spec):
         target_delimiter: What stands between prompt and answer. fewshot_delimiter: What stands between examples.
         generation_kwargs: ``until`` (texts that end the answer) and ``max_gen_toks`` (most new tokens). Generation is
             greedy; ``do_sample: false`` and ``temperature: 0`` may be said, nothing else.
+        filter_list: What is done with an answer before it is judged: named chains of lm-eval's filters.
+        fewshot_config: How few-shot examples are drawn; ``sampler: first_n`` takes the first ones for every document.
     """
 
     doc_to_text: str = ""
@@ -120,12 +156,23 @@ class PromptSpec(_Spec):
     target_delimiter: str = " "
     fewshot_delimiter: str = "\n\n"
     generation_kwargs: dict[str, str | int | float | bool | tuple[str, ...]] = Field(default_factory=dict)
+    filter_list: tuple[FilterChain, ...] = ()
+    fewshot_config: dict[Literal["sampler"], Literal["default", "first_n"]] = Field(default_factory=dict)
 
 
 class VariantSpec(_Spec):
-    """A named setting of a task: what differs from the task's own fields."""
+    """A named setting of a task: what differs from the task's own fields.
 
-    dataset: dict[str, str | int | bool | tuple[str, ...] | None] = Field(default_factory=dict)
+    Attributes:
+        dataset: Fields of the data set that are other here; validated together with the task's own.
+        lm_eval: Pattern of lm-eval's task names in this setting.
+        languages, prompts: Those that this setting has, of the task's; all of them when empty.
+    """
+
+    dataset: dict[str, Any] = Field(default_factory=dict)
+    lm_eval: str | None = None
+    languages: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
     num_fewshot: Annotated[int, Field(ge=0)] | None = None
     pooling: Literal["weighted", "lasttoken"] | None = None
 
@@ -140,6 +187,9 @@ class TaskSpec(_Spec):
             ``source-target`` in any codes of the task's languages; ``xx`` on one side of an entry is every other one.
         pivot: The language that others are measured against (alignment, ``eng-xx``).
         chance: Score of guessing, in the unit of the metric.
+        lm_eval: Pattern of the names of lm-eval's own tasks, with ``{lang}`` (the data set's own code) and ``{prompt}``
+            (the prompt's name): prompts, few-shot draws, filters and scores are then lm-eval's, and ``prompts`` is a
+            list of names. ``dataset`` may be left out; what it says stands before what lm-eval's file says.
     """
 
     task: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]+$")]
@@ -147,7 +197,8 @@ class TaskSpec(_Spec):
     description: str = ""
     source: str = ""
     license: str = ""
-    dataset: DatasetSpec
+    lm_eval: str | None = None
+    dataset: DatasetSpec = DatasetSpec.model_construct()
     languages: dict[str, str]
     directions: Literal["all", "xx-eng", "eng-xx"] | tuple[str, ...] | None = None
     pivot: str = "eng_Latn"
@@ -158,11 +209,23 @@ class TaskSpec(_Spec):
     chance: float | None = None
     metrics: tuple[MetricSpec, ...] = Field(min_length=1)
 
+    @property
+    def from_lm_eval(self) -> bool:
+        """Whether lm-eval's own task files say what is asked and judged."""
+        return self.lm_eval is not None or any(variant.lm_eval for variant in self.variants.values())
+
     @field_validator("languages", mode="before")
     @classmethod
     def _list_to_mapping(cls, value: object) -> object:
         if isinstance(value, list):
             return {code: code for code in value}
+        return value
+
+    @field_validator("prompts", mode="before")
+    @classmethod
+    def _names_to_mapping(cls, value: object) -> object:
+        if isinstance(value, list):
+            return {name: {} for name in value}
         return value
 
     @field_validator("languages")
@@ -174,8 +237,10 @@ class TaskSpec(_Spec):
 
     @model_validator(mode="after")
     def _kind_rules(self) -> Self:
-        if self.kind in LM_KINDS and not self.prompts:
+        if self.kind in LM_KINDS and not self.prompts and not self.from_lm_eval:
             raise ValueError(f"kind {self.kind} needs at least one entry under 'prompts'")
+        if "dataset" not in self.model_fields_set and not self.from_lm_eval:
+            raise ValueError("no 'dataset'; say where the documents are")
         if self.kind in DIRECTION_KINDS and not self.directions:
             raise ValueError(f"kind {self.kind} needs 'directions' (all, xx-eng, eng-xx or a list)")
         return self

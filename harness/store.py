@@ -228,8 +228,8 @@ class UnitStatistics:
 class RunWriter:
     """Writes a run folder: tables unit by unit, the record last. Without a record the folder is not a run.
 
-    The tables are written beside their final names and moved into place by :meth:`finish`, so that an older complete
-    record of the same run stays whole until the new one is.
+    The tables are written under other names and moved into place by :meth:`finish`, so that an older complete record
+    of the same run stays whole until the new one is.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -266,8 +266,11 @@ class RunWriter:
             }
             self._write("statistics", pa.table(_with_unit(unit, columns, count), schema=_statistics_schema()))
 
-    def finish(self, record: RunRecord) -> RunRecord:
+    def finish(self, record: RunRecord, folder: Path | None = None) -> RunRecord:
         """Close the tables and write the record, which from then on stands for the run.
+
+        Args:
+            folder: Where the run belongs, if that is known only now; the folder written to so far goes.
 
         Returns:
             The record as written, with the files' checksums.
@@ -275,11 +278,15 @@ class RunWriter:
         for name, schema in (("segments", _segment_schema()), ("statistics", _statistics_schema())):
             self._writer(name, schema).close()
         self._writers.clear()
+        staging, self.folder = self.folder, folder or self.folder
+        self.folder.mkdir(parents=True, exist_ok=True)
         files = {}
         for name in ("segments.parquet", "statistics.parquet"):
-            part = self.folder / f"{name}.part"
+            part = staging / f"{name}.part"
             files[name] = sha256_file(part)
             part.replace(self.folder / name)
+        if staging != self.folder:
+            staging.rmdir()
         final = record.model_copy(update={"files": files})
         text = final.model_dump_json(indent=1) + "\n"
         write_text_atomic(self.folder / "run.json", text)

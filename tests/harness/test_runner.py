@@ -158,6 +158,21 @@ def test_a_killed_run_resumes_to_the_same_bytes(task_folder: Path, tmp_path: Pat
     assert list(examine(RunFolder(resumed))) == []
 
 
+def test_a_system_that_changed_under_its_name_is_another_run(task_folder: Path, tmp_path: Path) -> None:
+    finished = tmp_path / "finished"
+    finished.mkdir()
+    for language, sentences in SENTENCES.items():
+        (finished / f"{language}.txt").write_text("".join(f"{line}\n" for line in sentences), encoding="utf-8")
+    model = f"outputs:{finished}/{{target}}.txt,name=mine"
+    first = run(plan(task_folder, tmp_path / "out", "translate", model=model), silent)
+    before = csv(first)
+    (finished / "tha_Thai.txt").write_text("".join(f"{line}!\n" for line in SENTENCES["tha_Thai"]), encoding="utf-8")
+    second = run(plan(task_folder, tmp_path / "out", "translate", model=model), silent)
+    assert second != first
+    assert csv(first) == before != csv(second)
+    assert not list((tmp_path / "out").glob(".running-*"))
+
+
 def test_mistakes_are_found_before_anything_is_computed(task_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no language 'yor_Latn'"):
         run(plan(task_folder, tmp_path, "mine", languages=("yor_Latn",)), silent)

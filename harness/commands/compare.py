@@ -1,0 +1,41 @@
+"""``glotbench compare``: every pair of systems."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from harness.commands.output import PATH, listed
+
+if TYPE_CHECKING:
+    from harness.compare import Correction
+
+
+@click.command()
+@click.argument("runs", metavar="RUN...", type=PATH, nargs=-1, required=True)
+@click.option("--models", default="", help="Comma-separated names of the only systems to compare.")
+@click.option("--correction", type=click.Choice(["bh", "holm", "none"]), default="bh", show_default=True)
+@click.option("--format", "form", type=click.Choice(["markdown", "json", "csv"]), default="markdown", show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the resampling.")
+def compare(runs: tuple[Path, ...], models: str, correction: str, form: str, seed: int) -> None:
+    """Compare every pair of systems in the runs: paired, per language, corrected for many tests."""
+    from harness import reports
+    from harness.compare import CompareOptions
+    from harness.compare import compare as compare_runs
+    from harness.export import csv_text
+    from harness.store import RunFolder
+
+    found = compare_runs(
+        [RunFolder(path) for path in runs],
+        models=listed(models),
+        seed=seed,
+        options=CompareOptions(correction=cast("Correction", correction)),
+    )
+    if form == "csv":
+        header, *rows = reports.comparison_rows(found)
+        click.echo(csv_text(header, rows), nl=False)
+    else:
+        render = reports.comparison_json if form == "json" else reports.comparison_markdown
+        click.echo(render(found).rstrip("\n"))

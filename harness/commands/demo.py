@@ -1,0 +1,37 @@
+"""``glotbench demo``: the whole line on sample data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from harness.commands.output import PATH, say
+
+
+@click.command()
+@click.option("--out", type=PATH, default=Path("results/demo"), show_default=True, help="Where results and page go.")
+@click.option(
+    "--break",
+    "broken",
+    is_flag=False,
+    flag_value="fra_Latn",
+    help="Spoil one language (default French) to see the gate fail.",
+)
+def demo(out: Path, broken: str | None) -> int:
+    """The whole line on sample data: real systems, a page, and a gate. No network."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    from harness import reports
+    from harness.demo import demo as run_demo
+    from harness.gate import exit_code
+    from harness.progress import TerminalProgress
+
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    with TerminalProgress() as progress:
+        result = run_demo(out, home / "glotbench", progress, say, broken_language=broken)
+    for line in reports.gate_lines(result.report):
+        click.echo(line)
+    click.echo(f"run:  {result.run}")
+    click.echo(f"page: {result.page.resolve()}")
+    return exit_code(result.report)

@@ -1,0 +1,30 @@
+"""``glotbench leaderboard``: static pages from records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.commands.output import PATH
+
+
+@click.group()
+def leaderboard() -> None:
+    """Static pages from run records."""
+
+
+@leaderboard.command("build")
+@click.argument("results", metavar="[RESULTS...]", type=PATH, nargs=-1)
+@click.option("--out", type=PATH, default=Path("site"), show_default=True, help="Folder of the site.")
+def leaderboard_build(results: tuple[Path, ...], out: Path) -> None:
+    """Build the site from every run below RESULTS (by default ./results). Prints the page's path."""
+    from harness.errors import RecordError
+    from harness.store import find_runs
+    from leaderboard.site import build
+
+    roots = results or (Path("results"),)
+    runs = [run for root in roots for run in find_runs(root)]
+    if not runs:
+        raise RecordError(f"{', '.join(map(str, roots))}: no run record below; make one with 'glotbench run'")
+    click.echo(build(runs, out))

@@ -1,0 +1,84 @@
+"""``glotbench run``: infer and score."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from harness.commands.output import PATH, listed, say, task_folders
+
+
+@click.command()
+@click.argument("task_names", metavar="TASK...", nargs=-1, required=True)
+@click.option("--model", "models", multiple=True, required=True, help="BACKEND:NAME[,key=value...]; may be repeated.")
+@click.option("--languages", default="", help="Comma-separated codes; by default all of the task's.")
+@click.option("--variants", default="", help="Comma-separated variants; by default all.")
+@click.option("--prompts", default="", help="Comma-separated prompts; by default all.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many documents a language.")
+@click.option("--out", type=PATH, default=Path("results"), show_default=True, help="Results folder.")
+@click.option("--tasks", "folders", type=PATH, multiple=True, help="Folder of more task files; may be repeated.")
+@click.option("--data-root", type=PATH, help="Local data, laid out as the task files say.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
+def run(
+    task_names: tuple[str, ...],
+    models: tuple[str, ...],
+    languages: str,
+    variants: str,
+    prompts: str,
+    limit: int | None,
+    out: Path,
+    folders: tuple[Path, ...],
+    data_root: Path | None,
+    seed: int,
+) -> None:
+    """Infer and score TASK... on every model; the same command again resumes.
+
+    Prints the run folder's path, alone, on standard output.
+    """
+    from harness.engine.models import parse_model
+    from harness.errors import DataError
+    from harness.languages import canonical
+    from harness.loader import load_tasks
+    from harness.progress import TerminalProgress
+    from harness.runner import RunPlan
+    from harness.runner import run as run_plan
+    from harness.store import RunFolder
+    from harness.tasks.base import Selection
+
+    if data_root is not None and not data_root.is_dir():
+        raise DataError(f"--data-root {data_root}: no such folder")
+    plan = RunPlan(
+        tasks=load_tasks(task_names, task_folders(folders)),
+        models=[parse_model(text) for text in models],
+        selection=Selection(
+            languages=tuple(canonical(code) for code in listed(languages)),
+            variants=listed(variants),
+            prompts=listed(prompts),
+            limit=limit,
+        ),
+        out=out,
+        data_root=data_root,
+        seed=seed,
+        command=" ".join(["glotbench", *sys.argv[1:]]),
+    )
+    with TerminalProgress() as progress:
+        folder = run_plan(plan, progress)
+    record = RunFolder(folder).record
+    for note in record.notes:
+        say(f"note: {note}")
+    for stage in record.stages:
+        rate = f", {stage.computed / stage.seconds:.0f} a second" if stage.computed and stage.seconds else ""
+        say(
+            f"{stage.model} on {stage.task}: {stage.requests} requests, {stage.computed} computed "
+            f"in {stage.seconds:.1f} s{rate}"
+        )
+    click.echo(folder)
+    if any(score.value is None for score in record.scores):
+        from harness.errors import RunIncompleteError
+
+        missing = sum(score.value is None for score in record.scores)
+        raise RunIncompleteError(
+            f"{folder}: {missing} of {len(record.scores)} scores could not be made; see their notes"
+        )
