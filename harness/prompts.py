@@ -30,7 +30,7 @@ def render(template: str, fields: Mapping[str, object], where: str) -> str:
     import jinja2
 
     try:
-        return _compiled(template).render(**fields)
+        return _compiled(template).render(dict(fields))
     except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
         raise UserError(f"{where}: template {_short(template)}: {error}; columns are {', '.join(fields)}") from error
 
@@ -47,7 +47,7 @@ def evaluate(template: str, fields: Mapping[str, object], where: str) -> object:
     if match is None:
         return render(template, fields, where)
     try:
-        return _expression(match["expression"])(**fields)
+        return _expression(match["expression"])(dict(fields))
     except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
         raise UserError(f"{where}: template {_short(template)}: {error}; columns are {', '.join(fields)}") from error
 

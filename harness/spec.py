@@ -224,7 +224,7 @@ class TaskSpec(_Spec):
     @field_validator("prompts", mode="before")
     @classmethod
     def _names_to_mapping(cls, value: object) -> object:
-        if isinstance(value, list):
+        if isinstance(value, list) and all(isinstance(name, str) for name in value):
             return {name: {} for name in value}
         return value
 

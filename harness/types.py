@@ -6,9 +6,9 @@ everything. Knows nothing of tasks, models or files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,27 @@ class Document:
     id: str
     cluster: str
     fields: Mapping[str, object]
+
+
+class Chat(Protocol):
+    """How a model wants a conversation written; a model without one is given plain text.
+
+    Attributes:
+        name: Stands for the template and its settings in the hash of a prompt.
+        system: What is said before everything else; may be empty.
+        multiturn: Whether few-shot examples are turns of their own, or one turn with everything.
+    """
+
+    name: str
+    system: str
+    multiturn: bool
+
+    def render(self, messages: Sequence[Mapping[str, str]], add_generation_prompt: bool = True) -> str:
+        """Text of messages with ``role`` and ``content``.
+
+        Args:
+            add_generation_prompt: Whether the answer begins after the text; otherwise the last message is continued.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

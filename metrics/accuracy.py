@@ -48,15 +48,51 @@ def acc_bytes(*, computed_by: str = "lm-eval") -> MeanMetric:
     )
 
 
-def exact_match(*, computed_by: str = "lm-eval") -> MeanMetric:
-    """Share of answers equal to the gold answer after the task's filters."""
+def exact_match(
+    *,
+    ignore_case: bool = False,
+    ignore_punctuation: bool = False,
+    ignore_numbers: bool = False,
+    regexes_to_ignore: str = "",
+    computed_by: str = "lm-eval",
+) -> MeanMetric:
+    """Share of answers equal to the gold answer after the task's filters.
+
+    Args:
+        ignore_case, ignore_punctuation, ignore_numbers: What does not count as a difference, in lm-eval's meaning.
+        regexes_to_ignore: Patterns, one a line, whose matches are removed from both sides.
+        computed_by: Who computed the values.
+    """
+    flags = {"case": ignore_case, "punctuation": ignore_punctuation, "numbers": ignore_numbers}
+    ignored = [word for word, is_ignored in flags.items() if is_ignored]
+    ignored += [f"regexes:{regexes_to_ignore!r}"] if regexes_to_ignore else []
+    settings = f"ignore:{'+'.join(ignored)}|{computed_by}" if ignored else computed_by
     return _binary(
         "exact_match",
         "exact match",
         "Share of answers that are exactly the expected one.",
-        computed_by,
+        settings,
         (*CHOICE_KINDS, "generate_until"),
     )
+
+
+def mean(*, of: str = "value", higher_is_better: bool = True, computed_by: str = "lm-eval") -> MeanMetric:
+    """Mean over documents of a value that an lm-eval task computes with code of its own.
+
+    Args:
+        of: The name the task gives the value. computed_by: Who computed the values.
+    """
+    info = MetricInfo(
+        name="mean",
+        title=f"mean {of}",
+        description=f"Mean over documents of '{of}', as the task's own code computes it.",
+        unit="fraction",
+        bounds=(float("-inf"), float("inf")),
+        higher_is_better=higher_is_better,
+        decimals=3,
+        kinds=("multiple_choice", "generate_until", "loglikelihood", "loglikelihood_rolling"),
+    )
+    return MeanMetric(info, f"mean|of:{of}|{computed_by}|v:{DEFINITIONS}")
 
 
 def _binary(name: str, title: str, description: str, computed_by: str, kinds: tuple[str, ...]) -> MeanMetric:

@@ -13,6 +13,7 @@ A third party writes in its ``pyproject.toml``::
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -21,6 +22,9 @@ from typing import get_args
 
 from metrics.base import Metric, MetricError, MetricInfo
 from metrics.spelling import did_you_mean
+
+PART = "@"
+"""Between a metric's name and which of a segment's several answers it judges."""
 
 Option = str | int | float | bool
 Factory = Callable[..., Metric]
@@ -36,6 +40,7 @@ BUILT_IN: Mapping[str, str] = {
     "acc_norm": "metrics.accuracy:acc_norm",
     "acc_bytes": "metrics.accuracy:acc_bytes",
     "exact_match": "metrics.accuracy:exact_match",
+    "mean": "metrics.accuracy:mean",
     "bitext_f1": "metrics.embedding:bitext_f1",
     "bitext_accuracy": "metrics.embedding:bitext_accuracy",
     "cosine_spearman": "metrics.embedding:cosine_spearman",
@@ -73,13 +78,15 @@ def create(name: str, options: Mapping[str, Option] | None = None) -> Metric:
     """Make a metric.
 
     Args:
-        name: A name of :func:`names`.
+        name: A name of :func:`names`; ``NAME@PART`` is the same metric of one of several answers (of a named answer
+            filter), and is called so in its facts.
         options: What differs from the defaults.
 
     Raises:
         MetricError: Unknown name, unknown option, or a value of the wrong type or out of range.
     """
-    factory = _factory(name)
+    base, _, part = name.partition(PART)
+    factory = _factory(base)
     given = dict(options or {})
     known = inspect.signature(factory, eval_str=True).parameters
     for key in given:
@@ -88,7 +95,10 @@ def create(name: str, options: Mapping[str, Option] | None = None) -> Metric:
             raise MetricError(f"{name}: {key}: unknown option{did_you_mean(key, known)}; {takes}")
     for key, value in given.items():
         _check_type(f"{name}: {key}", value, known[key].annotation)
-    return factory(**given)
+    metric = factory(**given)
+    if part:
+        metric.info = dataclasses.replace(metric.info, name=name, title=f"{metric.info.title} ({part})")
+    return metric
 
 
 def _factory(name: str) -> Factory:

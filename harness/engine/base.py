@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from harness.errors import BackendError
-from harness.types import Request, Response
+from harness.types import Chat, Request, Response
 from metrics.spelling import did_you_mean
 
 
@@ -26,6 +26,7 @@ class Engine(Protocol):
         label: A short remark shown beside the name, e.g. ``toy``.
         identity: Everything that changes an answer, as text; equal identities share stored responses.
         stored: Whether responses go to the response store (reading a file again costs nothing, so files do not).
+        chat: How prompts become conversations; ``None`` for plain text.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Engine(Protocol):
     label: str
     identity: dict[str, str]
     stored: bool
+    chat: Chat | None
 
     def requests_answered(self) -> frozenset[type]:
         """The kinds of request this engine can answer."""

@@ -17,7 +17,7 @@ from harness.engine.base import ModelSpec
 from harness.errors import BackendError
 from harness.languages import find
 from harness.store import sha256_file
-from harness.types import Failed, Generate, GenerateResponse, Request, Response
+from harness.types import Chat, Failed, Generate, GenerateResponse, Request, Response
 
 _TIMEOUT_S = 600
 
@@ -27,6 +27,7 @@ class CommandEngine:
 
     backend = "command"
     stored = True
+    chat: Chat | None = None
 
     def __init__(self, spec: ModelSpec) -> None:
         spec.require_known(["directions", "batch_size"])

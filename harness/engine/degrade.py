@@ -25,6 +25,7 @@ class Degraded:
         self.label = " ".join(filter(None, [engine.label, f"degraded on purpose: {self._language}"]))
         self.identity = {**engine.identity, "degrade": self._language}
         self.stored = engine.stored
+        self.chat = engine.chat
 
     def requests_answered(self) -> frozenset[type]:
         return self._engine.requests_answered()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from harness.engine.base import ModelSpec
 from harness.types import (
+    Chat,
     Embed,
     EmbedResponse,
     Generate,
@@ -34,6 +35,7 @@ class EchoEngine:
 
     backend = "echo"
     stored = True
+    chat: Chat | None = None
 
     def __init__(self, spec: ModelSpec) -> None:
         spec.require_known(["batch_size"])

@@ -19,6 +19,7 @@ from harness.engine.identity import library_versions, weights_identity
 from harness.engine.pooling import pool
 from harness.errors import BackendError
 from harness.types import (
+    Chat,
     Embed,
     EmbedResponse,
     Generate,
@@ -66,6 +67,7 @@ class HuggingFaceEngine:
 
     backend = "hf"
     stored = True
+    chat: Chat | None = None
 
     def __init__(self, spec: ModelSpec) -> None:
         import torch

@@ -16,7 +16,7 @@ from harness.data import read_lines
 from harness.engine.base import ModelSpec
 from harness.errors import BackendError
 from harness.store import content_hash, sha256_file
-from harness.types import Generate, GenerateResponse, Request, Response
+from harness.types import Chat, Generate, GenerateResponse, Request, Response
 
 PLACEHOLDERS = ("task", "source", "target", "source_code", "target_code", "other")
 
@@ -26,6 +26,7 @@ class OutputsEngine:
 
     backend = "outputs"
     stored = False
+    chat: Chat | None = None
 
     def __init__(self, spec: ModelSpec) -> None:
         spec.require_known([])

@@ -13,7 +13,7 @@ from harness.engine.hf import choose_device, choose_dtype
 from harness.engine.identity import library_versions, weights_identity
 from harness.engine.pooling import pool
 from harness.errors import BackendError
-from harness.types import Embed, EmbedResponse, Request, Response
+from harness.types import Chat, Embed, EmbedResponse, Request, Response
 
 
 class SentenceTransformersEngine:
@@ -21,6 +21,7 @@ class SentenceTransformersEngine:
 
     backend = "st"
     stored = True
+    chat: Chat | None = None
 
     def __init__(self, spec: ModelSpec) -> None:
         import torch

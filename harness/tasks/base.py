@@ -19,7 +19,7 @@ from harness.errors import UserError
 from harness.loader import TaskFile
 from harness.spec import DatasetSpec, MetricOption, TaskSpec, VariantSpec
 from harness.store import SegmentRow, content_hash
-from harness.types import Document, EmbedResponse, Failed, Request, Response
+from harness.types import Chat, Document, EmbedResponse, Failed, Request, Response
 from metrics import registry
 from metrics.alignment import LayerMetric
 from metrics.base import FloatArray, Metric, VectorArray, VectorMetric
@@ -65,12 +65,14 @@ class Unit(ABC):
         target_language: The language whose text is judged.
         transient: Whether responses are too large to keep once they are reduced to statistics.
         requests_made: The kinds of request this unit will make.
+        chat: How the model wants conversations written; set before the requests are made.
         sides: The columns of the two texts that belong together, in kinds that compare two texts.
     """
 
     transient = False
     sides = ("source", "target")
     requests_made: frozenset[type] = frozenset()
+    chat: Chat | None = None
 
     def __init__(
         self,
@@ -158,7 +160,7 @@ class Unit(ABC):
             self._metrics = {}
             for wanted in self.spec.metrics:
                 options = self.metric_options(wanted.name, wanted.options)
-                self._metrics[wanted.name] = (registry.create(wanted.name, options), options)
+                self._metrics[wanted.label] = (registry.create(wanted.label, options), options)
         return self._metrics
 
     def dataset_hash(self) -> str:
@@ -221,6 +223,20 @@ def chosen(wanted: Sequence[str], have: Iterable[str], what: str, task: str) -> 
             hint = did_you_mean(name, names)
             raise UserError(f"task {task}: no {what} '{name}'{hint}; it has {', '.join(names) or 'none'}")
     return [name for name in names if not wanted or name in wanted]
+
+
+def settings(spec: TaskSpec, selection: Selection) -> list[tuple[str, str, VariantSpec]]:
+    """``(variant, prompt, what the variant says)`` of everything the selection wants of a task, in the file's order.
+
+    Raises:
+        UserError: The task does not have a variant or prompt that is wanted.
+    """
+    found = []
+    prompts = chosen(selection.prompts, spec.prompts or [""], "prompt", spec.task)
+    for variant in chosen(selection.variants, spec.variants or [""], "variant", spec.task):
+        said = spec.variants.get(variant, VariantSpec())
+        found += [(variant, prompt, said) for prompt in prompts if not said.prompts or prompt in said.prompts]
+    return found
 
 
 def template_hash(*parts: object) -> str:

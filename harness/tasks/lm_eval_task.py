@@ -1,0 +1,186 @@
+"""lm-eval's task object over our documents, with templates in the sandbox.
+
+Few-shot draws, request construction, filters and per-document scores stay lm-eval's (0.4.13), so that our numbers are
+its numbers. Two differences of ours: a template is compiled once (lm-eval compiles it on every call), and it cannot
+reach outside its document.
+"""
+
+from __future__ import annotations
+
+import ast
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import DataError
+from harness.prompts import evaluate, render
+
+if TYPE_CHECKING:
+    from lm_eval.api.task import ConfigurableTask
+
+FEWSHOT_SEED = 1234
+"""lm-eval's seed of few-shot draws."""
+
+_LARGEST_LITERAL = 100_000
+
+Rows = Callable[[str], Sequence[Mapping[str, object]]]
+"""Name of a split -> its rows."""
+
+
+def make_task(
+    config: Mapping[str, object], rows: Rows, columns: Sequence[str], where: str, *, own: bool
+) -> ConfigurableTask:
+    """lm-eval's task for a configuration of its kind.
+
+    Args:
+        config: Fields of an lm-eval task file, functions in place of their names.
+        rows: Reads a split when lm-eval first asks for it.
+        columns: More columns that templates see (none in lm-eval's own files).
+        where: How errors call the task.
+        own: Whether the prompts are ours: a gold answer and choices are then whatever the template's expression gives,
+            and text is never parsed. lm-eval's own files get lm-eval's rules.
+    """
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    made = _classes()["own" if own else "stock"](dict(config), rows, columns, where)
+    made.set_fewshot_seed(FEWSHOT_SEED)
+    return made
+
+
+def text_of(template: str, fields: Mapping[str, object], where: str) -> str:
+    """A prompt: a column by its name, or a template."""
+    return str(fields[template]) if template in fields else render(template, fields, where)
+
+
+def target_of(template: str | int, fields: Mapping[str, object], where: str, *, has_choices: bool) -> int | str:
+    """The gold answer: an index into the choices, or a text; a column by its name, a template or the index itself."""
+    value = template if isinstance(template, int) else fields.get(template)
+    if value is None:
+        value = evaluate(str(template), fields, where)
+    if isinstance(value, int):
+        return int(value)
+    text = str(value)
+    return int(text) if has_choices and text.isdecimal() else text
+
+
+def choices_of(template: object, fields: Mapping[str, object], where: str) -> list[str]:
+    """The choices: a column by its name, a list of templates, or one expression that gives a list.
+
+    Raises:
+        DataError: It is not a list of texts.
+    """
+    if isinstance(template, list | tuple):
+        return [render(str(item), fields, where) for item in template]
+    value = fields[str(template)] if template in fields else evaluate(str(template), fields, where)
+    if not isinstance(value, list | tuple) or not value:
+        raise DataError(f"{where}: doc_to_choice must give a list, found {type(value).__name__}: {str(value)[:60]!r}")
+    return [str(item) for item in value]
+
+
+class _Splits(Mapping[str, Any]):
+    """Splits of a data set as ``datasets.Dataset``, each read on first use."""
+
+    def __init__(self, rows: Rows, where: str) -> None:
+        self._rows = rows
+        self._where = where
+        self._read: dict[str, Any] = {}
+
+    def __getitem__(self, split: str) -> Any:
+        import datasets
+
+        if split not in self._read:
+            self._read[split] = datasets.Dataset.from_list([dict(row) for row in self._rows(split)])
+        return self._read[split]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+
+def _literal(text: str, what: str, where: str) -> object:
+    """The Python literal that lm-eval reads from a rendered template."""
+    try:
+        if len(text) > _LARGEST_LITERAL:
+            raise ValueError(f"{len(text)} characters")
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        raise DataError(f"{where}: {what} must give a list, found {text[:60]!r}") from error
+
+
+@cache
+def _classes() -> dict[str, type[ConfigurableTask]]:
+    """The subclasses, made on first use because lm-eval takes seconds to import."""
+    from lm_eval.api.task import ConfigurableTask
+
+    class SandboxedTask(ConfigurableTask):  # type: ignore[misc]
+        """lm-eval's task over rows that we read."""
+
+        def __init__(self, config: dict[str, Any], rows: Rows, columns: Sequence[str], where: str) -> None:
+            self._where = where
+            self._columns = columns
+            splits = _Splits(rows, where)
+            super().__init__(config={**config, "custom_dataset": lambda **_: splits})
+
+        def download(self, dataset_kwargs: object = None, **kwargs: object) -> None:  # noqa: ARG002
+            self.dataset = self.config.custom_dataset()
+
+        def fewshot_docs(self) -> Any:
+            """Examples only where shots are asked for: a zero-shot run needs no split of examples."""
+            return super().fewshot_docs() if self.config.num_fewshot else None
+
+        def resolve_field(self, doc: Mapping[str, object], field: str | None = None) -> str | None:
+            return text_of(field, doc, self._where) if field else None
+
+    class OwnTask(SandboxedTask):
+        """A task whose prompts are written in our files."""
+
+        def doc_to_text(self, doc: Mapping[str, object], doc_to_text: str | None = None) -> str:
+            return text_of(doc_to_text or self.config.doc_to_text, doc, self._where)
+
+        def doc_to_target(self, doc: Mapping[str, object], doc_to_target: str | int | None = None) -> int | str:
+            template = self.config.doc_to_target if doc_to_target is None else doc_to_target
+            return target_of(template, doc, self._where, has_choices=self.config.doc_to_choice is not None)
+
+        def doc_to_choice(self, doc: Mapping[str, object], doc_to_choice: object = None) -> list[str]:
+            return choices_of(doc_to_choice or self.config.doc_to_choice, doc, self._where)
+
+    class StockTask(SandboxedTask):
+        """A task of lm-eval's own file: functions, columns and lists as lm-eval has them, templates in the sandbox."""
+
+        def doc_to_text(self, doc: Mapping[str, object], doc_to_text: object = None) -> Any:
+            template = self.config.doc_to_text if doc_to_text is None else doc_to_text
+            if not self._is_template(template):
+                return super().doc_to_text(doc, doc_to_text)
+            text = render(str(template), doc, self._where)
+            return int(text) if text.isdigit() and self.config.doc_to_choice is not None else text
+
+        def doc_to_target(self, doc: Mapping[str, object], doc_to_target: object = None) -> Any:
+            template = self.config.doc_to_target if doc_to_target is None else doc_to_target
+            if not self._is_template(template):
+                return super().doc_to_target(doc, doc_to_target)
+            text = render(str(template), doc, self._where)
+            if text.isdigit() and self.config.doc_to_choice is not None:
+                return int(text)
+            if len(text) >= 2 and text[0] == "[" and text[-1] == "]":
+                try:
+                    return _literal(text, "doc_to_target", self._where)
+                except DataError:
+                    return text
+            return text
+
+        def doc_to_choice(self, doc: Mapping[str, object], doc_to_choice: object = None) -> Any:
+            template = self.config.doc_to_choice if doc_to_choice is None else doc_to_choice
+            if not self._is_template(template):
+                return super().doc_to_choice(doc, doc_to_choice)
+            value = evaluate(str(template), doc, self._where)
+            return value if isinstance(value, list) else _literal(str(value), "doc_to_choice", self._where)
+
+        def doc_to_prefix(self, doc: Mapping[str, object]) -> str | None:
+            return self.resolve_field(doc, self.config.gen_prefix)
+
+        def _is_template(self, template: object) -> bool:
+            return isinstance(template, str) and template not in self.features
+
+    return {"own": OwnTask, "stock": StockTask}

@@ -1,0 +1,149 @@
+"""Language-model tasks whose prompts are written in our own files, in lm-eval's field names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.data import read_documents
+from harness.errors import DataError
+from harness.loader import TaskFile
+from harness.spec import PromptSpec
+from harness.tasks.base import Selection, chosen, settings, template_hash
+from harness.tasks.lm import LmEvalUnit, lm_eval_options
+from harness.tasks.lm_eval_task import FEWSHOT_SEED, choices_of, make_task, target_of
+from harness.types import Document
+
+if TYPE_CHECKING:
+    from lm_eval.api.task import ConfigurableTask
+
+
+class LanguageModelUnit(LmEvalUnit):
+    """One language, variant and prompt of a task with prompts of ours."""
+
+    def __init__(self, task: TaskFile, data_root: Path | None, **names: Any) -> None:
+        super().__init__(task, data_root, **names)
+        self._task: ConfigurableTask | None = None
+
+    @property
+    def prompt_spec(self) -> PromptSpec:
+        return self.spec.prompts[self.prompt]
+
+    @property
+    def num_fewshot(self) -> int:
+        wanted = self.variant_spec.num_fewshot
+        return self.spec.num_fewshot if wanted is None else wanted
+
+    def read(self) -> list[Document]:
+        documents = read_documents(self.dataset, self.roots, self.spec.languages[self.language], self.where)
+        if self.spec.kind == "multiple_choice":
+            for document in documents:
+                self._check_choice(document)
+        return documents
+
+    def lm_eval_tasks(self) -> list[tuple[ConfigurableTask, int]]:
+        if self._task is None:
+            self._task = self._build_task()
+        return [(self._task, len(self.documents))]
+
+    def prompt_hash(self) -> str:
+        prompt = self.prompt_spec.model_dump(exclude_defaults=True)
+        chat = [self.chat.name] if self.chat else []
+        return template_hash(prompt, self.num_fewshot, FEWSHOT_SEED, *chat)
+
+    def decoding(self) -> str:
+        if self.spec.kind != "generate_until":
+            return ""
+        return f"greedy|{sorted(self.prompt_spec.generation_kwargs.items())}"
+
+    def release(self) -> None:
+        super().release()
+        self._task = None
+
+    def fields(self, document: Document) -> Mapping[str, object]:
+        """The document's columns, and ``lang``, the data set's own code of the language."""
+        return {"lang": self.spec.languages[self.language], **document.fields}
+
+    def _build_task(self) -> ConfigurableTask:
+        prompt = self.prompt_spec
+        splits = {"test": self.documents}
+        fewshot_split = None
+        if self.num_fewshot:
+            splits, fewshot_split = self._with_fewshot()
+        config: dict[str, object] = {
+            "task": self.spec.task,
+            "output_type": self.spec.kind,
+            "test_split": "test",
+            "fewshot_split": fewshot_split,
+            "num_fewshot": self.num_fewshot,
+            "doc_to_text": prompt.doc_to_text,
+            "doc_to_target": prompt.doc_to_target,
+            "doc_to_choice": _listed(prompt.doc_to_choice),
+            "description": prompt.description,
+            "target_delimiter": prompt.target_delimiter,
+            "fewshot_delimiter": prompt.fewshot_delimiter,
+            "metric_list": self._metric_list(),
+        }
+        if prompt.filter_list:
+            config["filter_list"] = [
+                {"name": chain.name, "filter": [dict(one) for one in chain.filter]} for chain in prompt.filter_list
+            ]
+        if prompt.fewshot_config:
+            config["fewshot_config"] = dict(prompt.fewshot_config)
+        if self.spec.kind == "generate_until":
+            kwargs = {name: _listed(value) for name, value in prompt.generation_kwargs.items()}
+            config["generation_kwargs"] = {"do_sample": False, **kwargs}
+        rows = {name: [self.fields(document) for document in documents] for name, documents in splits.items()}
+        return make_task(config, rows.__getitem__, (), self.where, own=True)
+
+    def _with_fewshot(self) -> tuple[dict[str, list[Document]], str]:
+        """The splits lm-eval draws from, and the name of the one with the examples.
+
+        Where examples come from the evaluated split itself, it is given whole (whatever the limit) and by its own name:
+        lm-eval then draws the same examples as on the full set, and never the evaluated document.
+        """
+        split = self.dataset.fewshot_split
+        if split is None:
+            raise DataError(f"{self.where}: {self.num_fewshot}-shot needs 'fewshot_split' in the dataset")
+        if self.dataset.splits == (split,):
+            return {"test": self.read()}, "test"
+        own = self.spec.languages[self.language]
+        fewshot = read_documents(self.dataset, self.roots, own, self.where, splits=(split,))
+        return {"test": self.documents, "fewshot": fewshot}, "fewshot"
+
+    def _metric_list(self) -> list[dict[str, object]]:
+        return [
+            {"metric": wanted.name, "aggregation": "mean", "higher_is_better": True, **lm_eval_options(wanted.options)}
+            for wanted in self.spec.metrics
+            if wanted.label in self.judged_by_lm_eval()
+        ]
+
+    def _check_choice(self, document: Document) -> None:
+        """Refuse a gold answer outside the choices before anything is computed (lm-eval only warns, and scores 0)."""
+        prompt = self.prompt_spec
+        fields = self.fields(document)
+        choices = choices_of(prompt.doc_to_choice, fields, self.where)
+        gold = target_of(prompt.doc_to_target, fields, self.where, has_choices=True)
+        if isinstance(gold, int) and not 0 <= gold < len(choices):
+            raise DataError(
+                f"{self.where}: item {document.id}: gold index {gold} is outside its {len(choices)} choices"
+            )
+        if isinstance(gold, str) and gold not in choices:
+            raise DataError(f"{self.where}: item {document.id}: gold answer '{gold}' is not among its choices")
+
+
+def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[LanguageModelUnit]:
+    """One unit a language, variant and prompt."""
+    spec = task.spec
+    wanted = chosen(selection.languages, spec.languages, "language", spec.task)
+    return [
+        LanguageModelUnit(task, data_root, language=language, variant=variant, prompt=prompt, limit=selection.limit)
+        for variant, prompt, said in settings(spec, selection)
+        for language in wanted
+        if not said.languages or language in said.languages
+    ]
+
+
+def _listed(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
