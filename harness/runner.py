@@ -158,6 +158,7 @@ class _Stage:
         left_out = []
         for done, unit in enumerate(task_units):
             self._progress(label, done, len(task_units))
+            unit.chat = self._engine.chat
             requests = unit.requests()
             if not self._engine.covers(requests[0]):
                 left_out.append(unit.language)

@@ -7,9 +7,10 @@ turns the answers into segments and statistics; it knows neither the engine nor 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -225,18 +226,26 @@ def chosen(wanted: Sequence[str], have: Iterable[str], what: str, task: str) -> 
     return [name for name in names if not wanted or name in wanted]
 
 
-def settings(spec: TaskSpec, selection: Selection) -> list[tuple[str, str, VariantSpec]]:
-    """``(variant, prompt, what the variant says)`` of everything the selection wants of a task, in the file's order.
+def unit_names(spec: TaskSpec, selection: Selection, languages: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Names of the units that the selection wants: ``variant``, ``prompt``, ``language`` and ``limit`` of each.
+
+    A variant that names languages or prompts of its own has only those.
+
+    Args:
+        languages: Languages or directions that are wanted.
 
     Raises:
         UserError: The task does not have a variant or prompt that is wanted.
     """
-    found = []
     prompts = chosen(selection.prompts, spec.prompts or [""], "prompt", spec.task)
     for variant in chosen(selection.variants, spec.variants or [""], "variant", spec.task):
         said = spec.variants.get(variant, VariantSpec())
-        found += [(variant, prompt, said) for prompt in prompts if not said.prompts or prompt in said.prompts]
-    return found
+        for prompt in prompts:
+            if said.prompts and prompt not in said.prompts:
+                continue
+            for language in languages:
+                if not said.languages or set(language.split("-")) <= {*said.languages, spec.pivot}:
+                    yield {"variant": variant, "prompt": prompt, "language": language, "limit": selection.limit}
 
 
 def template_hash(*parts: object) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.loader import TaskFile
-from harness.tasks.base import Outcome, Selection, chosen, failure, paired_vectors, vector_statistics
+from harness.tasks.base import Outcome, Selection, failure, paired_vectors, unit_names, vector_statistics
 from harness.tasks.pairs import PairUnit, selected_directions
 from harness.types import Embed, Request, Response
 
@@ -35,9 +35,5 @@ class BitextUnit(PairUnit):
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[BitextUnit]:
     """One unit a direction and variant."""
-    spec = task.spec
-    return [
-        BitextUnit(task, data_root, language=direction, variant=variant, limit=selection.limit)
-        for variant in chosen(selection.variants, spec.variants or [""], "variant", spec.task)
-        for direction in selected_directions(spec, selection)
-    ]
+    languages = selected_directions(task.spec, selection)
+    return [BitextUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]

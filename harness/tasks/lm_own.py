@@ -10,7 +10,7 @@ from harness.data import read_documents
 from harness.errors import DataError
 from harness.loader import TaskFile
 from harness.spec import PromptSpec
-from harness.tasks.base import Selection, chosen, settings, template_hash
+from harness.tasks.base import Selection, chosen, template_hash, unit_names
 from harness.tasks.lm import LmEvalUnit, lm_eval_options
 from harness.tasks.lm_eval_task import FEWSHOT_SEED, choices_of, make_task, target_of
 from harness.types import Document
@@ -135,14 +135,8 @@ class LanguageModelUnit(LmEvalUnit):
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[LanguageModelUnit]:
     """One unit a language, variant and prompt."""
-    spec = task.spec
-    wanted = chosen(selection.languages, spec.languages, "language", spec.task)
-    return [
-        LanguageModelUnit(task, data_root, language=language, variant=variant, prompt=prompt, limit=selection.limit)
-        for variant, prompt, said in settings(spec, selection)
-        for language in wanted
-        if not said.languages or language in said.languages
-    ]
+    languages = chosen(selection.languages, task.spec.languages, "language", task.spec.task)
+    return [LanguageModelUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]
 
 
 def _listed(value: object) -> object:

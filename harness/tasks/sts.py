@@ -13,7 +13,7 @@ import numpy as np
 from harness.data import read_documents, require_columns
 from harness.errors import DataError
 from harness.loader import TaskFile
-from harness.tasks.base import Outcome, Selection, Unit, chosen, failure, paired_vectors, vector_statistics
+from harness.tasks.base import Outcome, Selection, Unit, chosen, failure, paired_vectors, unit_names, vector_statistics
 from harness.types import Document, Embed, Request, Response
 
 
@@ -55,9 +55,5 @@ class StsUnit(Unit):
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[StsUnit]:
     """One unit a language and variant."""
-    spec = task.spec
-    return [
-        StsUnit(task, data_root, language=language, variant=variant, limit=selection.limit)
-        for variant in chosen(selection.variants, spec.variants or [""], "variant", spec.task)
-        for language in chosen(selection.languages, spec.languages, "language", spec.task)
-    ]
+    languages = chosen(selection.languages, task.spec.languages, "language", task.spec.task)
+    return [StsUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]

@@ -14,7 +14,7 @@ from harness.languages import bleu_tokenizer, find
 from harness.loader import TaskFile
 from harness.prompts import render
 from harness.spec import MetricOption, PromptSpec
-from harness.tasks.base import Outcome, Selection, chosen, failure, template_hash
+from harness.tasks.base import Outcome, Selection, failure, template_hash, unit_names
 from harness.tasks.pairs import PairUnit, selected_directions
 from harness.types import Document, Failed, Generate, GenerateResponse, Request, Response
 from metrics.base import Segment, TextMetric
@@ -100,10 +100,5 @@ class TranslationUnit(PairUnit):
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[TranslationUnit]:
     """One unit a direction, variant and prompt."""
-    spec = task.spec
-    return [
-        TranslationUnit(task, data_root, language=direction, variant=variant, prompt=prompt, limit=selection.limit)
-        for variant in chosen(selection.variants, spec.variants or [""], "variant", spec.task)
-        for prompt in chosen(selection.prompts, spec.prompts or [""], "prompt", spec.task)
-        for direction in selected_directions(spec, selection)
-    ]
+    languages = selected_directions(task.spec, selection)
+    return [TranslationUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]
