@@ -76,6 +76,7 @@ class DatasetSpec(_Spec):
             there unpacked.
         url, sha256: Where ``glotbench data fetch`` gets the archive or file from, and its hash.
         streaming: Read hub data without keeping all of it, up to ``max_items`` (large sets).
+        parallel: Whether the same key (or line) in two languages is the same item, as in translated sets.
         where: Column to value, or list of values: only rows that match are read.
         texts: Name to file: whole texts that templates see under that name (a grammar book).
         format: How to read a file; by default from the file name (``.txt`` and unknown endings are ``lines``).
@@ -100,6 +101,7 @@ class DatasetSpec(_Spec):
     url: str | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     streaming: bool = False
+    parallel: bool = True
     where: dict[str, str | int | bool | tuple[str | int, ...]] = Field(default_factory=dict)
     texts: dict[str, str] = Field(default_factory=dict)
     format: Format | None = None

@@ -1,7 +1,8 @@
 """transformers models: log-probabilities and text from causal models, pooled hidden states from any.
 
 ``hf:NAME_OR_PATH[,dtype=float32|bfloat16|float16][,device=cpu|cuda][,batch_size=N][,batch_tokens=N][,revision=R]
-[,max_length=N]``. CPU and CUDA run the same code; the default dtype is float32 on CPU and bfloat16 on CUDA.
+[,max_length=N][,chat_template=true[,system=TEXT][,multiturn=false]]``. CPU and CUDA run the same code; the default
+dtype is float32 on CPU and bfloat16 on CUDA.
 
 Log-probabilities follow lm-eval's HFLM (same tokens, same truncation, same greedy flag), with the log-softmax always in
 float32. Rows are padded on the right, which a causal model never sees; only the rows from the first scored position on
@@ -12,9 +13,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.engine.base import ModelSpec, batches_by_length
+from harness.engine.chat import OPTIONS as CHAT_OPTIONS
+from harness.engine.chat import chat_of
 from harness.engine.identity import library_versions, weights_identity
 from harness.engine.pooling import pool
 from harness.errors import BackendError
@@ -31,10 +34,7 @@ from harness.types import (
     RollingLogLikelihood,
 )
 
-if TYPE_CHECKING:
-    pass
-
-OPTIONS = ("dtype", "device", "batch_size", "batch_tokens", "revision", "max_length")
+OPTIONS = ("dtype", "device", "batch_size", "batch_tokens", "revision", "max_length", *CHAT_OPTIONS)
 _DTYPES = ("float32", "bfloat16", "float16")
 _CPU_BATCH_TOKENS = 1024
 _CUDA_BATCH_TOKENS = 16384
@@ -67,7 +67,6 @@ class HuggingFaceEngine:
 
     backend = "hf"
     stored = True
-    chat: Chat | None = None
 
     def __init__(self, spec: ModelSpec) -> None:
         import torch
@@ -99,6 +98,7 @@ class HuggingFaceEngine:
         self._batch_tokens = spec.integer("batch_tokens", default_budget)
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token or self._tokenizer.convert_ids_to_tokens(0)
+        self.chat: Chat | None = chat_of(spec, self._tokenizer)
         self._keeps_logits = self._causal and "logits_to_keep" in inspect.signature(self._model.forward).parameters
         self.identity = {
             "backend": "hf",
@@ -258,8 +258,12 @@ class HuggingFaceEngine:
             )
         self._tokenizer.padding_side = "left"
         self._tokenizer.truncation_side = "left"
+        prompts = [request.prompt for request in batch]
+        bos = self._tokenizer.bos_token
+        # A chat template writes the first token itself; HFLM looks at the first prompt of a batch, as is done here.
+        special = {"add_special_tokens": False} if bos and prompts[0].startswith(bos) else {}
         encoded = self._tokenizer(
-            [request.prompt for request in batch], padding=True, truncation=True, max_length=room, return_tensors="pt"
+            prompts, padding=True, truncation=True, max_length=room, return_tensors="pt", **special
         )
         inputs = {name: encoded[name].to(self._device) for name in ("input_ids", "attention_mask")}
         generated = self._model.generate(
