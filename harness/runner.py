@@ -7,6 +7,7 @@ the same command again *is* resuming: a batch whose responses are all stored is 
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import io
 import os
@@ -295,7 +296,7 @@ def _question(plan: RunPlan, fingerprint: Sequence[Sequence[str]]) -> str:
         [
             [list(part) for part in fingerprint],
             [[model.backend, model.target, sorted(model.options.items())] for model in plan.models],
-            [selection.languages, selection.variants, selection.prompts, selection.limit],
+            dataclasses.astuple(selection),
             plan.seed,
             harness.__version__,
         ]

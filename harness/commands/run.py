@@ -17,6 +17,7 @@ from harness.commands.output import PATH, listed, say, task_folders
 @click.option("--variants", default="", help="Comma-separated variants; by default all.")
 @click.option("--prompts", default="", help="Comma-separated prompts; by default all.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many documents a language.")
+@click.option("--num-fewshot", type=click.IntRange(min=0), help="Examples in every prompt, whatever the tasks say.")
 @click.option("--out", type=PATH, default=Path("results"), show_default=True, help="Results folder.")
 @click.option("--tasks", "folders", type=PATH, multiple=True, help="Folder of more task files; may be repeated.")
 @click.option("--data-root", type=PATH, help="Local data, laid out as the task files say.")
@@ -28,6 +29,7 @@ def run(
     variants: str,
     prompts: str,
     limit: int | None,
+    num_fewshot: int | None,
     out: Path,
     folders: tuple[Path, ...],
     data_root: Path | None,
@@ -57,6 +59,7 @@ def run(
             variants=listed(variants),
             prompts=listed(prompts),
             limit=limit,
+            num_fewshot=num_fewshot,
         ),
         out=out,
         data_root=data_root,

@@ -35,12 +35,14 @@ class Selection:
         languages: Canonical codes; a direction is run when either side that is not the pivot is among them.
         variants, prompts: Names from the task file.
         limit: At most so many documents a unit, from the front.
+        num_fewshot: Examples in every prompt, whatever the task files say.
     """
 
     languages: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
     limit: int | None = None
+    num_fewshot: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,7 @@ class Unit(ABC):
         variant: str = "",
         prompt: str = "",
         limit: int | None = None,
+        num_fewshot: int | None = None,
     ) -> None:
         self.task = task
         self.spec: TaskSpec = task.spec
@@ -92,6 +95,7 @@ class Unit(ABC):
         self.variant = variant
         self.prompt = prompt
         self.limit = limit
+        self._shots_wanted = num_fewshot
         self.variant_spec = self.spec.variants.get(variant, VariantSpec())
         self.dataset: DatasetSpec = self.spec.dataset.model_copy(update=dict(self.variant_spec.dataset))
         self.roots = DataRoots(task_folder=task.path.parent, data_root=data_root)
@@ -103,6 +107,13 @@ class Unit(ABC):
     def where(self) -> str:
         """How errors call this unit."""
         return " ".join(filter(None, [self.spec.task, self.variant, self.prompt, self.language]))
+
+    @property
+    def num_fewshot(self) -> int | None:
+        """Examples in every prompt: as the run, the variant or the task file says; ``None`` where none of them does."""
+        own = self.spec.num_fewshot if "num_fewshot" in self.spec.model_fields_set else None
+        said = (self._shots_wanted, self.variant_spec.num_fewshot, own)
+        return next((shots for shots in said if shots is not None), None)
 
     @property
     def documents(self) -> list[Document]:
@@ -227,7 +238,7 @@ def chosen(wanted: Sequence[str], have: Iterable[str], what: str, task: str) -> 
 
 
 def unit_names(spec: TaskSpec, selection: Selection, languages: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Names of the units that the selection wants: ``variant``, ``prompt``, ``language`` and ``limit`` of each.
+    """What the units that the selection wants are made with: ``variant``, ``prompt``, ``language`` and so on.
 
     A variant that names languages or prompts of its own has only those.
 
@@ -245,7 +256,13 @@ def unit_names(spec: TaskSpec, selection: Selection, languages: Sequence[str]) -
                 continue
             for language in languages:
                 if not said.languages or set(language.split("-")) <= {*said.languages, spec.pivot}:
-                    yield {"variant": variant, "prompt": prompt, "language": language, "limit": selection.limit}
+                    yield {
+                        "variant": variant,
+                        "prompt": prompt,
+                        "language": language,
+                        "limit": selection.limit,
+                        "num_fewshot": selection.num_fewshot,
+                    }
 
 
 def template_hash(*parts: object) -> str:

@@ -31,9 +31,9 @@ class LanguageModelUnit(LmEvalUnit):
         return self.spec.prompts[self.prompt]
 
     @property
-    def num_fewshot(self) -> int:
-        wanted = self.variant_spec.num_fewshot
-        return self.spec.num_fewshot if wanted is None else wanted
+    def shots(self) -> int:
+        """Examples in every prompt."""
+        return self.num_fewshot or 0
 
     def read(self) -> list[Document]:
         documents = read_documents(self.dataset, self.roots, self.spec.languages[self.language], self.where)
@@ -50,7 +50,7 @@ class LanguageModelUnit(LmEvalUnit):
     def prompt_hash(self) -> str:
         prompt = self.prompt_spec.model_dump(exclude_defaults=True)
         chat = [self.chat.name] if self.chat else []
-        return template_hash(prompt, self.num_fewshot, FEWSHOT_SEED, *chat)
+        return template_hash(prompt, self.shots, FEWSHOT_SEED, *chat)
 
     def decoding(self) -> str:
         if self.spec.kind != "generate_until":
@@ -69,14 +69,14 @@ class LanguageModelUnit(LmEvalUnit):
         prompt = self.prompt_spec
         splits = {"test": self.documents}
         fewshot_split = None
-        if self.num_fewshot:
+        if self.shots:
             splits, fewshot_split = self._with_fewshot()
         config: dict[str, object] = {
             "task": self.spec.task,
             "output_type": self.spec.kind,
             "test_split": "test",
             "fewshot_split": fewshot_split,
-            "num_fewshot": self.num_fewshot,
+            "num_fewshot": self.shots,
             "doc_to_text": prompt.doc_to_text,
             "doc_to_target": prompt.doc_to_target,
             "doc_to_choice": _listed(prompt.doc_to_choice),
@@ -105,7 +105,7 @@ class LanguageModelUnit(LmEvalUnit):
         """
         split = self.dataset.fewshot_split
         if split is None:
-            raise DataError(f"{self.where}: {self.num_fewshot}-shot needs 'fewshot_split' in the dataset")
+            raise DataError(f"{self.where}: {self.shots}-shot needs 'fewshot_split' in the dataset")
         if self.dataset.splits == (split,):
             return {"test": self.read()}, "test"
         own = self.spec.languages[self.language]

@@ -1,0 +1,250 @@
+"""Tasks that are lm-eval's own: its files say what is asked, how examples are drawn and how answers are judged.
+
+A family file of ours names them by pattern (``afrixnli_{lang}_{prompt}``); a language may be one of lm-eval's tasks or
+a group of them (one a subject), whose documents are then one pool. Only the rows come from elsewhere: from our sources,
+so that a mirror without network serves lm-eval's tasks too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.data import read_rows
+from harness.errors import DataError, UserError
+from harness.lm_eval_index import read_config
+from harness.loader import TaskFile
+from harness.spec import DatasetSpec, MetricOption, merged
+from harness.tasks.base import Selection, chosen, template_hash, unit_names
+from harness.tasks.lm import LmEvalUnit, lm_eval_name, lm_eval_options
+from harness.tasks.lm_eval_task import FEWSHOT_SEED, make_task
+from harness.types import Document
+from metrics import registry
+
+if TYPE_CHECKING:
+    from lm_eval.api.task import ConfigurableTask
+
+_FILE_BUILDERS = {"json": "jsonl", "csv": "csv", "parquet": "parquet", "text": "lines"}
+"""``dataset_path`` of lm-eval files that read local files -> our format."""
+
+_DATA_KEYS = frozenset(["dataset_path", "dataset_name", "dataset_kwargs", "metadata", "tag", "group", "metric_list"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Leaf:
+    """One task of lm-eval, with how many of its documents the unit asks for and where they begin."""
+
+    task: ConfigurableTask
+    count: int
+
+
+class StockUnit(LmEvalUnit):
+    """One language, variant and prompt of a family of lm-eval's tasks."""
+
+    def __init__(self, task: TaskFile, data_root: Path | None, *, limit: int | None = None, **names: Any) -> None:
+        super().__init__(task, data_root, **names)
+        self._limit = limit
+        self._made: list[_Leaf] | None = None
+        self._configs: dict[str, dict[str, Any]] | None = None
+
+    @property
+    def own_code(self) -> str:
+        """The data set's own code of the language."""
+        return self.spec.languages[self.language]
+
+    @property
+    def lm_eval_pattern(self) -> str:
+        """Name of lm-eval's task or group of this unit."""
+        pattern = self.variant_spec.lm_eval or self.spec.lm_eval or ""
+        return pattern.replace("{lang}", self.own_code).replace("{prompt}", self.prompt)
+
+    def configs(self) -> dict[str, dict[str, Any]]:
+        """lm-eval's name -> its configuration, for every task of the unit.
+
+        Raises:
+            UserError: lm-eval has no such task, it is of another kind, or its code may not run.
+        """
+        if self._configs is None:
+            index = self.task.index
+            assert index is not None, "the loader gives every task with a pattern the index of lm-eval's tasks"
+            self._configs = {}
+            for name in index.leaves(self.lm_eval_pattern):
+                config = read_config(index.entry(name), trusted=self.task.trusted)
+                found = config.get("output_type") or "generate_until"
+                if found != self.spec.kind:
+                    raise UserError(f"{self.where}: lm-eval's task {name} is of kind {found}, not {self.spec.kind}")
+                self._configs[name] = config
+        return self._configs
+
+    def read(self) -> list[Document]:
+        documents: list[Document] = []
+        leaves = self._leaves()
+        for name, leaf in zip(self.configs(), leaves, strict=True):
+            prefix = f"{name}/" if len(leaves) > 1 else ""
+            for index in range(leaf.count):
+                documents.append(self._document(leaf.task.eval_docs[index], prefix, index))
+        seen: set[str] = set()
+        for document in documents:
+            if document.id in seen:
+                raise DataError(f"{self.where}: '{self.dataset.key}' has '{document.id}' twice; a key names one item")
+            seen.add(document.id)
+        return documents
+
+    def lm_eval_tasks(self) -> list[tuple[ConfigurableTask, int]]:
+        return [(leaf.task, leaf.count) for leaf in self._leaves()]
+
+    def metric_options(self, name: str, options: Mapping[str, MetricOption]) -> dict[str, MetricOption]:
+        """What lm-eval's file says of the metric, as far as our metric knows it."""
+        config = next(iter(self.configs().values()))
+        said = _metric_entry(config, name)
+        known = registry.options(name)
+        taken = {key: "\n".join(value) if isinstance(value, list) else value for key, value in said.items()}
+        extra = {"computed_by": f"lm-eval:{version('lm-eval')}"} if "computed_by" in known else {}
+        return {**{key: value for key, value in taken.items() if key in known}, **extra, **options}
+
+    def prompt_hash(self) -> str:
+        asked = {
+            name: {key: _plain(value) for key, value in config.items() if key not in _DATA_KEYS}
+            for name, config in self.configs().items()
+        }
+        chat = [self.chat.name] if self.chat else []
+        return template_hash(json.dumps(asked, sort_keys=True), self._shots(), FEWSHOT_SEED, *chat)
+
+    def decoding(self) -> str:
+        if self.spec.kind != "generate_until":
+            return ""
+        kwargs = [config.get("generation_kwargs") or {} for config in self.configs().values()]
+        return f"greedy|{json.dumps(kwargs[0], sort_keys=True, default=str)}"
+
+    def release(self) -> None:
+        super().release()
+        self._made = None
+        self._configs = None
+
+    def _leaves(self) -> list[_Leaf]:
+        if self._made is None:
+            self._made = []
+            for (name, config), shots in zip(self.configs().items(), self._shots(), strict=True):
+                task = make_task(
+                    self._prepared(config, shots), self._rows(config), (), f"{self.where} ({name})", own=False
+                )
+                count = len(task.eval_docs)
+                self._made.append(_Leaf(task=task, count=min(count, self._limit) if self._limit else count))
+        return self._made
+
+    def _shots(self) -> list[int]:
+        """Few-shot examples of every task: the file's, unless ours says otherwise."""
+        wanted = self.num_fewshot
+        found = []
+        for name, config in self.configs().items():
+            fixed = config.get("num_fewshot")
+            if fixed == 0 and wanted:
+                raise UserError(
+                    f"{self.where}: lm-eval's task {name} fixes num_fewshot at 0 (its prompt holds what it needs); "
+                    f"{wanted} shots are not possible"
+                )
+            found.append(int((fixed or 0) if wanted is None else wanted))
+        return found
+
+    def _prepared(self, config: Mapping[str, Any], shots: int) -> dict[str, object]:
+        """The configuration for lm-eval's task object: our metrics, our number of shots, nothing to download."""
+        kept = {key: value for key, value in config.items() if key not in ("metric_list", "group", "tag")}
+        metrics = [
+            {
+                "aggregation": "mean",
+                "higher_is_better": True,
+                **_metric_entry(config, wanted.name),
+                **lm_eval_options(wanted.options),
+                "metric": lm_eval_name(wanted.name),
+            }
+            for wanted in self.spec.metrics
+            if wanted.label in self.judged_by_lm_eval() and wanted.name != "mean"
+        ]
+        if config.get("process_results") is not None:
+            metrics = []
+        return {**kept, "metric_list": metrics, "num_fewshot": shots}
+
+    def _rows(self, config: Mapping[str, Any]) -> Callable[[str], Sequence[Mapping[str, object]]]:
+        """Reader of the splits of one of lm-eval's tasks."""
+        if callable(config.get("custom_dataset")):
+            made = config["custom_dataset"](**(config.get("metadata") or {}), **(config.get("dataset_kwargs") or {}))
+            return lambda split: list(made[split])
+        names = {"lang": self.own_code, "config": str(config.get("dataset_name") or "")}
+        roots = self.roots
+        folders = [folder for folder in (roots.data_root, roots.task_folder) if folder is not None]
+
+        def rows(split: str) -> Sequence[Mapping[str, object]]:
+            dataset = merged(_dataset(config, split, folders), self.dataset.model_dump(exclude_unset=True))
+            found = list(read_rows(dataset, roots, names, self.where, split))
+            if not found:
+                raise DataError(f"{self.where}: split '{split}' is empty; give it at least one row")
+            return found
+
+        return rows
+
+    def _document(self, fields: Mapping[str, object], prefix: str, index: int) -> Document:
+        for column in filter(None, [self.dataset.key, self.dataset.cluster]):
+            if column not in fields:
+                raise DataError(f"{self.where}: no column '{column}'; the data has {', '.join(fields)}")
+        own = str(fields[self.dataset.key]) if self.dataset.key else str(index + 1)
+        identifier = prefix + (own if self.dataset.parallel else f"{self.own_code}:{own}")
+        cluster = str(fields[self.dataset.cluster]) if self.dataset.cluster else identifier
+        return Document(id=identifier, cluster=cluster, fields=dict(fields))
+
+
+def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[StockUnit]:
+    """One unit a language, variant and prompt."""
+    languages = chosen(selection.languages, task.spec.languages, "language", task.spec.task)
+    return [StockUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]
+
+
+def _dataset(config: Mapping[str, Any], split: str, roots: Sequence[Path]) -> DatasetSpec:
+    """Where lm-eval's file says that the rows are; a file below one of the roots is named from there."""
+    options = config.get("dataset_kwargs") or {}
+    path, name = config.get("dataset_path"), config.get("dataset_name")
+    form = _FILE_BUILDERS.get(str(path))
+    if form is None:
+        said = {"path": path, "name": name, "revision": options.get("revision")}
+        return DatasetSpec.model_validate({key: value for key, value in said.items() if value is not None})
+    files = options.get("data_files") or ""
+    one = files.get(split, "") if isinstance(files, dict) else files
+    found = str(one[0] if isinstance(one, list) and one else one)
+    for root in roots:
+        if Path(found).is_relative_to(root):
+            found = Path(found).relative_to(root).as_posix()
+    return DatasetSpec.model_validate({"files": found, "format": form})
+
+
+def _metric_entry(config: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """Options of a metric in lm-eval's file; none where the file does not have it."""
+    for entry in config.get("metric_list") or ():
+        if entry.get("metric") == lm_eval_name(metric):
+            left_out = ("metric", "aggregation", "higher_is_better", "hf_evaluate", "average", "weight_by_size")
+            return {key: value for key, value in entry.items() if key not in left_out}
+    return {}
+
+
+def _plain(value: object) -> object:
+    """A configuration's value as data: a function is its source text."""
+    if callable(value):
+        return hashlib.sha256(_source(value).encode()).hexdigest()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _source(function: Callable[..., object]) -> str:
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return getattr(function, "__qualname__", type(function).__qualname__)
+
+
