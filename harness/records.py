@@ -95,7 +95,7 @@ class ScoreRecord(_Frozen):
     ci_method: str = ""
     n: int
     n_failed: int = 0
-    unit: Literal["points", "fraction", "correlation"]
+    unit: Literal["points", "fraction", "correlation", "bits", "perplexity", "tokens", "ratio"]
     bounds: tuple[float | None, float | None]
     higher_is_better: bool
     decimals: int = 1

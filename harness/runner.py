@@ -176,7 +176,8 @@ class _Stage:
             )
             self.scores.extend(scored.scores)
             unit.release()
-        self._store.drop(shared_keys)
+        if task_units[0].transient:
+            self._store.drop(shared_keys)
         self._progress(label, len(task_units), len(task_units))
         if left_out:
             self.notes.append(f"{self._engine.name} does not offer {', '.join(left_out)} of task {task.spec.task}")
@@ -200,21 +201,25 @@ class _Stage:
     ) -> Outcome:
         """The unit's outcome: from stored statistics where its responses are too large to keep, else from responses."""
         if not unit.transient:
-            return unit.outcome([], self._answers(requests))
+            return unit.outcome(self._shared_answers(shared, shared_keys), self._answers(requests))
         keys = self._keys(requests)
         reduction = content_hash([keys, shared_keys, sorted(unit.metrics()), "reduction-1"])
         stored = self._store.get_reduction(reduction)
         if stored is not None:
             self._requests += len(requests)
             return _outcome_from_bytes(stored, unit)
-        if self._shared[0] != shared_keys:
-            self._shared = (shared_keys, self._answers(shared))
-        outcome = unit.outcome(self._shared[1], self._answers(requests))
+        outcome = unit.outcome(self._shared_answers(shared, shared_keys), self._answers(requests))
         if len(outcome.scored) == len(outcome.rows):
             self._store.put_reduction(reduction, _outcome_to_bytes(outcome))
         kept = set(shared_keys)
         self._store.drop([key for key in keys if key not in kept])
         return outcome
+
+    def _shared_answers(self, shared: Sequence[Request], shared_keys: tuple[str, ...]) -> list[Response]:
+        """Answers to what units ask alike; kept in memory as long as the next unit asks the same."""
+        if self._shared[0] != shared_keys:
+            self._shared = (shared_keys, self._answers(shared))
+        return self._shared[1]
 
     def _keys(self, requests: Sequence[Request]) -> list[str]:
         return [request_key(self._identity, request) for request in requests]

@@ -97,7 +97,7 @@ def _score_record(
         bounds=(_finite(info.bounds[0]), _finite(info.bounds[1])),
         higher_is_better=info.higher_is_better,
         decimals=info.decimals,
-        chance=unit.spec.chance,
+        chance=unit.chance,
         signature=metric.signature(),
         metric_options=options,
         fingerprint=fingerprint,

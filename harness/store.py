@@ -33,6 +33,7 @@ from harness.types import (
     LogLikelihoodResponse,
     Request,
     Response,
+    RewardResponse,
 )
 
 if TYPE_CHECKING:
@@ -174,7 +175,10 @@ def request_key(identity_hash: str, request: Request) -> str:
 def _encode(response: Response) -> tuple[str, bytes]:
     match response:
         case LogLikelihoodResponse():
-            return "loglikelihood", json.dumps([response.logprob, response.is_greedy]).encode()
+            counted = [] if response.tokens is None else [response.tokens]
+            return "loglikelihood", json.dumps([response.logprob, response.is_greedy, *counted]).encode()
+        case RewardResponse():
+            return "reward", json.dumps(response.reward).encode()
         case GenerateResponse():
             return "generate", response.text.encode("utf-8", "surrogatepass")
         case EmbedResponse():
@@ -187,8 +191,10 @@ def _encode(response: Response) -> tuple[str, bytes]:
 
 def _decode(kind: str, body: bytes) -> Response:
     if kind == "loglikelihood":
-        logprob, is_greedy = json.loads(body)
-        return LogLikelihoodResponse(logprob=logprob, is_greedy=is_greedy)
+        logprob, is_greedy, *counted = json.loads(body)
+        return LogLikelihoodResponse(logprob=logprob, is_greedy=is_greedy, tokens=counted[0] if counted else None)
+    if kind == "reward":
+        return RewardResponse(reward=json.loads(body))
     if kind == "generate":
         return GenerateResponse(text=body.decode("utf-8", "surrogatepass"))
     dims = int(np.frombuffer(body, dtype="<i4", count=1)[0])

@@ -72,6 +72,22 @@ class RollingLogLikelihood:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preference:
+    """How good ``completion`` is as an answer to ``prompt``: a reward model's scalar, or a log-probability.
+
+    Attributes:
+        prompt: What the user said, bare; a reward model writes the conversation in its own template.
+        completion: The answer.
+        context: What a language model reads before the answer; its score is the log-probability of ``completion``.
+    """
+
+    prompt: str
+    completion: str
+    context: str
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Generate:
     """Text that follows ``prompt``.
 
@@ -110,15 +126,28 @@ class Embed:
     language: str = ""
 
 
-Request = LogLikelihood | RollingLogLikelihood | Generate | Embed
+Request = LogLikelihood | RollingLogLikelihood | Preference | Generate | Embed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLikelihoodResponse:
-    """Sum of token log-probabilities (nats) and whether every token was the model's first choice."""
+    """Sum of token log-probabilities.
+
+    Attributes:
+        logprob: Natural logarithm. is_greedy: Whether every token was the model's first choice.
+        tokens: How many tokens were summed over, without special ones; ``None`` where the backend does not say.
+    """
 
     logprob: float
     is_greedy: bool = False
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardResponse:
+    """A reward model's scalar; only its order among answers to one prompt means anything."""
+
+    reward: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,4 +171,4 @@ class Failed:
     reason: str
 
 
-Response = LogLikelihoodResponse | GenerateResponse | EmbedResponse | Failed
+Response = LogLikelihoodResponse | RewardResponse | GenerateResponse | EmbedResponse | Failed

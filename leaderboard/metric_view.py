@@ -65,7 +65,7 @@ class MetricView:
     def unit(self) -> str:
         """The unit in words, with the range only where the metric really ends there."""
         low, high = self.facts.bounds
-        usual = {"points": (0, 100), "fraction": (0, 1), "correlation": (-1, 1)}[self.facts.unit]
+        usual = {"points": (0, 100), "fraction": (0, 1), "correlation": (-1, 1)}.get(self.facts.unit)
         return _UNITS[self.facts.unit] if (low, high) == usual else self.facts.unit
 
     @property

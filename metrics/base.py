@@ -26,7 +26,7 @@ DEFINITIONS = "glotbench-0.1.0"
 """The release in which a number made by our own code last changed; part of our signatures. Raise it when, and only
 when, a metric gives another value for the same input: then old and new scores are no longer comparable."""
 
-Unit = Literal["points", "fraction", "correlation"]
+Unit = Literal["points", "fraction", "correlation", "bits", "perplexity", "tokens", "ratio"]
 
 
 class MetricError(Exception):
@@ -56,7 +56,8 @@ class MetricInfo:
         name: The name people write in a task file, e.g. ``chrf++``.
         title: The name shown on a page, e.g. ``chrF++``.
         description: One plain sentence for someone who has never met the metric.
-        unit: ``points`` (0-100), ``fraction`` (0-1) or ``correlation`` (-1 to 1).
+        unit: ``points`` (0-100), ``fraction`` (0-1), ``correlation`` (-1 to 1); without an upper end ``bits``,
+            ``perplexity``, ``tokens`` (a unit of text) and ``ratio``.
         bounds: Smallest and largest possible value; ``inf`` where there is none.
         higher_is_better: Direction of goodness.
         needs_source: Whether segments must carry their source.

@@ -11,7 +11,16 @@ from collections.abc import Sequence
 
 from harness.engine.base import Engine
 from harness.languages import canonical
-from harness.types import Embed, Generate, GenerateResponse, LogLikelihood, Request, Response
+from harness.types import (
+    Embed,
+    Generate,
+    GenerateResponse,
+    LogLikelihood,
+    Preference,
+    Request,
+    Response,
+    RollingLogLikelihood,
+)
 
 
 class Degraded:
@@ -47,8 +56,12 @@ class Degraded:
         match request:
             case Embed(language=self._language):
                 return dataclasses.replace(request, text=request.text[::-1])
+            case RollingLogLikelihood(language=self._language):
+                return dataclasses.replace(request, text=request.text[::-1])
             case LogLikelihood(language=self._language):
                 return dataclasses.replace(request, context=request.context[::-1])
+            case Preference(language=self._language):
+                return dataclasses.replace(request, prompt=request.prompt[::-1], context=request.context[::-1])
         return request
 
     def _spoil_answer(self, request: Request, response: Response) -> Response:

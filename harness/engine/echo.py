@@ -21,6 +21,7 @@ from harness.types import (
     GenerateResponse,
     LogLikelihood,
     LogLikelihoodResponse,
+    Preference,
     Request,
     Response,
     RollingLogLikelihood,
@@ -45,7 +46,7 @@ class EchoEngine:
         self._batch_size = spec.integer("batch_size", 16)
 
     def requests_answered(self) -> frozenset[type]:
-        return frozenset({LogLikelihood, RollingLogLikelihood, Generate, Embed})
+        return frozenset({LogLikelihood, RollingLogLikelihood, Preference, Generate, Embed})
 
     def covers(self, request: Request) -> bool:  # noqa: ARG002
         return True
@@ -71,9 +72,11 @@ def load(spec: ModelSpec) -> EchoEngine:
 def _answer(request: Request) -> Response:
     match request:
         case LogLikelihood():
-            return LogLikelihoodResponse(logprob=-float(len(request.continuation.encode("utf-8", "surrogatepass"))))
+            return _scored(request.continuation)
         case RollingLogLikelihood():
-            return LogLikelihoodResponse(logprob=-float(len(request.text.encode("utf-8", "surrogatepass"))))
+            return _scored(request.text)
+        case Preference():
+            return _scored(request.completion)
         case Generate():
             last_line = request.prompt.rstrip().rpartition("\n")[2]
             return GenerateResponse(text=request.source if request.source is not None else last_line)
@@ -83,6 +86,12 @@ def _answer(request: Request) -> Response:
                 return EmbedResponse(vectors=vector)
             layers = np.stack([np.roll(vector, shift) for shift in range(_LAYERS)])
             return EmbedResponse(vectors=np.stack([layers] * len(request.pooling)))
+
+
+def _scored(text: str) -> LogLikelihoodResponse:
+    """A token a byte, each with log-probability -1."""
+    size = len(text.encode("utf-8", "surrogatepass"))
+    return LogLikelihoodResponse(logprob=-float(size), tokens=size)
 
 
 def _trigram_counts(text: str) -> NDArray[np.float32]:

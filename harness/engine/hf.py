@@ -25,10 +25,12 @@ from harness.types import (
     Chat,
     Embed,
     EmbedResponse,
+    Failed,
     Generate,
     GenerateResponse,
     LogLikelihood,
     LogLikelihoodResponse,
+    Preference,
     Request,
     Response,
     RollingLogLikelihood,
@@ -40,6 +42,8 @@ _CPU_BATCH_TOKENS = 1024
 _CUDA_BATCH_TOKENS = 16384
 _NO_LIMIT = 10**9
 _FALLBACK_LENGTH = 2048
+
+_Windows = list[tuple[list[int], list[int]]]
 
 
 def choose_device(spec: ModelSpec) -> str:
@@ -112,7 +116,7 @@ class HuggingFaceEngine:
 
     def requests_answered(self) -> frozenset[type]:
         if self._causal:
-            return frozenset({LogLikelihood, RollingLogLikelihood, Generate, Embed})
+            return frozenset({LogLikelihood, RollingLogLikelihood, Preference, Generate, Embed})
         return frozenset({Embed})
 
     def covers(self, request: Request) -> bool:  # noqa: ARG002
@@ -172,14 +176,19 @@ class HuggingFaceEngine:
             return [EmbedResponse(vectors=row[0, -1]) for row in pooled]
         return [EmbedResponse(vectors=row) for row in pooled]
 
-    def _windows(self, request: Request) -> list[tuple[list[int], list[int]]]:
-        """``(input, scored)`` token windows of one request; more than one only for rolling log-probabilities."""
-        if isinstance(request, LogLikelihood):
-            context, continuation = self._encode_pair(request.context, request.continuation)
+    def _windows(self, request: Request) -> _Windows | Failed:
+        """``(input, scored)`` token windows of one request; more than one only for rolling log-probabilities.
+
+        An answer to be preferred that is longer than the model has no one log-probability: it fails.
+        """
+        if isinstance(request, LogLikelihood | Preference):
+            scored = request.continuation if isinstance(request, LogLikelihood) else request.completion
+            context, continuation = self._encode_pair(request.context, scored)
             if len(continuation) > self._max_length:
-                raise BackendError(
-                    f"{self.name}: a continuation has {len(continuation)} tokens, the model takes {self._max_length}"
-                )
+                reason = f"a continuation has {len(continuation)} tokens, the model takes {self._max_length}"
+                if isinstance(request, Preference):
+                    return Failed(reason=reason)
+                raise BackendError(f"{self.name}: {reason}")
             whole = (context + continuation)[-(self._max_length + 1) :]
             return [(whole[:-1], continuation)]
         if not isinstance(request, RollingLogLikelihood):
@@ -209,18 +218,28 @@ class HuggingFaceEngine:
         bos = self._tokenizer.bos_token_id
         return int(bos if bos is not None else self._tokenizer.eos_token_id)
 
-    def _score(self, requests: Sequence[list[tuple[list[int], list[int]]]]) -> list[Response]:
-        rows = [window for windows in requests for window in windows]
-        scored: list[tuple[float, bool]] = []
-        for start in range(0, len(rows), self._batch_size):
-            scored.extend(self._score_rows(rows[start : start + self._batch_size]))
+    def _score(self, requests: Sequence[_Windows | Failed]) -> list[Response]:
+        """Log-probabilities summed over the windows of each request; what failed before stays failed."""
+        rows = [window for windows in requests if not isinstance(windows, Failed) for window in windows]
+        scored: dict[int, tuple[float, bool]] = {}
+        lengths = [len(inputs) for inputs, _ in rows]
+        # A long document is many windows: they are batched anew, or one batch of documents would fill the memory.
+        for batch in batches_by_length(lengths, size=self._batch_size, budget=self._batch_tokens):
+            scored.update(zip(batch, self._score_rows([rows[row] for row in batch]), strict=True))
         answers: list[Response] = []
         position = 0
         for windows in requests:
-            part = scored[position : position + len(windows)]
+            if isinstance(windows, Failed):
+                answers.append(windows)
+                continue
+            part = [scored[row] for row in range(position, position + len(windows))]
             position += len(windows)
             answers.append(
-                LogLikelihoodResponse(logprob=sum(value for value, _ in part), is_greedy=all(flag for _, flag in part))
+                LogLikelihoodResponse(
+                    logprob=float(sum(value for value, _ in part)),
+                    is_greedy=all(flag for _, flag in part),
+                    tokens=sum(len(target) for _, target in windows),
+                )
             )
         return answers
 
@@ -304,6 +323,8 @@ def _text(request: Request) -> str:
     match request:
         case LogLikelihood():
             return request.context + request.continuation
+        case Preference():
+            return request.context + request.completion
         case Generate():
             return request.prompt
         case RollingLogLikelihood() | Embed():

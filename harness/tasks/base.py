@@ -116,6 +116,11 @@ class Unit(ABC):
         return next((shots for shots in said if shots is not None), None)
 
     @property
+    def chance(self) -> float | None:
+        """Score of guessing, where the task says or knows it."""
+        return self.spec.chance
+
+    @property
     def documents(self) -> list[Document]:
         """The unit's documents, read on first use and dropped by :meth:`release`."""
         if self._documents is None:
