@@ -4,8 +4,10 @@ The canonical code is FLORES-200 style, ISO 639-3 and ISO 15924 (``yor_Latn``); 
 people use for the same thing (BCP-47, ISO 639-1, -2 and -3, NTREX-128). The table is ``languages.tsv`` beside this
 module, read on first use. ``resource`` is the class of Joshi et al. 2020 ("The State and Fate of Linguistic Diversity
 and Inclusion in the NLP World", 0 "left behind" to 5 "winners"), as well as we could tell it: a fact about data in 2020
-and not about a language; a row in a second script repeats the class of the first. Knows nothing of tasks, models or
-metrics.
+and not about a language; a row in a second script repeats the class of the first. ``region`` is the continent of the
+United Nations' M49 (Russia is Europe, Türkiye is Asia, Hawaii is the Americas) where most of a language's speakers live
+(of English, Spanish and Portuguese: as a first language; of Arabic as a whole, for the standard language), or lived.
+Knows nothing of tasks, models or metrics.
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ from harness.errors import UserError
 from metrics.spelling import nearest
 
 TextDirection = Literal["ltr", "rtl"]
+
+REGIONS = ("Africa", "Americas", "Asia", "Europe", "Oceania", "World")
+"""The continents of the United Nations' M49; ``World`` for constructed languages."""
 
 _RIGHT_TO_LEFT = frozenset(["Adlm", "Arab", "Hebr", "Mand", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa"])
 _CHINESE = frozenset(["Hans", "Hant"])
@@ -84,6 +89,7 @@ class Language:
         iso3: ISO 639-3. script: ISO 15924. bcp47: The shortest usual language tag.
         direction: Writing direction of the script.
         family: Language family. resource: Class of Joshi et al. 2020, 0 to 5.
+        region: One of :data:`REGIONS`, where most people who speak it live.
     """
 
     code: str
@@ -95,6 +101,7 @@ class Language:
     direction: TextDirection
     family: str
     resource: int
+    region: str
 
 
 def known() -> tuple[Language, ...]:
@@ -179,6 +186,7 @@ def _language(row: Mapping[str, str]) -> Language:
         direction=script_direction(script),
         family=row["family"],
         resource=int(row["resource"]),
+        region=row["region"],
     )
 
 

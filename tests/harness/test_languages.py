@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from harness.errors import UserError
 from harness.languages import (
+    REGIONS,
     bleu_tokenizer,
     canonical,
     find,
@@ -80,6 +81,26 @@ def test_codes_agree_with_linguameta(shared_data: Path) -> None:
         if language.iso3 in tags and language.bcp47.split("-")[0] not in tags[language.iso3]
     ]
     assert wrong == ["tgl_Latn"]  # we use CLDR's 'fil', which LinguaMeta has as a language of its own
+
+
+@pytest.mark.parametrize(
+    ("code", "region"),
+    [
+        ("yor", "Africa"),
+        ("arz", "Africa"),
+        ("pt", "Americas"),
+        ("quy", "Americas"),
+        ("jpn", "Asia"),
+        ("tur", "Asia"),
+        ("kat", "Asia"),
+        ("rus", "Europe"),
+        ("tat", "Europe"),
+        ("mri", "Oceania"),
+        ("epo", "World"),
+    ],
+)
+def test_regions(code: str, region: str) -> None:
+    assert find(code).region == region
 
 
 @pytest.mark.parametrize(
@@ -160,7 +181,7 @@ def test_codes_of_the_table_are_ascii_sorted_and_claimed_once() -> None:
     lines = (Path(__file__).parents[2] / "harness" / "languages.tsv").read_text(encoding="utf-8").splitlines()
     claims = defaultdict(set)
     for line in lines[1:]:
-        code, _, _, bcp47, _, _, ntrex, aliases = line.split("\t")
+        code, _, _, bcp47, _, _, _, ntrex, aliases = line.split("\t")
         for alias in filter(None, [code, bcp47, ntrex, *aliases.split()]):
             assert alias.isascii()
             claims[alias.replace("_", "-").casefold()].add(code)
@@ -179,6 +200,8 @@ def test_rows_are_complete() -> None:
         assert language.endonym == language.endonym.strip() != ""
         assert language.family
         assert 0 <= language.resource <= 5
+        assert language.region in REGIONS
+        assert (language.family == "Constructed") <= (language.region == "World")
         assert find(language.bcp47) == language
 
 
