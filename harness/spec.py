@@ -23,6 +23,12 @@ Kind = Literal[
     "translation",
     "bitext_mining",
     "sts",
+    "classification",
+    "multilabel_classification",
+    "clustering",
+    "pair_classification",
+    "retrieval",
+    "reranking",
     "alignment",
 ]
 Format = Literal["tsv", "csv", "jsonl", "json", "parquet", "lines"]
@@ -86,6 +92,9 @@ class DatasetSpec(_Spec):
         fewshot_split: Split that few-shot examples come from.
         key: Column that says which rows of different languages are the same item; without it, line number.
         text: Column with the text (parallel data).
+        label: Column with the class, or list of classes, of a text. train_split: Split that classifiers learn from.
+        parts: For retrieval, what differs from the fields above for ``queries``, ``corpus``, ``qrels`` and
+            ``candidates``.
         cluster: Column of what items must be kept together with (document, passage); ``cluster_files`` is a
             line-aligned file of the same, with the placeholders of the files it belongs to, but ``{split}``.
         max_items: Read at most so many items (the first ones, in the order of the pivot or of the key).
@@ -111,6 +120,9 @@ class DatasetSpec(_Spec):
     fewshot_split: str | None = None
     key: str | None = None
     text: str = "text"
+    label: str = "label"
+    train_split: str = "train"
+    parts: dict[Literal["queries", "corpus", "qrels", "candidates"], dict[str, Any]] = Field(default_factory=dict)
     cluster: str | None = None
     cluster_files: str | None = None
     max_items: Annotated[int, Field(gt=0)] | None = None
