@@ -1,0 +1,61 @@
+"""Pair classification: does the nearness of two texts tell whether they belong together?
+
+Documents have the columns ``sentence1``, ``sentence2`` and a label, 1 for pairs that belong together and 0 for others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from harness.data import read_documents, require_columns
+from harness.errors import DataError
+from harness.loader import TaskFile
+from harness.tasks.base import Outcome, Selection, Unit, chosen, failure, paired_vectors, unit_names
+from harness.types import Document, Embed, Request, Response
+from metrics.ranking import PairAveragePrecision
+
+
+class PairClassificationUnit(Unit):
+    """One language of a pair classification task."""
+
+    requests_made = frozenset({Embed})
+    sides = ("sentence1", "sentence2")
+
+    def read(self) -> list[Document]:
+        documents = read_documents(self.dataset, self.roots, self.spec.languages[self.language], self.where)
+        require_columns(documents, [*self.sides, self.dataset.label], self.where)
+        for document in documents:
+            label = document.fields[self.dataset.label]
+            if str(label) not in ("0", "1"):
+                raise DataError(f"{self.where}: item {document.id}: label must be 0 or 1, found {label!r}")
+        return documents
+
+    def requests(self) -> list[Request]:
+        return [
+            Embed(text=str(document.fields[side]), language=self.language)
+            for side in self.sides
+            for document in self.documents
+        ]
+
+    def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:  # noqa: ARG002
+        count = len(self.documents)
+        pairs = list(zip(responses[:count], responses[count:], strict=True))
+        rows = self.rows([failure(pair) for pair in pairs])
+        scored = [index for index, row in enumerate(rows) if row.failed is None]
+        first, second = paired_vectors(pairs, scored)
+        labels = np.array([float(str(self.documents[index].fields[self.dataset.label])) for index in scored])
+        statistics = {
+            name: metric.pair_stats(first, second, labels)
+            for name, (metric, _) in self.metrics().items()
+            if isinstance(metric, PairAveragePrecision)
+        }
+        return Outcome(rows=rows, scored=scored, statistics=statistics)
+
+
+def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[PairClassificationUnit]:
+    """One unit a language and variant."""
+    languages = chosen(selection.languages, task.spec.languages, "language", task.spec.task)
+    return [PairClassificationUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]
