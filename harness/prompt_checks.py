@@ -7,9 +7,9 @@ parsed, never rendered.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
-from harness.spec import LM_KINDS
+from harness.spec import LM_KINDS, Kind
 from harness.yaml_reader import Location, Problem, shown
 from metrics.spelling import did_you_mean
 
@@ -29,8 +29,8 @@ def check_prompts(raw: Raw) -> Iterator[Problem]:
     kind, prompts = raw.get("kind"), raw.get("prompts")
     if not isinstance(prompts, dict):
         return
-    if kind not in (*LM_KINDS, "translation"):
-        if prompts and kind in ("bitext_mining", "sts", "alignment"):
+    if kind not in (*LM_KINDS, "translation", "preference"):
+        if prompts and kind in get_args(Kind):
             yield ("prompts",), f"kind {kind} gives texts to the model as they are; remove the prompts"
         return
     fields = _template_fields(raw)
@@ -82,7 +82,7 @@ def _check_generation(kind: str, prompt: Raw, here: Location) -> Iterator[Proble
     if not isinstance(given, dict) or not given:
         return
     here = (*here, "generation_kwargs")
-    if kind in ("multiple_choice", "loglikelihood"):
+    if kind not in ("generate_until", "translation"):
         yield here, f"kind {kind} generates nothing; remove it"
         return
     for key, value in given.items():

@@ -25,7 +25,7 @@ from metrics.spelling import did_you_mean
 Raw = Mapping[str, Any]
 
 _BARE_DIRECTIONS = (ALL, "xx-eng", "eng-xx")
-_STS_COLUMNS = ("sentence1", "sentence2", "score")
+_COLUMNS = {"sts": ("sentence1", "sentence2", "score"), "preference": ("prompt", "chosen", "rejected")}
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _PLACEHOLDERS = {
     "files": ("lang", "split"),
@@ -93,16 +93,27 @@ def _check_pivot(raw: Raw, languages: Mapping[str, str]) -> Iterator[Problem]:
     bare = raw.get("directions") in ("xx-eng", "eng-xx")
     if bare and pivot != "eng_Latn":
         yield ("directions",), f"{raw['directions']} is about English, but the pivot is {pivot}; write [xx-{written}]"
-    needed = raw.get("kind") == "alignment" or bare
+    needed = raw.get("kind") == "alignment" or bare or _compared(raw)
     if needed and languages and pivot not in languages:
         place: Location = ("pivot",) if "pivot" in raw else ("languages",)
         yield place, f"the pivot {pivot} is not among the languages; add it"
+    dataset = raw.get("dataset")
+    if isinstance(dataset, dict) and dataset.get("parallel") is False and (metric := _compared(raw)):
+        yield ("dataset", "parallel"), f"{metric} compares the same items in two languages; remove the metric"
+
+
+def _compared(raw: Raw) -> str:
+    """The first metric that needs the pivot's texts beside a language's; empty where none does."""
+    if raw.get("kind") != "perplexity" or not isinstance(raw.get("metrics"), list):
+        return ""
+    names = [name for name, _ in map(_metric, raw["metrics"]) if name in registry.BUILT_IN]
+    return next((str(name) for name in names if "pivot" in registry.options(str(name))), "")
 
 
 def _check_directions(raw: Raw, languages: Mapping[str, str]) -> Iterator[Problem]:
     kind, written = raw.get("kind"), raw.get("directions")
     if kind not in DIRECTION_KINDS:
-        if written is not None and kind in (*LM_KINDS, "sts", "alignment"):
+        if written is not None and kind in get_args(Kind):
             yield ("directions",), f"kind {kind} has no directions; remove the line"
         return
     if isinstance(written, str) and written not in _BARE_DIRECTIONS:
@@ -230,7 +241,7 @@ def _check_merged(merged: Raw, changes: Raw, here: Location) -> Iterator[Problem
 def _check_dataset(raw: Raw, dataset: Raw, languages: Mapping[str, str], here: Location) -> Iterator[Problem]:
     pair = dataset.get("source_files") is not None or dataset.get("target_files") is not None
     kind = raw.get("kind")
-    if pair and kind in (*LM_KINDS, "sts"):
+    if pair and kind in (*LM_KINDS, *_COLUMNS, "perplexity"):
         yield here, f"'source_files' and 'target_files' are for directions; kind {kind} needs 'files' or 'path'"
         return
     for name, known in _PLACEHOLDERS.items():
@@ -242,10 +253,10 @@ def _check_dataset(raw: Raw, dataset: Raw, languages: Mapping[str, str], here: L
         if isinstance(pattern, str):
             yield from _check_told_apart(pattern, dataset, len(languages), (*here, name))
     columns = dataset.get("columns")
-    if isinstance(columns, list) and columns and kind == "sts":
-        for column in _STS_COLUMNS:
+    if isinstance(columns, list) and columns and kind in _COLUMNS:
+        for column in _COLUMNS[kind]:
             if column not in columns:
-                yield (*here, "columns"), f"sts reads the columns {', '.join(_STS_COLUMNS)}; '{column}' is missing"
+                yield (*here, "columns"), f"{kind} reads the columns {', '.join(_COLUMNS[kind])}; '{column}' is missing"
 
 
 def _check_pattern(pattern: object, known: Sequence[str], here: Location) -> Iterator[Problem]:

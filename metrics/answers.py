@@ -1,0 +1,69 @@
+"""Token F1 of short answers, as in SQuAD: how many words of the answer and of the right answer are the same.
+
+Reference: Rajpurkar et al. 2016, https://aclanthology.org/D16-1264; ``transformers`` has their script, and lm-eval's
+XQuAD task calls it. Words are what stands between white space, so that in scripts without spaces an answer is one word.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from metrics.base import DEFINITIONS, FloatArray, MeanMetric, MetricError, MetricInfo, Segment, TextMetric
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+class TokenF1(MeanMetric, TextMetric):
+    """Mean over answers of the F1 of their words, against the reference that fits best."""
+
+    def segment_stats(self, segments: Sequence[Segment]) -> FloatArray:
+        for segment in segments:
+            if not segment.references:
+                raise MetricError(f"{self.info.name}: needs a reference for every answer; one has none")
+        return self.stats(
+            np.array([max(_f1(words, segment.hypothesis) for words in segment.references) for segment in segments])
+        )
+
+
+def token_f1() -> TokenF1:
+    """Word F1 that we compute from the answer's text: for tasks whose prompts are written in our files."""
+    return TokenF1(_info("token_f1", "word F1"), f"token_f1|norm:squad|refs:max|v:{DEFINITIONS}")
+
+
+def f1(*, computed_by: str = "lm-eval") -> MeanMetric:
+    """Mean of the F1 that an lm-eval task's own code gives for every answer (SQuAD, XQuAD, MLQA).
+
+    Args:
+        computed_by: Who computed the values, with version.
+    """
+    return MeanMetric(_info("f1", "word F1"), f"f1|{computed_by}|v:{DEFINITIONS}")
+
+
+def _info(name: str, title: str) -> MetricInfo:
+    return MetricInfo(
+        name=name,
+        title=title,
+        description="How far the words of the answer and of the right answer are the same, order aside.",
+        unit="fraction",
+        bounds=(0.0, 1.0),
+        decimals=3,
+        kinds=("generate_until",),
+    )
+
+
+def _f1(reference: str, answer: str) -> float:
+    expected, found = _words(reference), _words(answer)
+    if not expected or not found:
+        return float(expected == found)
+    common = (Counter(expected) & Counter(found)).total()
+    return 2 * common / (len(expected) + len(found))
+
+
+def _words(text: str) -> list[str]:
+    return _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split()
