@@ -77,6 +77,27 @@ def documents_hash(documents: Sequence[Document]) -> str:
     return content_hash(rows)[:16]
 
 
+def read_rows(
+    dataset: DatasetSpec, roots: DataRoots, names: Mapping[str, str], where: str, split: str
+) -> Iterator[Row]:
+    """Rows of one split, as they are in the data; nothing is looked at, keys least of all.
+
+    Args:
+        dataset: The source. roots: Where to look.
+        names: What stands for the placeholders of its patterns (``lang``, ``config``).
+        where: What to call the task in an error.
+
+    Raises:
+        DataError: There is no such data, or it cannot be read.
+    """
+    if dataset.files is not None:
+        yield from _read_pattern(dataset, roots, dataset.files, names, where, (split,))
+    elif dataset.path is not None:
+        yield from _read_hub(dataset, roots, names, where, split)
+    else:
+        raise DataError(f"{where}: 'source_files' belongs to directions; this kind of task needs 'files' or 'path'")
+
+
 def read_documents(
     dataset: DatasetSpec, roots: DataRoots, code: str, where: str, *, splits: Sequence[str] = ()
 ) -> list[Document]:
@@ -93,12 +114,10 @@ def read_documents(
         DataError: A file is missing, empty, lacks a column, or two rows have the same key.
     """
     names = {"lang": code}
-    if dataset.files is not None:
-        rows = list(_read_pattern(dataset, roots, dataset.files, names, where, splits))
-    elif dataset.path is not None:
-        rows = list(_read_hub(dataset, roots, code, where, splits))
-    else:
-        raise DataError(f"{where}: 'source_files' belongs to directions; this kind of task needs 'files' or 'path'")
+    wanted = splits or dataset.splits
+    if dataset.files is not None and "{split}" not in dataset.files:
+        wanted = wanted[:1]
+    rows = [row for split in wanted for row in read_rows(dataset, roots, names, where, split)]
     clusters = _clusters(dataset, roots, names, where)
     return _to_documents(dataset, rows, clusters, where)
 
@@ -212,31 +231,32 @@ def _read_pattern(
         yield from _read_file(dataset, roots.locate(part, where))
 
 
-def _read_hub(dataset: DatasetSpec, roots: DataRoots, code: str, where: str, splits: Sequence[str]) -> Iterator[Row]:
+def _read_hub(
+    dataset: DatasetSpec, roots: DataRoots, names: Mapping[str, str], where: str, split: str
+) -> Iterator[Row]:
     """Rows of a hub data set: from a mirror ``org/name/config/split.*`` under the data root, else from the hub."""
     path = dataset.path or ""
-    config = _fill(dataset.name or "", {"lang": code})
-    for split in splits or dataset.splits:
-        folder = PurePosixPath(path) / config
-        mirrored = [
-            roots.data_root / folder / f"{split}{suffix}"
-            for suffix in _FORMATS
-            if roots.data_root is not None and (roots.data_root / folder / f"{split}{suffix}").is_file()
-        ]
-        if mirrored:
-            yield from _read_file(dataset, mirrored[0])
-            continue
-        import datasets
+    config = _fill(dataset.name or "", names)
+    folder = PurePosixPath(path) / config
+    mirrored = [
+        roots.data_root / folder / f"{split}{suffix}"
+        for suffix in _FORMATS
+        if roots.data_root is not None and (roots.data_root / folder / f"{split}{suffix}").is_file()
+    ]
+    if mirrored:
+        yield from _read_file(dataset, mirrored[0])
+        return
+    import datasets
 
-        try:
-            rows = datasets.load_dataset(path, config or None, split=split, revision=dataset.revision)
-        except Exception as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise DataError(
-                f"{where}: data set '{path}' is neither under --data-root as {folder}/{split}.* "
-                f"nor to be had from the hub ({reason})"
-            ) from error
-        yield from rows
+    try:
+        rows = datasets.load_dataset(path, config or None, split=split, revision=dataset.revision)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(
+            f"{where}: data set '{path}' is neither under --data-root as {folder}/{split}.* "
+            f"nor to be had from the hub ({reason})"
+        ) from error
+    yield from rows
 
 
 def _read_file(dataset: DatasetSpec, path: Path) -> Iterator[Row]:

@@ -7,9 +7,12 @@ Only shapes and rules that need nothing but the value itself. Reading YAML and e
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from harness.errors import DataError
 
 LM_KINDS = ("multiple_choice", "generate_until", "loglikelihood", "loglikelihood_rolling")
 DIRECTION_KINDS = ("translation", "bitext_mining")
@@ -137,6 +140,24 @@ class DatasetSpec(_Spec):
         if pair and (self.source_files is None or self.target_files is None):
             raise ValueError("'source_files' and 'target_files' belong together; one of them is missing")
         return self
+
+
+def merged(dataset: DatasetSpec, changes: Mapping[str, object], where: str = "dataset") -> DatasetSpec:
+    """A data set with some fields changed, validated whole.
+
+    Args:
+        dataset: May be one without a source (a task of lm-eval's), as long as ``changes`` names one.
+        changes: Field to value; a nested value (``where``, ``splits``) replaces the one before it.
+        where: What to call the data set in an error.
+
+    Raises:
+        DataError: With every field that does not fit.
+    """
+    try:
+        return DatasetSpec.model_validate({**dataset.model_dump(exclude_unset=True), **changes})
+    except ValidationError as error:
+        found = [": ".join([*map(str, detail["loc"]), detail["msg"]]) for detail in error.errors()]
+        raise DataError("\n".join(f"{where}: {text}" for text in found)) from error
 
 
 class FilterChain(_Spec):
