@@ -19,6 +19,12 @@ _KINDS = {
     "translation": "harness.tasks.translation",
     "bitext_mining": "harness.tasks.bitext",
     "sts": "harness.tasks.sts",
+    "classification": "harness.tasks.probing",
+    "multilabel_classification": "harness.tasks.probing",
+    "clustering": "harness.tasks.clustering",
+    "pair_classification": "harness.tasks.pair_classification",
+    "retrieval": "harness.tasks.retrieval",
+    "reranking": "harness.tasks.retrieval",
     "alignment": "harness.tasks.alignment",
 }
 

@@ -31,7 +31,8 @@ from harness.types import (
     Response,
     RollingLogLikelihood,
 )
-from metrics.base import FloatArray, MeanMetric, Segment, TextMetric
+from metrics.base import FloatArray, MeanMetric, Metric, MetricError, Segment, TextMetric
+from metrics.classification import Brier, ClassMetric
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -71,6 +72,8 @@ class LmEvalUnit(Unit):
         super().__init__(task, data_root, **names)
         self.requests_made = frozenset({_REQUESTS[self.spec.kind]})
         self._instances: list[list[Instance]] = []
+        self._choices = 0
+        """Most choices that a document has."""
 
     @abstractmethod
     def lm_eval_tasks(self) -> list[tuple[ConfigurableTask, int]]:
@@ -119,7 +122,7 @@ class LmEvalUnit(Unit):
             statistics[label] = (
                 metric.segment_stats(segments)
                 if isinstance(metric, TextMetric)
-                else _statistics(values[label], f"{self.where}: {label}")
+                else _statistics(metric, values[label], self._choices, f"{self.where}: {label}")
             )
         return Outcome(rows=rows, scored=scored, statistics=statistics)
 
@@ -211,6 +214,7 @@ class LmEvalUnit(Unit):
         hypothesis: str | None = first.text if isinstance(first, GenerateResponse) else ""
         if self.spec.kind == "multiple_choice":
             choices = task.doc_to_choice(self.fields(document))
+            self._choices = max(self._choices, len(choices))
             found = [answer.logprob if isinstance(answer, LogLikelihoodResponse) else -np.inf for answer in answers]
             hypothesis = str(choices[int(np.argmax(found[: len(choices)]))])
         return SegmentRow(
@@ -223,24 +227,46 @@ class LmEvalUnit(Unit):
         )
 
 
-def _statistics(values: Sequence[Any], where: str) -> FloatArray:
+def _statistics(metric: Metric, values: Sequence[Any], choices: int, where: str) -> FloatArray:
     """Statistics of lm-eval's values of the documents.
+
+    Args:
+        values: A number a document, a pair (log-probability, count), or a pair (gold, predicted).
+        choices: How many classes there are, where they are choices.
 
     Raises:
         DataError: The values are not of the kind the metric is made of.
     """
     try:
+        if isinstance(metric, Brier):
+            return metric.pair_stats(*_sides(values))
+        if isinstance(metric, ClassMetric):
+            gold, predicted = _sides(values)
+            labels = range(choices) if choices else sorted(set(gold))
+            return metric.label_stats(gold, [_plain(label) for label in predicted], labels)
         found = np.array(values, dtype=np.float64)
         if found.ndim <= 1:
             return MeanMetric.stats(found)
         if found.ndim == 2 and found.shape[1] == 2:
             return found
         raise ValueError(f"shape {found.shape}")
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, MetricError) as error:
         raise DataError(
             f"{where}: lm-eval gives values such as {str(values[0])[:60]!r} for a document, which this metric cannot "
-            "average; use another metric"
+            "use; name another metric"
         ) from error
+
+
+def _sides(values: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """First and second parts of pairs."""
+    return [_plain(first) for first, _ in values], [second for _, second in values]
+
+
+def _plain(label: Any) -> Any:
+    """A label as Python has it; numpy's integers and one-element lists are what they hold."""
+    if isinstance(label, list) and len(label) == 1:
+        label = label[0]
+    return label.item() if isinstance(label, np.generic) else label
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> Sequence[LmEvalUnit]:

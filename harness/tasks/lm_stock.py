@@ -89,6 +89,8 @@ class StockUnit(LmEvalUnit):
             prefix = f"{name}/" if len(leaves) > 1 else ""
             for index in range(leaf.count):
                 documents.append(self._document(leaf.task.eval_docs[index], prefix, index))
+                if self.spec.kind == "multiple_choice":
+                    self._check_gold(leaf.task, documents[-1])
         seen: set[str] = set()
         for document in documents:
             if document.id in seen:
@@ -188,6 +190,17 @@ class StockUnit(LmEvalUnit):
 
         return rows
 
+    def _check_gold(self, task: ConfigurableTask, document: Document) -> None:
+        """Refuse a gold answer outside the choices before anything is computed (lm-eval only warns, and scores 0)."""
+        choices = task.doc_to_choice(document.fields)
+        answer = task.doc_to_text if task.multiple_input else task.doc_to_target
+        target = answer(document.fields)
+        for gold in target if isinstance(target, list) else [target]:
+            if not (0 <= gold < len(choices) if isinstance(gold, int) else gold in choices):
+                raise DataError(
+                    f"{self.where}: item {document.id}: gold answer {gold!r} is not among its {len(choices)} choices"
+                )
+
     def _document(self, fields: Mapping[str, object], prefix: str, index: int) -> Document:
         for column in filter(None, [self.dataset.key, self.dataset.cluster]):
             if column not in fields:
@@ -246,5 +259,3 @@ def _source(function: Callable[..., object]) -> str:
         return inspect.getsource(function)
     except (OSError, TypeError):
         return getattr(function, "__qualname__", type(function).__qualname__)
-
-

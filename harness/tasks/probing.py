@@ -130,13 +130,13 @@ class ProbingUnit(Unit):
         train = np.stack([found.vectors for found in responses[count:] if isinstance(found, EmbedResponse)])
         position = {row: index for index, row in enumerate(self._used)}
         labels = self._numbers([self._training[row] for row in self._used])
-        found = {}
+        predictions: dict[ProbeSettings, NDArray[np.int64]] = {}
         for settings, draws in self._draws.items():
             rows = [[position[row] for row in drawn] for drawn in draws]
-            found[settings] = (
+            predictions[settings] = (
                 probe_several(train, labels, test, rows) if self._several else probe(train, labels.tolist(), test, rows)
             )
-        return found
+        return predictions
 
     def _rows(
         self, reasons: Sequence[str | None], scored: Sequence[int], predicted: NDArray[np.int64] | None
