@@ -1,10 +1,13 @@
 """The one place that knows languages: codes, names, script, direction, family, resource class.
 
 The canonical code is FLORES-200 style, ISO 639-3 and ISO 15924 (``yor_Latn``); :func:`find` takes every other code
-people use for the same thing (BCP-47, ISO 639-1, -2 and -3, NTREX-128). The table is ``languages.tsv`` beside this
-module, read on first use. ``resource`` is the class of Joshi et al. 2020 ("The State and Fate of Linguistic Diversity
-and Inclusion in the NLP World", 0 "left behind" to 5 "winners"), as well as we could tell it: a fact about data in 2020
-and not about a language; a row in a second script repeats the class of the first. ``region`` is the continent of the
+people use for the same thing (BCP-47, ISO 639-1, -2 and -3, NTREX-128). A variety that a data set keeps beside its
+language has a third part (``por_Latn_BR``, ``cat_Latn_vale1252``). The table is ``languages.tsv`` beside this module,
+read on first use; ``system_codes.tsv`` has the codes that families of translation models were trained with.
+
+``resource`` is the class of Joshi et al. 2020 ("The State and Fate of Linguistic Diversity and Inclusion in the NLP
+World", 0 "left behind" to 5 "winners"), as well as we could tell it: a fact about data in 2020 and not about a
+language; a row in a second script or of a variety repeats the class of the first. ``region`` is the continent of the
 United Nations' M49 (Russia is Europe, Türkiye is Asia, Hawaii is the Americas) where most of a language's speakers live
 (of English, Spanish and Portuguese: as a first language; of Arabic as a whole, for the standard language), or lived.
 Knows nothing of tasks, models or metrics.
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +27,8 @@ from harness.errors import UserError
 from metrics.spelling import nearest
 
 TextDirection = Literal["ltr", "rtl"]
+Scheme = Literal["nllb", "m2m100", "mbart50", "madlad", "t5"]
+SCHEMES: tuple[Scheme, ...] = ("nllb", "m2m100", "mbart50", "madlad", "t5")
 
 REGIONS = ("Africa", "Americas", "Asia", "Europe", "Oceania", "World")
 """The continents of the United Nations' M49; ``World`` for constructed languages."""
@@ -84,7 +89,7 @@ class Language:
     """One language in one script.
 
     Attributes:
-        code: Canonical code, ``iso3_Script``.
+        code: Canonical code, ``iso3_Script``, with ``_variety`` for a variety beside its language.
         name: English name. endonym: What its speakers call it.
         iso3: ISO 639-3. script: ISO 15924. bcp47: The shortest usual language tag.
         direction: Writing direction of the script.
@@ -134,6 +139,39 @@ def canonical(code: str) -> str:
     return find(code).code
 
 
+def standing_for(code: str, among: Collection[str]) -> tuple[str, ...]:
+    """Which canonical codes of a data set a wanted canonical code stands for.
+
+    The language itself; else, for a variety, its language (``por_Latn`` for ``por_Latn_BR``); else, for a language,
+    its varieties. Empty where the data set has nothing of the kind.
+    """
+    if code in among:
+        return (code,)
+    language = _language_of(code)
+    if language in among:
+        return (language,)
+    return tuple(other for other in among if language == code and _language_of(other) == code)
+
+
+def system_code(scheme: Scheme, code: str) -> str | None:
+    """What a family of translation models calls a language: ``zh_CN`` for ``zho_Hans`` in ``mbart50``.
+
+    Args:
+        scheme: ``nllb`` (NLLB-200), ``m2m100`` (M2M-100), ``mbart50`` (mBART-50), ``madlad`` (the code inside the
+            ``<2xx>`` tag of MADLAD-400) or ``t5`` (the language's name in T5's prefixes).
+        code: Any code that :func:`find` takes. A variety has the code of its language.
+
+    Returns:
+        The family's own code; ``None`` where it was not trained on the language in this script.
+
+    Raises:
+        UserError: No language has that code.
+    """
+    own = _system_codes()[scheme]
+    language = canonical(code)
+    return own.get(language) or own.get(_language_of(language))
+
+
 def script_direction(script: str) -> TextDirection:
     """Writing direction of an ISO 15924 script; left to right where nothing else is known."""
     return "rtl" if script in _RIGHT_TO_LEFT else "ltr"
@@ -166,6 +204,19 @@ def bleu_tokenizer(code: str) -> str:
     return "13a" if spaces_words(script) else "char"
 
 
+def _language_of(code: str) -> str:
+    """A canonical code without its variety."""
+    return "_".join(code.split("_")[:2])
+
+
+@cache
+def _system_codes() -> dict[str, dict[str, str]]:
+    """Scheme -> canonical code -> the scheme's own."""
+    with Path(__file__).with_name("system_codes.tsv").open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return {scheme: {row["code"]: row[scheme] for row in rows if row[scheme]} for scheme in SCHEMES}
+
+
 @cache
 def _table() -> tuple[tuple[Language, tuple[str, ...]], ...]:
     """Languages with the other codes the table gives them."""
@@ -175,7 +226,7 @@ def _table() -> tuple[tuple[Language, tuple[str, ...]], ...]:
 
 
 def _language(row: Mapping[str, str]) -> Language:
-    iso3, _, script = row["code"].partition("_")
+    iso3, script = row["code"].split("_")[:2]
     return Language(
         code=row["code"],
         name=row["name"],
@@ -225,7 +276,8 @@ def _lookup(code: str) -> Language | None:
 def _suggestion(code: str) -> str:
     """A hint from canonical codes first, then from every code and name, for those who wrote ``Yoruba``."""
     codes = {language.code: language.code for language in known()}
-    names = {name.casefold(): language.code for language in known() for name in _names(language)}
+    # A language comes before its varieties in the table, and keeps the name they share.
+    names = {name.casefold(): language.code for language in reversed(known()) for name in _names(language)}
     every = {**{folded: language.code for folded, language in _index().items()}, **names}
     candidates = codes if "_" in code and code.casefold() not in names else every
     near = nearest(code, candidates)

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from harness.errors import UserError
 from harness.languages import (
     REGIONS,
+    SCHEMES,
+    Scheme,
     bleu_tokenizer,
     canonical,
     find,
@@ -21,6 +23,8 @@ from harness.languages import (
     script_direction,
     script_name,
     spaces_words,
+    standing_for,
+    system_code,
 )
 
 FLORES_200 = """
@@ -49,6 +53,20 @@ kor kur kzj lat lfn lit lvs mal mar max mhr mkd mon nds nld nno nob nov oci orv 
 spa sqi srp swe swg swh tam tat tel tgl tha tuk tur tzl uig ukr urd uzb vie war wuu xho yid yue zsm
 """
 
+WMT24PP = """
+ar_EG ar_SA bg_BG bn_IN ca_ES cs_CZ da_DK de_DE el_GR es_MX et_EE fa_IR fi_FI fil_PH fr_CA fr_FR gu_IN he_IL hi_IN
+hr_HR hu_HU id_ID is_IS it_IT ja_JP kn_IN ko_KR lt_LT lv_LV ml_IN mr_IN nl_NL no_NO pa_IN pl_PL pt_BR pt_PT ro_RO
+ru_RU sk_SK sl_SI sr_RS sv_SE sw_KE sw_TZ ta_IN te_IN th_TH tr_TR uk_UA ur_PK vi_VN zh_CN zh_TW zu_ZA
+"""
+
+FLORES_PLUS = """
+apc_Arab_nort3139 apc_Arab_sout3123 apd_Arab arg_Latn brx_Deva cat_Latn cat_Latn_vale1252 chv_Cyrl cmn_Hans cmn_Hant
+dar_Cyrl dgo_Deva ekk_Latn fil_Latn gom_Deva gug_Latn kaa_Latn khk_Cyrl khk_Mong kjh_Cyrl ktu_Latn lld_Latn
+lld_Latn_gard1241 mfe_Latn mhr_Cyrl mni_Beng mni_Mtei myv_Cyrl nob_Latn nob_Latn_radical nqo_Nkoo oci_Latn
+oci_Latn_aran1260 snd_Arab snd_Deva twi_Latn_akua1239 twi_Latn_asan1239 tyv_Cyrl udm_Cyrl uzs_Arab vmw_Latn wuu_Hans
+zgh_Tfng
+"""
+
 MAFAND = """
 amh bam bbj ewe fon hau ibo kin lug luo mos nya pcm sna swa tsn twi wol xho yor zul
 """
@@ -61,14 +79,15 @@ def test_every_flores_200_code_is_a_row_of_its_own() -> None:
     assert [find(code).code for code in codes] == codes
 
 
-@pytest.mark.parametrize("codes", [TATOEBA, MAFAND, "nqo bam epo vai orm nbl ven ach teo"])
+@pytest.mark.parametrize("codes", [TATOEBA, MAFAND, WMT24PP, FLORES_PLUS, "nqo bam epo vai orm nbl ven ach teo"])
 def test_codes_of_other_data_sets_are_found(codes: str) -> None:
     assert len({canonical(code) for code in codes.split()}) == len(codes.split())
 
 
 def test_every_code_of_ntrex_is_found(shared_data: Path) -> None:
     lines = (shared_data / "ntrex128" / "LANGUAGES.tsv").read_text(encoding="utf-8").splitlines()
-    assert len({canonical(line.split()[0]) for line in lines}) >= 120
+    codes = [line.split()[0] for line in lines]
+    assert len({canonical(code) for code in codes}) == len(codes) >= 128
 
 
 def test_codes_agree_with_linguameta(shared_data: Path) -> None:
@@ -128,10 +147,16 @@ def test_regions(code: str, region: str) -> None:
         ("lav", "lvs_Latn"),
         ("no", "nob_Latn"),
         ("iw", "heb_Hebr"),
-        ("pt-BR", "por_Latn"),
-        ("por-BR", "por_Latn"),
-        ("eng-US", "eng_Latn"),
-        ("gsw-BE", "gsw_Latn"),
+        ("pt-PT", "por_Latn"),
+        ("pt_BR", "por_Latn_BR"),
+        ("por-BR", "por_Latn_BR"),
+        ("por_Latn_BR", "por_Latn_BR"),
+        ("eng-GB", "eng_Latn_GB"),
+        ("eng-ZA", "eng_Latn"),
+        ("gsw-BE", "gsw_Latn_BE"),
+        ("ca-valencia", "cat_Latn_vale1252"),
+        ("khk-Mong", "khk_Mong"),
+        ("srp-Latn", "srp_Latn"),
         ("es-419", "spa_Latn"),
         ("aze-Latn", "azj_Latn"),
         ("sr-Latn", "srp_Latn"),
@@ -192,7 +217,7 @@ def test_codes_of_the_table_are_ascii_sorted_and_claimed_once() -> None:
 
 def test_rows_are_complete() -> None:
     for language in known():
-        iso3, script = language.code.split("_")
+        iso3, script = language.code.split("_")[:2]
         assert (language.iso3, language.script) == (iso3, script)
         assert len(iso3) == 3
         assert script_name(script) != script or script in ("Thai",)
@@ -203,6 +228,71 @@ def test_rows_are_complete() -> None:
         assert language.region in REGIONS
         assert (language.family == "Constructed") <= (language.region == "World")
         assert find(language.bcp47) == language
+
+
+def test_a_wanted_language_stands_for_what_a_data_set_has() -> None:
+    portuguese = ["eng_Latn", "por_Latn", "por_Latn_BR"]
+    assert standing_for("por_Latn", portuguese) == ("por_Latn",)
+    assert standing_for("por_Latn_BR", portuguese) == ("por_Latn_BR",)
+    assert standing_for("por_Latn_BR", ["por_Latn"]) == ("por_Latn",)
+    assert standing_for("twi_Latn", ["twi_Latn_akua1239", "twi_Latn_asan1239"]) == (
+        "twi_Latn_akua1239",
+        "twi_Latn_asan1239",
+    )
+    assert standing_for("twi_Latn_akua1239", ["twi_Latn_asan1239"]) == ()
+    assert standing_for("srp_Latn", ["srp_Cyrl"]) == ()
+
+
+def test_codes_of_translation_models_are_those_of_transformers() -> None:
+    pytest.importorskip("sentencepiece", reason="transformers' tables stand beside tokenizers that need it")
+    from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CODES as M2M100
+    from transformers.models.mbart50.tokenization_mbart50 import FAIRSEQ_LANGUAGE_CODES as MBART50
+    from transformers.models.nllb.tokenization_nllb import FAIRSEQ_LANGUAGE_CODES as NLLB
+
+    tables: dict[Scheme, list[str]] = {"nllb": NLLB, "m2m100": M2M100["m2m100"], "mbart50": MBART50}
+    for scheme, theirs in tables.items():
+        ours = {language.code: system_code(scheme, language.code) for language in known()}
+        whole_languages = [own for code, own in ours.items() if own is not None and code.count("_") == 1]
+        assert sorted(whole_languages) == sorted(theirs)
+    assert {code: system_code("nllb", code) for code in FLORES_200.split() if system_code("nllb", code) != code} == {
+        "arb_Latn": None,
+        "min_Arab": None,
+        "sat_Olck": "sat_Beng",  # what the model calls Santali, although it writes Ol Chiki
+    }
+
+
+@pytest.mark.parametrize(
+    ("scheme", "code", "own"),
+    [
+        ("nllb", "zh-TW", "zho_Hant"),
+        ("nllb", "fr-CA", "fra_Latn"),
+        ("nllb", "nqo", None),
+        ("m2m100", "zho_Hans", "zh"),
+        ("m2m100", "zho_Hant", None),
+        ("m2m100", "nso", "ns"),
+        ("mbart50", "sw-KE", "sw_KE"),
+        ("mbart50", "yor", None),
+        ("madlad", "fil", "fil"),
+        ("madlad", "por_Latn_BR", "pt"),
+        ("madlad", "hin_Latn", None),
+        ("t5", "de", "German"),
+        ("t5", "amh", None),
+    ],
+)
+def test_system_codes(scheme: Scheme, code: str, own: str | None) -> None:
+    assert system_code(scheme, code) == own
+
+
+def test_system_codes_are_of_known_languages_and_lead_back_to_them() -> None:
+    lines = (Path(__file__).parents[2] / "harness" / "system_codes.tsv").read_text(encoding="utf-8").splitlines()
+    codes = [line.split("\t")[0] for line in lines[1:]]
+    assert codes == sorted(set(codes))
+    assert set(codes) <= {language.code for language in known()}
+    for scheme in SCHEMES:
+        own = [code for language in codes if (code := system_code(scheme, language))]
+        assert len(set(own)) == len(own)
+    madlad = {own: code for code in codes if (own := system_code("madlad", code))}
+    assert {own: canonical(own) for own in madlad} == madlad
 
 
 def test_scripts() -> None:
