@@ -131,6 +131,8 @@ def macro_interval(
         shares = layout.total([_influence(sample.systems[0]) for sample in samples]) / len(samples)
         return _student(float(values.mean()), _sandwich(shares), layout.groups, bounds, confidence, "cluster")
     scores = bootstrap_scores(layout, rng=rng, resamples=resamples)[:, :, 0].mean(axis=1)
+    if samples[0].metric.resampling_shifts:
+        scores = _recentred(scores, float(values.mean()))
     return _percentile(scores, bounds, confidence, "cluster bootstrap")
 
 
@@ -503,7 +505,16 @@ def _bootstrap_interval(
     scores = bootstrap_scores(layout, rng=rng, resamples=resamples)[:, 0, 0]
     if metric.info.unit == "fraction" and value in metric.info.bounds and _spread(scores) <= _NOISE:
         return _wilson_interval(value, layout.groups, confidence)
-    return _percentile(scores, metric.info.bounds, confidence, "cluster bootstrap" if clustered else "bootstrap")
+    method = "cluster bootstrap" if clustered else "bootstrap"
+    if metric.resampling_shifts:
+        scores, method = _recentred(scores, value), f"{method}, re-centred"
+    return _percentile(scores, metric.info.bounds, confidence, method)
+
+
+def _recentred(scores: FloatArray, value: float) -> FloatArray:
+    """Resampled scores moved so that their mean is the score."""
+    moved: FloatArray = scores + (value - float(np.nanmean(scores)))
+    return moved
 
 
 def _wilson_interval(value: float, n: float, confidence: float) -> Interval:

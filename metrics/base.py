@@ -79,9 +79,15 @@ class MetricInfo:
 
 
 class Metric(ABC):
-    """What every metric offers, whatever its statistics look like."""
+    """What every metric offers, whatever its statistics look like.
+
+    Attributes:
+        resampling_shifts: Whether drawing items with replacement moves the score by itself (an item drawn twice agrees
+            with itself), so that a bootstrap interval has to be put back around the score.
+    """
 
     info: MetricInfo
+    resampling_shifts = False
 
     @abstractmethod
     def signature(self) -> str:

@@ -27,6 +27,8 @@ class VMeasure(PooledMetric):
     experiment drew it.
     """
 
+    resampling_shifts = True
+
     def __init__(self, info: MetricInfo, *, experiments: int, sample: int, mteb_compat: bool) -> None:
         self.info = info
         self._experiments = experiments
