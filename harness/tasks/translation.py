@@ -51,7 +51,8 @@ class TranslationUnit(PairUnit):
 
     def prompt_hash(self) -> str:
         prompt = self._prompt()
-        return template_hash(prompt.description, prompt.doc_to_text) if prompt else ""
+        chat = [self.chat.name] if self.chat else []
+        return template_hash(prompt.description, prompt.doc_to_text, *chat) if prompt else ""
 
     def decoding(self) -> str:
         return f"greedy|until:{self._until()}|max_tokens:{self._max_tokens()}"
@@ -78,6 +79,9 @@ class TranslationUnit(PairUnit):
             "target_language": find(self.target_language).name,
         }
         text = render(prompt.description + prompt.doc_to_text, fields, self.where) if prompt else source
+        if prompt and self.chat:
+            said = [{"role": "system", "content": self.chat.system}] if self.chat.system else []
+            text = self.chat.render([*said, {"role": "user", "content": text}])
         return Generate(
             prompt=text,
             until=self._until(),
