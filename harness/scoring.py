@@ -27,7 +27,7 @@ class ScoredUnit:
 
 
 def score_unit(unit: Unit, outcome: Outcome, model: str, seed: int) -> ScoredUnit:
-    """Score one unit by every metric of its task.
+    """Score one unit by every metric of its task that exists for it.
 
     Segments that failed are in no statistic and are counted in ``n_failed``. The bootstrap's generator is seeded from
     ``seed`` and the unit's name, so that scores do not depend on what else a run holds.
@@ -38,6 +38,8 @@ def score_unit(unit: Unit, outcome: Outcome, model: str, seed: int) -> ScoredUni
     statistics = {}
     dataset, prompt, decoding = unit.dataset_hash(), unit.prompt_hash(), unit.decoding()
     for name, (metric, options) in unit.metrics().items():
+        if name not in outcome.statistics:
+            continue
         stats = outcome.statistics[name]
         statistics[name] = UnitStatistics(
             segments=segments, clusters=clusters, stats=stats, scores=metric.segment_scores(stats)

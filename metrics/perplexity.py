@@ -30,6 +30,7 @@ from metrics.base import DEFINITIONS, AdditiveMetric, FloatArray, MetricError, M
 
 Count = Literal["tokens", "words", "pieces", "characters", "bytes", "documents"]
 
+_WORDS = ("words", "pieces")
 _ROLLING = "loglikelihood_rolling"
 _KIND = ("perplexity",)
 _LM_EVAL_KINDS = (*_KIND, _ROLLING)
@@ -38,12 +39,12 @@ _WHITE_SPACE = re.compile(r"\s+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextCounts:
-    """What is known of ``n`` texts, float64 ``[n]`` each; ``nan`` where something is not known or does not exist.
+    """What is known of ``n`` texts, float64 ``[n]`` each; ``nan`` where something is not known.
 
     Attributes:
         logprob: Natural-log probability of the text.
         tokens: The model's tokens, without special ones.
-        words: Stretches without white space, in scripts that separate words with spaces.
+        words: Stretches without white space; words only in scripts that separate them with spaces.
         pieces: lm-eval's number of words: what white space cuts the text into, an empty piece at either end included.
         characters: Unicode code points. bytes: UTF-8 bytes. documents: One each.
     """
@@ -57,24 +58,21 @@ class TextCounts:
     documents: FloatArray
 
 
-def count_texts(
-    texts: Sequence[str], logprob: Sequence[float], tokens: Sequence[int | None], *, spaced: bool
-) -> TextCounts:
+def count_texts(texts: Sequence[str], logprob: Sequence[float], tokens: Sequence[int | None]) -> TextCounts:
     """Counts of ``n`` texts, as they are: nothing is stripped or normalised.
 
     Args:
         logprob: ``n`` natural-log probabilities. tokens: ``n`` numbers of tokens; ``None`` where not known.
-        spaced: Whether the script separates words with spaces; otherwise the texts have no words that can be counted.
     """
 
-    def column(values: Sequence[float | None]) -> FloatArray:
-        return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+    def column(values: Sequence[float]) -> FloatArray:
+        return np.array(values, dtype=np.float64)
 
     return TextCounts(
         logprob=column(logprob),
-        tokens=column(tokens),
-        words=column([len(text.split()) if spaced else None for text in texts]),
-        pieces=column([len(_WHITE_SPACE.split(text)) if spaced else None for text in texts]),
+        tokens=column([math.nan if count is None else count for count in tokens]),
+        words=column([len(text.split()) for text in texts]),
+        pieces=column([len(_WHITE_SPACE.split(text)) for text in texts]),
         characters=column([len(text) for text in texts]),
         bytes=column([len(text.encode("utf-8", "surrogatepass")) for text in texts]),
         documents=np.ones(len(texts)),
@@ -86,12 +84,14 @@ class CountMetric(AdditiveMetric):
 
     Attributes:
         needs_pivot: Whether the same texts in the pivot language belong to the statistics.
+        needs_words: Whether the metric exists only for scripts that separate words with spaces.
     """
 
     needs_pivot = False
 
-    def __init__(self, info: MetricInfo, signature: str) -> None:
+    def __init__(self, info: MetricInfo, signature: str, *, needs_words: bool = False) -> None:
         self.info = info
+        self.needs_words = needs_words
         self._signature = signature
 
     def signature(self) -> str:
@@ -127,7 +127,7 @@ class Surprise(CountMetric):
     """
 
     def __init__(self, info: MetricInfo, signature: str, *, per: Count, bits: bool) -> None:
-        super().__init__(info, signature)
+        super().__init__(info, signature, needs_words=per in _WORDS)
         self._per = per
         self._bits = bits
 
@@ -142,7 +142,7 @@ class TokenRate(CountMetric):
     """Tokens per unit of text; statistics are ``(tokens, count)``."""
 
     def __init__(self, info: MetricInfo, signature: str, *, per: Count) -> None:
-        super().__init__(info, signature)
+        super().__init__(info, signature, needs_words=per in _WORDS)
         self._per = per
 
     def count_stats(self, counts: TextCounts, pivot: TextCounts | None = None) -> FloatArray:  # noqa: ARG002

@@ -23,7 +23,7 @@ class PreferenceMetric(MeanMetric):
     """Share of documents whose chosen answer is preferred.
 
     Attributes:
-        per: What a log-probability is divided by before it is compared; a reward is compared as it is.
+        per: What a log-probability is divided by before it is compared; a reward is divided by nothing.
     """
 
     def __init__(self, info: MetricInfo, signature: str, *, per: Per) -> None:
@@ -31,13 +31,13 @@ class PreferenceMetric(MeanMetric):
         self.per = per
 
     @staticmethod
-    def score_stats(scores: Sequence[Sequence[float] | None]) -> FloatArray:
-        """Statistics ``[n, 2]`` of ``n`` documents; ``(0, 0)`` where there are no scores to compare.
+    def score_stats(scores: Sequence[Sequence[float]]) -> FloatArray:
+        """Statistics ``[n, 2]`` of ``n`` documents.
 
         Args:
             scores: Of every document, the chosen answer's score and then the rejected ones'.
         """
-        return np.array([(0.0, 0.0) if found is None else (_won(found), 1.0) for found in scores]).reshape(-1, 2)
+        return MeanMetric.stats(np.array([_won(found) for found in scores], dtype=np.float64))
 
 
 def preference_accuracy() -> PreferenceMetric:
@@ -51,7 +51,7 @@ def preference_accuracy() -> PreferenceMetric:
 
 
 def preference_accuracy_norm() -> PreferenceMetric:
-    """By the log-probability per character (Unicode code point) of the answer; undefined for rewards."""
+    """By the log-probability per character (Unicode code point) of the answer."""
     return _metric(
         "preference_accuracy_norm",
         "preference accuracy (per character)",
@@ -61,7 +61,7 @@ def preference_accuracy_norm() -> PreferenceMetric:
 
 
 def preference_accuracy_bytes() -> PreferenceMetric:
-    """By the log-probability per UTF-8 byte of the answer; undefined for rewards."""
+    """By the log-probability per UTF-8 byte of the answer."""
     return _metric(
         "preference_accuracy_bytes",
         "preference accuracy (per byte)",

@@ -13,6 +13,7 @@ from metrics.spelling import did_you_mean
 _BACKENDS = {
     "hf": "harness.engine.hf:load",
     "st": "harness.engine.st:load",
+    "reward": "harness.engine.reward:load",
     "command": "harness.engine.command:load",
     "outputs": "harness.engine.outputs:load",
     "echo": "harness.engine.echo:load",

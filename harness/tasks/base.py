@@ -52,7 +52,8 @@ class Outcome:
     Attributes:
         rows: The texts of every document, failed ones with their reason.
         scored: Positions in ``rows`` of the documents that have statistics.
-        statistics: By metric name, float64 ``[len(scored), k]``.
+        statistics: By metric name, float64 ``[len(scored), k]``. A metric that does not exist for the unit (tokens per
+            word where the script has no spaces) is left out: its score is then absent, and not missing.
     """
 
     rows: list[SegmentRow]

@@ -3,7 +3,7 @@
 Documents have a text in the data set's ``text`` column, which the model is given as it is, without prompt or chat. All
 metrics of a unit come from the same answers. Metrics that compare with the pivot language (information parity,
 tokenizer parity) need parallel data that has it: then only items that both languages have are read, and the pivot's
-texts are asked for once for all languages.
+texts are asked for once for all languages. A language whose script does not separate words has no scores per word.
 """
 
 from __future__ import annotations
@@ -75,10 +75,13 @@ class PerplexityUnit(PairUnit):
         sides = [responses, shared] if self.compared else [responses]
         rows = self.rows([failure(answers) for answers in zip(*sides, strict=True)])
         scored = [index for index, row in enumerate(rows) if row.failed is None]
-        counts = self._counts("target", self.language, responses, scored)
-        pivot = self._counts("source", self.spec.pivot, shared, scored) if self.compared else None
+        counts = self._counts("target", responses, scored)
+        pivot = self._counts("source", shared, scored) if self.compared else None
+        spaced = spaces_words(find(self.language).script)
         statistics: dict[str, FloatArray] = {
-            name: metric.count_stats(counts, pivot) for name, metric in self._count_metrics().items()
+            name: metric.count_stats(counts, pivot)
+            for name, metric in self._count_metrics().items()
+            if spaced or not metric.needs_words
         }
         return Outcome(rows=rows, scored=scored, statistics=statistics)
 
@@ -89,14 +92,13 @@ class PerplexityUnit(PairUnit):
     def _asked(self, side: str, language: str) -> list[Request]:
         return [RollingLogLikelihood(text=text, language=language) for text in self.texts(side)]
 
-    def _counts(self, side: str, language: str, responses: Sequence[Response], scored: Sequence[int]) -> TextCounts:
+    def _counts(self, side: str, responses: Sequence[Response], scored: Sequence[int]) -> TextCounts:
         texts = self.texts(side)
         answers = [found for index in scored if isinstance(found := responses[index], LogLikelihoodResponse)]
         return count_texts(
             [texts[index] for index in scored],
             [answer.logprob for answer in answers],
             [answer.tokens for answer in answers],
-            spaced=spaces_words(find(language).script),
         )
 
     def _count_metrics(self) -> dict[str, CountMetric]:

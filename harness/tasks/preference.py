@@ -3,7 +3,8 @@
 Documents have the columns ``prompt``, ``chosen`` and ``rejected`` (one text, or a list of them). A reward model is
 asked with the bare prompt and answer; a language model reads a context made by the prompt of the task file
 (``doc_to_text`` and ``target_delimiter``, by default the bare prompt and an empty line), or by its own chat template,
-and its score is the log-probability of the answer.
+and its score is the log-probability of the answer. A reward has no length to be divided by: a reward model has no
+scores per character or byte.
 """
 
 from __future__ import annotations
@@ -66,12 +67,14 @@ class PreferenceUnit(Unit):
         reasons = [failure(found) for found in answered]
         rows = [self._row(*parts) for parts in zip(self.documents, answered, reasons, strict=True)]
         scored = [index for index, reason in enumerate(reasons) if reason is None]
+        rewards = any(isinstance(response, RewardResponse) for response in responses)
         statistics = {}
         for name, (metric, _) in self.metrics().items():
             assert isinstance(metric, PreferenceMetric), "the loader lets only metrics of this kind of task through"
-            statistics[name] = metric.score_stats(
-                [_divided(self.documents[index], answered[index], metric.per) for index in scored]
-            )
+            if metric.per == "answer" or not rewards:
+                statistics[name] = metric.score_stats(
+                    [_divided(self.documents[index], answered[index], metric.per) for index in scored]
+                )
         return Outcome(rows=rows, scored=scored, statistics=statistics)
 
     def prompt_hash(self) -> str:
@@ -126,14 +129,12 @@ def _scores(answered: Sequence[Response]) -> list[float]:
     ]
 
 
-def _divided(document: Document, answered: Sequence[Response], per: Per) -> list[float] | None:
-    """Scores by length; ``None`` where they are rewards, which have none. An empty answer counts as one long."""
-    if per == "answer":
-        return _scores(answered)
-    if any(isinstance(response, RewardResponse) for response in answered):
-        return None
-    lengths = [
-        len(answer) if per == "character" else len(answer.encode("utf-8", "surrogatepass"))
-        for answer in _answers(document)
-    ]
+def _divided(document: Document, answered: Sequence[Response], per: Per) -> list[float]:
+    """Scores by the length of their answers; an empty answer counts as one long."""
+    answers = _answers(document)
+    lengths = {
+        "answer": [1] * len(answers),
+        "character": [len(answer) for answer in answers],
+        "byte": [len(answer.encode("utf-8", "surrogatepass")) for answer in answers],
+    }[per]
     return [score / max(1, length) for score, length in zip(_scores(answered), lengths, strict=True)]

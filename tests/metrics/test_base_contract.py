@@ -6,15 +6,19 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from harness.spec import Kind
 from metrics import registry
 from metrics.base import AdditiveMetric, MeanMetric, PooledMetric
 from metrics.spelling import did_you_mean
+from tests.metric_statistics import random_statistics
 
-KINDS = {"translation", "generate_until", "multiple_choice", "loglikelihood", "bitext_mining", "sts", "alignment"}
+LOWER_IS_BETTER = {"ter", "brier_score", "bits_per_byte", "bits_per_char", "byte_perplexity", "word_perplexity"}
+LOWER_IS_BETTER |= {"perplexity", "fertility", "tokens_per_char", "tokens_per_byte", "tokenizer_parity"}
 
 
 @pytest.mark.parametrize("name", registry.BUILT_IN)
@@ -24,22 +28,22 @@ def test_facts(name: str) -> None:
     assert info == metric.info
     assert info.name == name
     assert info.kinds
-    assert set(info.kinds) <= KINDS
+    assert set(info.kinds) <= set(get_args(Kind))
     assert info.bounds[0] < info.bounds[1]
     assert info.description.endswith(".")
     assert metric.signature() == metric.signature()
     assert isinstance(metric, AdditiveMetric | PooledMetric)
-    assert info.higher_is_better is (name != "ter")
+    assert info.higher_is_better is (name not in LOWER_IS_BETTER)
     assert pickle.loads(pickle.dumps(metric)).signature() == metric.signature()
 
 
-@pytest.mark.parametrize("name", [name for name in registry.BUILT_IN if name != "cosine_spearman"])
+@pytest.mark.parametrize("name", registry.BUILT_IN)
 def test_nothing_summed_is_nan(name: str) -> None:
     metric = registry.create(name)
-    assert isinstance(metric, AdditiveMetric)
-    width = {"bleu": 11, "chrf": 19, "chrf++": 25, "ter": 3}.get(name, 5 if "mexa" in name or "ranker" in name else 2)
-    assert np.isnan(metric.score(np.zeros((4, width)))).all()
-    assert np.isnan(metric.aggregate(np.ones((3, width)), np.zeros((1, 3)))).all()
+    stats = random_statistics(metric, np.random.default_rng(0), 3)
+    assert np.isnan(metric.aggregate(stats, np.zeros((2, 3)))).all()
+    if isinstance(metric, AdditiveMetric):
+        assert np.isnan(metric.score(np.zeros((4, stats.shape[1])))).all()
 
 
 def test_mean_metric() -> None:
@@ -68,7 +72,8 @@ def test_did_you_mean() -> None:
 def test_importing_metrics_imports_nothing_heavy() -> None:
     code = (
         "import sys\n"
-        "from metrics import accuracy, alignment, embedding, lexical, registry\n"
+        "from metrics import accuracy, alignment, answers, classification, embedding, lexical, perplexity, preference\n"
+        "from metrics import registry\n"
         "registry.info('bleu'), registry.create('mexa').signature()\n"
         "heavy = {'torch', 'sklearn', 'pandas', 'sacrebleu', 'scipy', 'lm_eval', 'harness'} & set(sys.modules)\n"
         "sys.exit(', '.join(sorted(heavy)) or 0)\n"

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from metrics import registry
 from metrics.alignment import mexa_stats
 from metrics.base import FloatArray, Metric, MetricError, Segment, TextMetric
 from metrics.embedding import sts_stats
+from tests.metric_statistics import random_statistics
 
 SETTINGS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -26,7 +26,6 @@ SEGMENT = st.builds(
 )
 SEGMENTS = st.lists(SEGMENT, min_size=1, max_size=8)
 LEXICAL = st.sampled_from(["bleu", "chrf", "chrf++", "ter"])
-VALUES = st.sampled_from([0.0, 0.5, 1.0])
 
 
 def text_metric(name: str) -> TextMetric:
@@ -42,11 +41,8 @@ def statistics(draw: st.DrawFn) -> tuple[Metric, FloatArray]:
     metric = registry.create(name)
     if isinstance(metric, TextMetric):
         return metric, metric.segment_stats(draw(SEGMENTS))
-    width = {"alignment": 5}.get(metric.info.kinds[0], 2)
-    rows = draw(hnp.arrays(np.float64, st.tuples(st.integers(1, 8), st.just(width)), elements=VALUES))
-    if name != "cosine_spearman":
-        rows[:, -1] = 1
-    return metric, rows
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    return metric, random_statistics(metric, rng, draw(st.integers(1, 8)))
 
 
 @SETTINGS
