@@ -1,7 +1,8 @@
 """Token F1 of short answers, as in SQuAD: how many words of the answer and of the right answer are the same.
 
-Reference: Rajpurkar et al. 2016, https://aclanthology.org/D16-1264; ``transformers`` has their script, and lm-eval's
-XQuAD task calls it. Words are what stands between white space, so that in scripts without spaces an answer is one word.
+Reference: Rajpurkar et al. 2016, https://aclanthology.org/D16-1264, and their script of 2018, in which an answer and a
+reference without any word are equal. lm-eval's AfriQA and Qasper tasks repeat it. Words are what stands between white
+space, so that in scripts without spaces an answer is one word.
 """
 
 from __future__ import annotations
