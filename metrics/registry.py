@@ -49,6 +49,8 @@ BUILT_IN: Mapping[str, str] = {
     "balanced_acc": "metrics.classification:balanced_acc",
     "mcc": "metrics.classification:mcc",
     "brier_score": "metrics.classification:brier_score",
+    "span_f1": "metrics.tagging:span_f1",
+    "tag_accuracy": "metrics.tagging:tag_accuracy",
     "preference_accuracy": "metrics.preference:preference_accuracy",
     "preference_accuracy_norm": "metrics.preference:preference_accuracy_norm",
     "preference_accuracy_bytes": "metrics.preference:preference_accuracy_bytes",

@@ -11,6 +11,7 @@ from metrics.clustering import VMeasure
 from metrics.perplexity import CountMetric, TextCounts, count_texts
 from metrics.preference import PreferenceMetric
 from metrics.probing import ProbeF1
+from metrics.tagging import SpanF1
 
 WORDS = ("a", "bá", "ጤና", "ကျောင်း", "โรงเรียน", "学校", "ߞߊ߲", "👩‍👧", "b.", "(c)", " ", "")
 
@@ -24,6 +25,8 @@ def random_statistics(metric: Metric, rng: np.random.Generator, segments: int) -
             stats = metric.segment_stats([Segment(hypothesis=first, references=(second,)) for first, second in pairs])
         case ClassMetric():
             stats = metric.pair_stats(rng.integers(0, 3, segments), rng.integers(0, 4, segments), 4)
+        case SpanF1():
+            stats = metric.span_stats([f"PER: {_text(rng)}" for _ in range(segments)], ["PER: á $ LOC: b"] * segments)
         case CountMetric():
             stats = metric.count_stats(_counts(rng, segments), _counts(rng, segments))
         case PreferenceMetric():

@@ -33,6 +33,7 @@ from harness.types import (
 )
 from metrics.base import FloatArray, MeanMetric, Metric, MetricError, Segment, TextMetric
 from metrics.classification import Brier, ClassMetric
+from metrics.tagging import SpanF1
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -48,7 +49,7 @@ _REQUESTS: Mapping[str, type] = {
     "generate_until": Generate,
 }
 
-_LM_EVAL_NAMES = {"f1_weighted": "f1", "f1_macro": "f1", "f1_binary": "f1"}
+_LM_EVAL_NAMES = {"f1_weighted": "f1", "f1_macro": "f1", "f1_binary": "f1", "span_f1": "f1"}
 """Our metric -> the name under which lm-eval gives the pair (gold, predicted)."""
 
 
@@ -240,6 +241,9 @@ def _statistics(metric: Metric, values: Sequence[Any], choices: int, where: str)
     try:
         if isinstance(metric, Brier):
             return metric.pair_stats(*_sides(values))
+        if isinstance(metric, SpanF1):
+            gold, predicted = _sides(values)
+            return metric.span_stats(gold, [_plain(text) for text in predicted])
         if isinstance(metric, ClassMetric):
             gold, predicted = _sides(values)
             labels = range(choices) if choices else sorted(set(gold))
