@@ -161,7 +161,7 @@ def mexa_max(*, pooling: str = "weighted", pivot: str = "eng_Latn") -> LayerMetr
 
 def language_ranker(*, pooling: str = "lasttoken", pivot: str = "eng_Latn") -> LayerMetric:
     """Language Ranker's similarity: mean over layers 1..N of the mean cosine of pairs, -1 to 1; options as in mexa."""
-    _check_pooling("language_ranker", pooling)
+    check_pooling("language_ranker", pooling)
     info = MetricInfo(
         name="language_ranker",
         title="Language Ranker",
@@ -176,14 +176,15 @@ def language_ranker(*, pooling: str = "lasttoken", pivot: str = "eng_Latn") -> L
 
 
 def _mexa_signature(name: str, over_layers: str, pooling: str, pivot: str) -> str:
-    _check_pooling(name, pooling)
+    check_pooling(name, pooling)
     return (
         f"{name}|pivot:{pivot}|pooling:{pooling}|layers:0-last|over-layers:{over_layers}"
         f"|sim:cosine-float64|ties:lose|pool:fixed|v:{DEFINITIONS}"
     )
 
 
-def _check_pooling(name: str, pooling: str) -> None:
+def check_pooling(name: str, pooling: str) -> None:
+    """Raise :class:`MetricError` for a pooling that is not known, with a did-you-mean."""
     if pooling not in POOLINGS:
         raise MetricError(
             f"{name}: pooling: unknown value '{pooling}'{did_you_mean(pooling, POOLINGS)}; known: {', '.join(POOLINGS)}"

@@ -79,6 +79,9 @@ BUILT_IN: Mapping[str, str] = {
     "mexa": "metrics.alignment:mexa",
     "mexa_max": "metrics.alignment:mexa_max",
     "language_ranker": "metrics.alignment:language_ranker",
+    "alignment_topk": "metrics.neighbours:alignment_topk",
+    "alignment_margin": "metrics.neighbours:alignment_margin",
+    "anisotropy": "metrics.neighbours:anisotropy",
 }
 
 
