@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from harness.data import read_documents
 from harness.errors import DataError
+from harness.languages import find
 from harness.loader import TaskFile
 from harness.spec import PromptSpec
 from harness.tasks.base import Selection, chosen, template_hash, unit_names
-from harness.tasks.lm import LmEvalUnit, lm_eval_options
+from harness.tasks.lm import LmEvalUnit, lm_eval_name, lm_eval_options
 from harness.tasks.lm_eval_task import FEWSHOT_SEED, choices_of, make_task, target_of
 from harness.types import Document
 
@@ -62,8 +63,9 @@ class LanguageModelUnit(LmEvalUnit):
         self._task = None
 
     def fields(self, document: Document) -> Mapping[str, object]:
-        """The document's columns, and ``lang``, the data set's own code of the language."""
-        return {"lang": self.spec.languages[self.language], **document.fields}
+        """The document's columns, ``lang``, the data set's own code, and ``language``, the English name."""
+        names = {"lang": self.spec.languages[self.language], "language": find(self.language).name}
+        return {**names, **document.fields}
 
     def _build_task(self) -> ConfigurableTask:
         prompt = self.prompt_spec
@@ -114,7 +116,12 @@ class LanguageModelUnit(LmEvalUnit):
 
     def _metric_list(self) -> list[dict[str, object]]:
         return [
-            {"metric": wanted.name, "aggregation": "mean", "higher_is_better": True, **lm_eval_options(wanted.options)}
+            {
+                "metric": lm_eval_name(wanted.name),
+                "aggregation": "mean",
+                "higher_is_better": True,
+                **lm_eval_options(wanted.options),
+            }
             for wanted in self.spec.metrics
             if wanted.label in self.judged_by_lm_eval()
         ]
