@@ -15,7 +15,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from harness.engine.base import ModelSpec, batches_by_length
+from harness.engine.base import Engine, ModelSpec, batches_by_length
 from harness.engine.chat import OPTIONS as CHAT_OPTIONS
 from harness.engine.chat import chat_of
 from harness.engine.identity import library_versions, weights_identity
@@ -86,8 +86,6 @@ class HuggingFaceEngine:
         revision = spec.options.get("revision")
         try:
             config = transformers.AutoConfig.from_pretrained(spec.target, revision=revision)
-            if config.is_encoder_decoder:
-                raise ValueError("encoder-decoder models are not supported yet; score their outputs with outputs:FILES")
             self._causal = any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in config.architectures or ())
             auto = transformers.AutoModelForCausalLM if self._causal else transformers.AutoModel
             self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(spec.target, revision=revision)
@@ -96,7 +94,7 @@ class HuggingFaceEngine:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise BackendError(f"--model hf:{spec.target}: cannot be loaded: {reason}") from error
         self._model = self._model.to(self._device).eval()
-        self._max_length = spec.integer("max_length", _max_length(config, self._tokenizer))
+        self._max_length = spec.integer("max_length", longest_input(config, self._tokenizer))
         self._batch_size = spec.integer("batch_size", 64)
         default_budget = _CPU_BATCH_TOKENS if self._device == "cpu" else _CUDA_BATCH_TOKENS
         self._batch_tokens = spec.integer("batch_tokens", default_budget)
@@ -296,16 +294,31 @@ class HuggingFaceEngine:
         texts = self._tokenizer.batch_decode(
             generated[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
-        return [GenerateResponse(text=_cut(text, until)) for text in texts]
+        return [GenerateResponse(text=cut(text, until)) for text in texts]
 
 
-def load(spec: ModelSpec) -> HuggingFaceEngine:
-    """A :class:`HuggingFaceEngine`.
+def load(spec: ModelSpec) -> Engine:
+    """A :class:`HuggingFaceEngine`, or what answers for encoder-decoder models.
 
     Raises:
         BackendError: The model cannot be read, or an option is wrong.
     """
+    if _is_encoder_decoder(spec):
+        from harness.engine.seq2seq import Seq2SeqEngine
+
+        return Seq2SeqEngine(spec)
     return HuggingFaceEngine(spec)
+
+
+def _is_encoder_decoder(spec: ModelSpec) -> bool:
+    """What the model's configuration says; one that cannot be read is the engine's to report."""
+    import transformers
+
+    try:
+        config = transformers.AutoConfig.from_pretrained(spec.target, revision=spec.options.get("revision"))
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError):
+        return False
+    return bool(config.is_encoder_decoder)
 
 
 def _group(request: Request) -> object:
@@ -331,13 +344,14 @@ def _text(request: Request) -> str:
             return request.text
 
 
-def _cut(text: str, until: Sequence[str]) -> str:
+def cut(text: str, until: Sequence[str]) -> str:
+    """Text up to the first of the stop strings."""
     for stop in until:
         text = text.split(stop, maxsplit=1)[0]
     return text
 
 
-def _max_length(config: Any, tokenizer: Any) -> int:
+def longest_input(config: Any, tokenizer: Any) -> int:
     """Tokens the model takes: the smaller of what the config and the tokenizer say."""
     text_config = config.get_text_config() if hasattr(config, "get_text_config") else config
     names = ("max_position_embeddings", "n_positions", "n_ctx", "seq_length")

@@ -1,0 +1,350 @@
+"""Encoder-decoder models: language codes, batches that change nothing, and equality with transformers' own generate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.engine.models import load_model, parse_model
+from harness.errors import BackendError
+from harness.types import Generate, GenerateResponse, LogLikelihood
+
+SENTENCES = [
+    "ሰላም ለዓለም 🦁",
+    "مرحبا بالعالم",
+    "မင်္ဂလာပါ ကမ္ဘာလောက",
+    "สวัสดีชาวโลก",
+    "こんにちは、世界。",
+    "ߊߟߎ߫ ߣߌ߫ ߖߏ߬",
+    "Ẹ kú àárọ̀, ayé o; ẹ jọ̀wọ́ ẹ bá wa gbé omi wá.",
+    "a",
+]
+CHARACTERS = sorted({character for sentence in SENTENCES for character in sentence if character != " "})
+SHAPE: dict[str, Any] = {
+    "d_model": 32,
+    "encoder_layers": 1,
+    "decoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 64,
+    "decoder_ffn_dim": 64,
+    "max_position_embeddings": 128,
+    "init_std": 0.6,
+}
+
+
+def request(source: str, languages: str = "eng_Latn-yor_Latn", **changes: Any) -> Generate:
+    source_language, _, target_language = languages.partition("-")
+    return Generate(
+        prompt=f"Translate: {source}",
+        source=source,
+        source_language=source_language,
+        target_language=target_language,
+        **{"max_tokens": 12, **changes},
+    )
+
+
+def save(model_class: Any, config: Any, tokenizer: Any, folder: Path, seed: int = 3) -> Path:
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model_class(config).eval().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def nllb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from transformers import M2M100Config, M2M100ForConditionalGeneration, NllbTokenizer
+
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", "▁", *CHARACTERS]
+    tokenizer = NllbTokenizer(vocab={piece: index for index, piece in enumerate(pieces)}, merges=[])
+    config = M2M100Config(vocab_size=len(tokenizer), **SHAPE)
+    return save(M2M100ForConditionalGeneration, config, tokenizer, tmp_path_factory.mktemp("nllb"))
+
+
+@pytest.fixture(scope="module")
+def m2m100(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    spm = pytest.importorskip("sentencepiece", reason="the tokenizer of M2M-100 needs it: pip install sentencepiece")
+    import json
+
+    from transformers import M2M100Config, M2M100ForConditionalGeneration, M2M100Tokenizer
+    from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CODES
+
+    files = tmp_path_factory.mktemp("m2m100-tokenizer")
+    spm.SentencePieceTrainer.train(
+        sentence_iterator=iter(SENTENCES * 3),
+        model_prefix=str(files / "spm"),
+        model_type="char",
+        vocab_size=len(CHARACTERS) + 4,
+        hard_vocab_limit=False,
+        character_coverage=1.0,
+        minloglevel=2,
+    )
+    processor = spm.SentencePieceProcessor(model_file=str(files / "spm.model"))
+    own = [processor.id_to_piece(index) for index in range(processor.get_piece_size())]
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", *[piece for piece in own if piece not in ("<s>", "</s>", "<unk>")]]
+    (files / "vocab.json").write_text(json.dumps({piece: index for index, piece in enumerate(pieces)}))
+    tokenizer = M2M100Tokenizer(
+        vocab_file=str(files / "vocab.json"),
+        spm_file=str(files / "spm.model"),
+        # As in the published files, from which transformers takes it that they are no text.
+        additional_special_tokens=[f"__{code}__" for code in FAIRSEQ_LANGUAGE_CODES["m2m100"]],
+    )
+    config = M2M100Config(vocab_size=len(tokenizer), **SHAPE)
+    return save(M2M100ForConditionalGeneration, config, tokenizer, tmp_path_factory.mktemp("m2m100"), seed=5)
+
+
+@pytest.fixture(scope="module")
+def mbart50(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from transformers import MBart50Tokenizer, MBartConfig, MBartForConditionalGeneration
+
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", "▁", *CHARACTERS]
+    tokenizer = MBart50Tokenizer(vocab=[(piece, -float(index)) for index, piece in enumerate(pieces)])
+    config = MBartConfig(vocab_size=len(tokenizer), decoder_start_token_id=2, **SHAPE)
+    return save(MBartForConditionalGeneration, config, tokenizer, tmp_path_factory.mktemp("mbart50"))
+
+
+@pytest.fixture(scope="module")
+def t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return t5_model(tmp_path_factory.mktemp("t5"))
+
+
+@pytest.fixture(scope="module")
+def madlad(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tags = ["<2en>", "<2yo>", "<2kaa>", "<2kaa_Latn>", "<2hi>", "<2hi_Latn>"]
+    return t5_model(tmp_path_factory.mktemp("madlad"), tags)
+
+
+def t5_model(folder: Path, tags: Sequence[str] = ()) -> Path:
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    from harness.toy import byte_tokenizer
+
+    tokenizer = byte_tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": list(tags)})
+    config = T5Config(
+        vocab_size=len(tokenizer),
+        d_model=32,
+        d_kv=16,
+        d_ff=64,
+        num_layers=1,
+        num_heads=2,
+        decoder_start_token_id=tokenizer.pad_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        initializer_factor=3.0,
+    )
+    return save(T5ForConditionalGeneration, config, tokenizer, folder)
+
+
+@pytest.fixture
+def folder(request: pytest.FixtureRequest) -> Path:
+    return Path(request.getfixturevalue(request.param))
+
+
+def answers(folder: Path, requests: Sequence[Generate], options: str = "") -> list[str]:
+    engine = load_model(parse_model(f"hf:{folder},device=cpu{options}"))
+    plan = engine.plan(requests)
+    assert sorted(position for batch in plan for position in batch) == list(range(len(requests)))
+    texts = [""] * len(requests)
+    for batch in plan:
+        for position, response in zip(batch, engine.answer([requests[index] for index in batch]), strict=True):
+            assert isinstance(response, GenerateResponse)
+            texts[position] = response.text
+    engine.close()
+    return texts
+
+
+def one_by_one(folder: Path, texts: Sequence[str], encode: Callable[[Any, str], dict[str, Any]], **options: Any) -> Any:
+    """What transformers' own generate says to one sentence at a time."""
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder)
+    return [
+        tokenizer.batch_decode(
+            model.generate(**encode(tokenizer, text), do_sample=False, **options),
+            skip_special_tokens=True,
+            clean_up_tokenization_spaces=False,
+        )[0]
+        for text in texts
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folder", "source_code", "target_token"),
+    [
+        ("nllb", "eng_Latn", "yor_Latn"),
+        ("m2m100", "en", "__yo__"),
+        ("mbart50", "en_XX", "de_DE"),
+    ],
+    indirect=["folder"],
+)
+@pytest.mark.parametrize("beams", [1, 3])
+def test_codes_and_forced_tokens_as_transformers_own_generate(
+    folder: Path, source_code: str, target_token: str, beams: int
+) -> None:
+    target = "deu_Latn" if target_token == "de_DE" else "yor_Latn"
+    requests = [request(sentence, f"eng_Latn-{target}") for sentence in SENTENCES]
+
+    def encode(tokenizer: Any, text: str) -> dict[str, Any]:
+        tokenizer.src_lang = source_code
+        forced = tokenizer.convert_tokens_to_ids(target_token)
+        assert forced != tokenizer.unk_token_id
+        return {**tokenizer(text, return_tensors="pt"), "forced_bos_token_id": forced}
+
+    expected = one_by_one(folder, SENTENCES, encode, num_beams=beams, max_new_tokens=13)
+    assert answers(folder, requests, f",beams={beams}") == expected
+    assert len(set(expected)) >= 4
+
+
+def test_madlad_tags_the_source(madlad: Path) -> None:
+    def encode(tokenizer: Any, text: str) -> dict[str, Any]:
+        return dict(tokenizer(f"<2yo> {text}", return_tensors="pt"))
+
+    expected = one_by_one(madlad, SENTENCES, encode, max_new_tokens=12)
+    assert answers(madlad, [request(sentence) for sentence in SENTENCES]) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "written"),
+    [
+        ("", "Translate: {}"),
+        (",prefix=", "{}"),
+        (",prefix=put {source_language} into {target_language}: ", "put English into Yoruba: {}"),
+    ],
+)
+def test_models_without_codes_read_prompt_or_prefix_and_source(t5: Path, options: str, written: str) -> None:
+    def encode(tokenizer: Any, text: str) -> dict[str, Any]:
+        return dict(tokenizer(written.format(text), return_tensors="pt"))
+
+    expected = one_by_one(t5, SENTENCES, encode, max_new_tokens=12)
+    assert answers(t5, [request(sentence) for sentence in SENTENCES], options) == expected
+
+
+def test_t5_prefixes_name_the_languages(t5: Path) -> None:
+    def encode(tokenizer: Any, text: str) -> dict[str, Any]:
+        return dict(tokenizer(f"translate English to German: {text}", return_tensors="pt"))
+
+    expected = one_by_one(t5, SENTENCES, encode, max_new_tokens=12)
+    requests = [request(sentence, "eng_Latn-deu_Latn") for sentence in SENTENCES]
+    assert answers(t5, requests, ",codes=t5") == expected
+
+
+@pytest.mark.parametrize("folder", ["nllb", "m2m100", "mbart50", "t5", "madlad"], indirect=True)
+@pytest.mark.parametrize("options", [",batch_size=1", ",batch_size=3", ",batch_tokens=40", ",beams=2,batch_size=4"])
+def test_batches_change_nothing(folder: Path, options: str) -> None:
+    pairs = ["eng_Latn-hin_Deva", "hin_Deva-eng_Latn"]
+    requests = [request(sentence, pair) for sentence in SENTENCES for pair in pairs]
+    whole = ",beams=2" if "beams" in options else ""
+    assert answers(folder, requests, options) == answers(folder, requests, whole)
+
+
+@pytest.mark.parametrize(
+    ("folder", "covered", "absent"),
+    [
+        (
+            "nllb",
+            ["eng_Latn-yor_Latn", "zho_Hans-zho_Hant", "sat_Olck-amh_Ethi", "por_Latn_BR-fra_Latn_CA"],
+            "nqo_Nkoo",
+        ),
+        ("m2m100", ["eng_Latn-yor_Latn", "nso_Latn-zho_Hans"], "zho_Hant"),
+        ("mbart50", ["eng_Latn-swh_Latn_KE", "arb_Arab-khk_Cyrl"], "yor_Latn"),
+        ("madlad", ["eng_Latn-yor_Latn", "nqo_Nkoo-hin_Latn"], "deu_Latn"),
+    ],
+    indirect=["folder"],
+)
+def test_a_direction_without_codes_is_not_covered(folder: Path, covered: list[str], absent: str) -> None:
+    engine = load_model(parse_model(f"hf:{folder},device=cpu"))
+    assert [engine.covers(request("a", pair)) for pair in covered] == [True] * len(covered)
+    assert not engine.covers(request("a", f"eng_Latn-{absent}"))
+    assert not engine.covers(Generate(prompt="2 + 2 ="))
+    assert not engine.covers(LogLikelihood(context="a", continuation="b"))
+    assert engine.requests_answered() == {Generate}
+
+
+def test_a_language_a_model_was_extended_with_is_covered(nllb: Path, tmp_path: Path) -> None:
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(nllb)
+    tokenizer.add_tokens(["nqo_Nkoo"], special_tokens=True)
+    model = AutoModelForSeq2SeqLM.from_pretrained(nllb)
+    model.resize_token_embeddings(len(tokenizer))
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    assert load_model(parse_model(f"hf:{tmp_path},device=cpu")).covers(request("a", "eng_Latn-nqo_Nkoo"))
+
+
+def test_a_tag_of_the_script_goes_before_the_bare_tag(madlad: Path) -> None:
+    def encode(tokenizer: Any, text: str) -> dict[str, Any]:
+        return dict(tokenizer(f"<2kaa_Latn> {text}", return_tensors="pt"))
+
+    expected = one_by_one(madlad, SENTENCES[:3], encode, max_new_tokens=12)
+    assert answers(madlad, [request(sentence, "eng_Latn-kaa_Latn") for sentence in SENTENCES[:3]]) == expected
+
+
+def test_batches_have_one_direction_one_limit_and_one_set_of_stops(nllb: Path) -> None:
+    engine = load_model(parse_model(f"hf:{nllb},device=cpu"))
+    requests = [
+        request("a"),
+        request("a", "eng_Latn-hin_Deva"),
+        request("a", "yor_Latn-hin_Deva"),
+        request("a", max_tokens=5),
+        request("a", until=("\n",)),
+        request("မင်္ဂလာပါ"),
+    ]
+    assert sorted(map(sorted, engine.plan(requests))) == [[0, 5], [1], [2], [3], [4]]
+
+
+def test_text_ends_at_stop_strings_and_at_the_limit(t5: Path) -> None:
+    [whole] = answers(t5, [request("ሰላም", max_tokens=20)])
+    [short] = answers(t5, [request("ሰላም", max_tokens=4)])
+    assert whole.startswith(short)
+    assert len(short.encode()) < len(whole.encode())
+    stop = whole[2]
+    [stopped] = answers(t5, [request("ሰላም", max_tokens=20, until=("never there", stop))])
+    assert stopped == whole.partition(stop)[0]
+
+
+def test_a_source_longer_than_the_model_is_cut_and_answered(nllb: Path) -> None:
+    long = "мир " * 2 + "a" * 500
+    [text] = answers(nllb, [request(long)], ",max_length=16")
+    assert text == answers(nllb, [request(long + "a")], ",max_length=16")[0]
+
+
+def test_identity_says_what_changes_an_answer(nllb: Path, t5: Path) -> None:
+    def identity(folder: Path, options: str = "") -> dict[str, str]:
+        return load_model(parse_model(f"hf:{folder},device=cpu{options}")).identity
+
+    assert identity(nllb)["codes"] == "nllb"
+    assert identity(nllb) == identity(nllb, ",name=other")
+    assert identity(nllb) != identity(nllb, ",beams=4")
+    assert identity(t5) != identity(t5, ",prefix=")
+    assert identity(t5, ",codes=t5")["prefix"]
+    assert identity(nllb)["weights"] != identity(t5)["weights"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (",codes=nlb", "unknown codes 'nlb' \\(did you mean 'nllb'\\?\\); use one of nllb, m2m100"),
+        (",beam=2", "unknown option 'beam' \\(did you mean 'beams'"),
+        (",beams=0", "beams must be a positive whole number"),
+        (",prefix=x", "codes=nllb and prefix exclude each other"),
+    ],
+)
+def test_mistakes_in_options(nllb: Path, options: str, said: str) -> None:
+    with pytest.raises(BackendError, match=said):
+        load_model(parse_model(f"hf:{nllb},device=cpu{options}"))
+
+
+def test_degrade_and_name_work_as_for_other_models(nllb: Path) -> None:
+    engine = load_model(parse_model(f"hf:{nllb},device=cpu,name=NLLB tiny,label=random,degrade=yor_Latn"))
+    assert (engine.name, engine.backend) == ("NLLB tiny", "hf")
+    assert engine.label == "random degraded on purpose: yor_Latn"
+    assert engine.identity["degrade"] == "yor_Latn"
