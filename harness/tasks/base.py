@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from harness.data import DataRoots, documents_hash
 from harness.errors import UserError
 from harness.loader import TaskFile
-from harness.spec import DatasetSpec, MetricOption, TaskSpec, VariantSpec
+from harness.spec import DatasetSpec, MetricOption, TaskSpec, VariantSpec, merged
 from harness.store import SegmentRow, content_hash
 from harness.types import Chat, Document, EmbedResponse, Failed, Request, Response
 from metrics import registry
@@ -98,7 +98,7 @@ class Unit(ABC):
         self.limit = limit
         self._shots_wanted = num_fewshot
         self.variant_spec = self.spec.variants.get(variant, VariantSpec())
-        self.dataset: DatasetSpec = self.spec.dataset.model_copy(update=dict(self.variant_spec.dataset))
+        self.dataset: DatasetSpec = merged(self.spec.dataset, self.variant_spec.dataset, f"{self.where}: dataset")
         self.roots = DataRoots(task_folder=task.path.parent, data_root=data_root)
         self._documents: list[Document] | None = None
         self._metrics: dict[str, tuple[Metric, dict[str, MetricOption]]] | None = None
@@ -108,6 +108,17 @@ class Unit(ABC):
     def where(self) -> str:
         """How errors call this unit."""
         return " ".join(filter(None, [self.spec.task, self.variant, self.prompt, self.language]))
+
+    @property
+    def own_code(self) -> str:
+        """The data set's own code of the language; of a direction, both sides' with a hyphen."""
+        return "-".join(self.spec.languages[side] for side in self.language.split("-"))
+
+    @property
+    def side_languages(self) -> tuple[str, str]:
+        """Languages of the two ``sides``: those of a direction, or the one language twice."""
+        parts = self.language.split("-")
+        return parts[0], parts[-1]
 
     @property
     def num_fewshot(self) -> int | None:

@@ -25,7 +25,7 @@ class ClusteringUnit(Unit):
     requests_made = frozenset({Embed})
 
     def read(self) -> list[Document]:
-        documents = read_documents(self.dataset, self.roots, self.spec.languages[self.language], self.where)
+        documents = read_documents(self.dataset, self.roots, self.own_code, self.where)
         require_columns(documents, [self.dataset.text, self.dataset.label], self.where)
         return documents
 

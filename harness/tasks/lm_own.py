@@ -37,7 +37,7 @@ class LanguageModelUnit(LmEvalUnit):
         return self.num_fewshot or 0
 
     def read(self) -> list[Document]:
-        documents = read_documents(self.dataset, self.roots, self.spec.languages[self.language], self.where)
+        documents = read_documents(self.dataset, self.roots, self.own_code, self.where)
         if self.spec.kind == "multiple_choice":
             for document in documents:
                 self._check_choice(document)
@@ -64,7 +64,7 @@ class LanguageModelUnit(LmEvalUnit):
 
     def fields(self, document: Document) -> Mapping[str, object]:
         """The document's columns, ``lang``, the data set's own code, and ``language``, the English name."""
-        names = {"lang": self.spec.languages[self.language], "language": find(self.language).name}
+        names = {"lang": self.own_code, "language": find(self.language).name}
         return {**names, **document.fields}
 
     def _build_task(self) -> ConfigurableTask:
@@ -110,8 +110,7 @@ class LanguageModelUnit(LmEvalUnit):
             raise DataError(f"{self.where}: {self.shots}-shot needs 'fewshot_split' in the dataset")
         if self.dataset.splits == (split,):
             return {"test": self.read()}, "test"
-        own = self.spec.languages[self.language]
-        fewshot = read_documents(self.dataset, self.roots, own, self.where, splits=(split,))
+        fewshot = read_documents(self.dataset, self.roots, self.own_code, self.where, splits=(split,))
         return {"test": self.documents, "fewshot": fewshot}, "fewshot"
 
     def _metric_list(self) -> list[dict[str, object]]:

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.data import read_rows
+from harness.data import identified, read_rows
 from harness.errors import DataError, UserError
 from harness.lm_eval_index import read_config
 from harness.loader import TaskFile
@@ -52,11 +52,6 @@ class StockUnit(LmEvalUnit):
         self._limit = limit
         self._made: list[_Leaf] | None = None
         self._configs: dict[str, dict[str, Any]] | None = None
-
-    @property
-    def own_code(self) -> str:
-        """The data set's own code of the language."""
-        return self.spec.languages[self.language]
 
     @property
     def lm_eval_pattern(self) -> str:
@@ -202,13 +197,9 @@ class StockUnit(LmEvalUnit):
                 )
 
     def _document(self, fields: Mapping[str, object], prefix: str, index: int) -> Document:
-        for column in filter(None, [self.dataset.key, self.dataset.cluster]):
-            if column not in fields:
-                raise DataError(f"{self.where}: no column '{column}'; the data has {', '.join(fields)}")
-        own = str(fields[self.dataset.key]) if self.dataset.key else str(index + 1)
+        own, cluster = identified(self.dataset, fields, index + 1, self.where)
         identifier = prefix + (own if self.dataset.parallel else f"{self.own_code}:{own}")
-        cluster = str(fields[self.dataset.cluster]) if self.dataset.cluster else identifier
-        return Document(id=identifier, cluster=cluster, fields=dict(fields))
+        return Document(id=identifier, cluster=cluster or identifier, fields=dict(fields))
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[StockUnit]:

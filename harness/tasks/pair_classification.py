@@ -13,7 +13,8 @@ import numpy as np
 from harness.data import read_documents, require_columns
 from harness.errors import DataError
 from harness.loader import TaskFile
-from harness.tasks.base import Outcome, Selection, Unit, chosen, failure, paired_vectors, unit_names
+from harness.tasks.base import Outcome, Selection, Unit, failure, paired_vectors, unit_names
+from harness.tasks.pairs import selected_labels
 from harness.types import Document, Embed, Request, Response
 from metrics.ranking import PairAveragePrecision
 
@@ -25,7 +26,7 @@ class PairClassificationUnit(Unit):
     sides = ("sentence1", "sentence2")
 
     def read(self) -> list[Document]:
-        documents = read_documents(self.dataset, self.roots, self.spec.languages[self.language], self.where)
+        documents = read_documents(self.dataset, self.roots, self.own_code, self.where)
         require_columns(documents, [*self.sides, self.dataset.label], self.where)
         for document in documents:
             label = document.fields[self.dataset.label]
@@ -35,8 +36,8 @@ class PairClassificationUnit(Unit):
 
     def requests(self) -> list[Request]:
         return [
-            Embed(text=str(document.fields[side]), language=self.language)
-            for side in self.sides
+            Embed(text=str(document.fields[side]), language=language)
+            for side, language in zip(self.sides, self.side_languages, strict=True)
             for document in self.documents
         ]
 
@@ -56,6 +57,6 @@ class PairClassificationUnit(Unit):
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[PairClassificationUnit]:
-    """One unit a language and variant."""
-    languages = chosen(selection.languages, task.spec.languages, "language", task.spec.task)
+    """One unit a language (or direction) and variant."""
+    languages = selected_labels(task.spec, selection)
     return [PairClassificationUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]

@@ -44,3 +44,14 @@ def selected_directions(spec: TaskSpec, selection: Selection) -> list[str]:
         for source, target in expand_directions(spec)
         if all(side in languages or side == spec.pivot for side in (source, target))
     ]
+
+
+def selected_labels(spec: TaskSpec, selection: Selection) -> list[str]:
+    """Directions to run where the task has them, else languages.
+
+    Raises:
+        UserError: As :func:`selected_directions`.
+    """
+    if spec.directions is not None:
+        return selected_directions(spec, selection)
+    return chosen(selection.languages, spec.languages, "language", spec.task)

@@ -95,9 +95,7 @@ class ProbingUnit(Unit):
         return sorted(found, key=lambda label: (0, int(label), "") if label.isdecimal() else (1, 0, label))
 
     def _labelled(self, splits: Sequence[str]) -> list[Document]:
-        documents = read_documents(
-            self.dataset, self.roots, self.spec.languages[self.language], self.where, splits=splits
-        )
+        documents = read_documents(self.dataset, self.roots, self.own_code, self.where, splits=splits)
         require_columns(documents, [self.dataset.text, self.dataset.label], self.where)
         for document in documents:
             if self._several != isinstance(document.fields[self.dataset.label], list | tuple):

@@ -19,7 +19,8 @@ from harness.errors import DataError
 from harness.loader import TaskFile
 from harness.spec import DatasetSpec, merged
 from harness.store import SegmentRow
-from harness.tasks.base import Outcome, Selection, Unit, chosen, failure, unit_names
+from harness.tasks.base import Outcome, Selection, Unit, failure, unit_names
+from harness.tasks.pairs import selected_labels
 from harness.types import Document, Embed, EmbedResponse, Request, Response
 from metrics.ranking import Ranking, RankingMetric, cosine_rows, rank_descending
 
@@ -39,9 +40,13 @@ class RetrievalUnit(Unit):
         return queries
 
     def requests(self) -> list[Request]:
-        texts = [str(query.fields[self.dataset.text]) for query in self.documents]
-        texts += [_whole_text(document, self.dataset.text) for document in self._corpus]
-        return [Embed(text=text, language=self.language) for text in texts]
+        queries = [str(query.fields[self.dataset.text]) for query in self.documents]
+        texts = [_whole_text(document, self.dataset.text) for document in self._corpus]
+        asked_in, written_in = self.side_languages
+        return [
+            *(Embed(text=text, language=asked_in) for text in queries),
+            *(Embed(text=text, language=written_in) for text in texts),
+        ]
 
     def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:  # noqa: ARG002
         count = len(self.documents)
@@ -120,7 +125,7 @@ class RetrievalUnit(Unit):
         dataset: DatasetSpec = merged(self.dataset, self.dataset.parts[name])
         if key is None:
             dataset = merged(dataset, {"key": None})
-        return read_documents(dataset, self.roots, self.spec.languages[self.language], self.where)
+        return read_documents(dataset, self.roots, self.own_code, self.where)
 
     def _ranked(self, query: str, similarity: NDArray[np.float32]) -> NDArray[np.int64]:
         """Positions in the corpus, best first."""
@@ -159,6 +164,6 @@ def _whole_text(document: Document, column: str) -> str:
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[RetrievalUnit]:
-    """One unit a language and variant."""
-    languages = chosen(selection.languages, task.spec.languages, "language", task.spec.task)
+    """One unit a language (or direction) and variant."""
+    languages = selected_labels(task.spec, selection)
     return [RetrievalUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]

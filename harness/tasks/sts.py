@@ -13,7 +13,8 @@ import numpy as np
 from harness.data import read_documents, require_columns
 from harness.errors import DataError
 from harness.loader import TaskFile
-from harness.tasks.base import Outcome, Selection, Unit, chosen, failure, paired_vectors, unit_names, vector_statistics
+from harness.tasks.base import Outcome, Selection, Unit, failure, paired_vectors, unit_names, vector_statistics
+from harness.tasks.pairs import selected_labels
 from harness.types import Document, Embed, Request, Response
 
 
@@ -24,7 +25,7 @@ class StsUnit(Unit):
     sides = ("sentence1", "sentence2")
 
     def read(self) -> list[Document]:
-        documents = read_documents(self.dataset, self.roots, self.spec.languages[self.language], self.where)
+        documents = read_documents(self.dataset, self.roots, self.own_code, self.where)
         require_columns(documents, [*self.sides, "score"], self.where)
         for document in documents:
             try:
@@ -37,8 +38,8 @@ class StsUnit(Unit):
 
     def requests(self) -> list[Request]:
         return [
-            Embed(text=str(document.fields[side]), language=self.language)
-            for side in self.sides
+            Embed(text=str(document.fields[side]), language=language)
+            for side, language in zip(self.sides, self.side_languages, strict=True)
             for document in self.documents
         ]
 
@@ -54,6 +55,6 @@ class StsUnit(Unit):
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[StsUnit]:
-    """One unit a language and variant."""
-    languages = chosen(selection.languages, task.spec.languages, "language", task.spec.task)
+    """One unit a language (or direction) and variant."""
+    languages = selected_labels(task.spec, selection)
     return [StsUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]
