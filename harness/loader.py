@@ -19,6 +19,7 @@ from harness import validation
 from harness.directions import expand_directions
 from harness.errors import SpecError, UserError
 from harness.languages import canonical
+from harness.lm_eval_index import Index
 from harness.spec import GatePolicy, TaskSpec
 from harness.task_checks import check_task, read_languages
 from harness.yaml_reader import MAX_BYTES, Location, Problem, YamlFile, read_yaml
@@ -49,11 +50,15 @@ class TaskFile:
 
     Attributes:
         path: The file, as found. spec: What it says. sha256: Hex hash of its bytes.
+        index: Where the names of lm-eval's tasks that ``spec`` has are looked up; ``None`` where it has none.
+        trusted: Whether code that the file names may run.
     """
 
     path: Path
     spec: TaskSpec
     sha256: str
+    index: Index | None = None
+    trusted: bool = False
 
 
 def load_task(path: Path) -> TaskSpec:

@@ -1,0 +1,293 @@
+"""lm-eval's tasks by name, without importing lm-eval: where a task is, what a group holds, what its file says.
+
+lm-eval's own 14,000 files are read once for an installation; their index is then one file in a cache folder, made anew
+when any of them changes. The same index is made, every time, of a user's folder of lm-eval files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from harness.errors import SpecError, UserError
+from harness.lm_eval_entries import SEPARATOR, Entry, no_others, read_entries
+from harness.lm_eval_files import IGNORED_FOLDERS, Code, LmEvalFiles, code_in, with_code
+from metrics.spelling import did_you_mean
+
+_FORMAT = 1
+"""Version of the cache file; to be raised with any change to what is in it."""
+
+_JOIN = "+"
+_NOT_OF_A_TASK = ("tag", "group", "task_list")
+
+
+class Index:
+    """Names of one folder of lm-eval's files.
+
+    Args:
+        root: The folder. entries: By name.
+        problems: What is wrong with files of the folder that have no entry.
+        others: Gives the index in which members of groups are looked for that the folder does not have.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        entries: Mapping[str, Entry],
+        problems: Sequence[str] = (),
+        others: Callable[[], Index] | None = None,
+    ) -> None:
+        self.root = root
+        self.problems = tuple(problems)
+        self._entries = entries
+        self._others = others
+
+    def names(self) -> tuple[str, ...]:
+        """Every name that a file gives, sorted; not those of members that a group changes or writes out."""
+        return tuple(sorted(name for name in self._entries if SEPARATOR not in name))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def entry(self, name: str) -> Entry:
+        """What a name stands for.
+
+        Raises:
+            UserError: There is no such name.
+        """
+        found = self._entries.get(name)
+        if found is not None:
+            return found
+        if self._others is not None:
+            return self._others().entry(name)
+        hint = did_you_mean(name, self.names())
+        raise UserError(
+            f"lm-eval has no task or group '{name}'{hint}; 'glotbench tasks list --source lm-eval' lists them"
+        )
+
+    def leaves(self, name: str) -> tuple[str, ...]:
+        """Names of the tasks of a task, a group or a tag, in lm-eval's order, each once.
+
+        Args:
+            name: A name, or several joined by ``+``.
+
+        Raises:
+            UserError: A name does not exist, or a group holds itself.
+        """
+        found: dict[str, None] = {}
+        for part in [name] if name in self else name.split(_JOIN):
+            self._collect(part, found, ())
+        return tuple(found)
+
+    def _collect(self, name: str, found: dict[str, None], above: tuple[str, ...]) -> None:
+        if name in above:
+            raise UserError(f"lm-eval group '{name}' holds itself: {' > '.join([*above, name])}")
+        try:
+            entry = self.entry(name)
+        except UserError as error:
+            raise UserError(f"lm-eval group '{above[-1]}': {error}" if above else str(error)) from error
+        if entry.is_task:
+            found[name] = None
+        for child in entry.children:
+            self._collect(child, found, (*above, name))
+
+
+def stock_index(cache: Path) -> Index:
+    """Index of lm-eval's own tasks.
+
+    Args:
+        cache: Folder in which the index is kept; where it cannot be written, the index is made every time.
+
+    Raises:
+        UserError: lm-eval is not installed.
+    """
+    root = stock_root()
+    file = cache / f"lm-eval-index-{hashlib.sha256(str(root).encode()).hexdigest()[:8]}.json"
+    key = _fingerprint(root)
+    rows = _cached(file, key)
+    if rows is None:
+        entries, _ = read_entries(root, no_others)
+        rows = {name: _row(entry) for name, entry in entries.items()}
+        _keep(file, {"key": key, "rows": rows})
+    return Index(root, _Rows(root, rows))
+
+
+def folder_index(folder: Path, others: Callable[[], Index] | None = None) -> Index:
+    """Index of lm-eval's files in a user's folder.
+
+    Args:
+        folder: Files in it may include one another, and nothing outside.
+        others: Gives the index in which members of groups are looked for that the folder does not have; called when
+            one is met.
+    """
+
+    def lookup(name: str) -> Entry | None:
+        index = others() if others is not None else None
+        return index.entry(name) if index is not None and name in index else None
+
+    root = folder.resolve()
+    entries, problems = read_entries(root, lookup)
+    return Index(root, entries, problems, others)
+
+
+def read_config(entry: Entry, *, trusted: bool) -> dict[str, Any]:
+    """A task's configuration as lm-eval would see it: what is included merged, functions in place of their names.
+
+    Args:
+        entry: A task.
+        trusted: Whether code that a file outside lm-eval's package names may run. lm-eval's own is code of an
+            installed package, as any that is imported.
+
+    Raises:
+        UserError: It is a group or tag, or its code cannot be imported.
+        SpecError: A file is wrong, or names code and is not trusted.
+    """
+    if not entry.is_task or entry.path is None:
+        raise UserError(f"'{entry.name}' is a {entry.kind} of lm-eval's, not a task; name one of its tasks")
+    file = {} if entry.inline else LmEvalFiles(entry.root).read(entry.path)
+    config = {**file, **entry.changes, "task": entry.name}
+    for key in _NOT_OF_A_TASK:
+        config.pop(key, None)
+    metadata = config.get("metadata") or {}
+    config["metadata"] = metadata if isinstance(metadata, Mapping) else {"_metadata": metadata}
+    package = stock_root()
+    refused = [code for code in code_in(config, entry.path) if not code.path.is_relative_to(package)]
+    if refused and not trusted:
+        raise SpecError(
+            [
+                f"{code.path}:{code.line}: code ('!function {code.name}') runs only with --trust-task-code; read it "
+                "first, and trust only what you would run as a program"
+                for code in refused
+            ]
+        )
+    made: dict[str, Any] = with_code(config, package=package)
+    return made
+
+
+def stock_root() -> Path:
+    """lm-eval's folder of tasks, found without importing lm-eval.
+
+    Raises:
+        UserError: lm-eval is not installed.
+    """
+    spec = importlib.util.find_spec("lm_eval")
+    if spec is None or spec.origin is None:
+        raise UserError("lm-eval is not installed; pip install 'lm-eval>=0.4.13,<0.5'")
+    return (Path(spec.origin).parent / "tasks").resolve()
+
+
+def _fingerprint(root: Path) -> str:
+    """Hash that changes with any file that a task may be made of: names, sizes and times, not contents."""
+    digest = hashlib.sha256()
+    for folder, folders, _ in os.walk(root):
+        folders[:] = sorted(name for name in folders if name not in IGNORED_FOLDERS)
+        with os.scandir(folder) as found:
+            for one in sorted(found, key=lambda one: one.name):
+                if one.is_file() and not one.name.endswith((".py", ".md")):
+                    state = one.stat()
+                    digest.update(f"{one.path} {state.st_size} {state.st_mtime_ns}\n".encode(errors="replace"))
+    try:
+        installed = version("lm-eval")
+    except PackageNotFoundError:
+        installed = "unknown"
+    return f"{_FORMAT} {installed} {digest.hexdigest()}"
+
+
+_Row = list[Any]
+"""An entry in the cache: its fields but name and root, code as text."""
+
+
+class _Rows(Mapping[str, Entry]):
+    """Entries made from rows of the cache when they are asked for."""
+
+    def __init__(self, root: Path, rows: Mapping[str, _Row]) -> None:
+        self._root = root
+        self._rows = rows
+
+    def __getitem__(self, name: str) -> Entry:
+        kind, path, children, output_type, dataset_path, dataset_name, code, alias, changes, inline = self._rows[name]
+        return Entry(
+            name=name,
+            kind=kind,
+            path=self._root / path if path else None,
+            root=self._root,
+            children=tuple(children),
+            output_type=output_type,
+            dataset_path=dataset_path,
+            dataset_name=dataset_name,
+            code=code,
+            alias=alias,
+            changes=_from_plain(changes, self._root),
+            inline=inline,
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._rows
+
+
+def _row(entry: Entry) -> _Row:
+    return [
+        entry.kind,
+        entry.path.relative_to(entry.root).as_posix() if entry.path else "",
+        entry.children,
+        entry.output_type,
+        entry.dataset_path,
+        entry.dataset_name,
+        entry.code,
+        entry.alias,
+        _to_plain(entry.changes, entry.root),
+        entry.inline,
+    ]
+
+
+def _to_plain(value: object, root: Path) -> object:
+    if isinstance(value, Code):
+        return {"!function": [value.name, value.path.relative_to(root).as_posix(), value.line]}
+    if isinstance(value, Mapping):
+        return {key: _to_plain(one, root) for key, one in value.items()}
+    return [_to_plain(one, root) for one in value] if isinstance(value, list) else value
+
+
+def _from_plain(value: Any, root: Path) -> Any:
+    if isinstance(value, dict):
+        if "!function" in value:
+            name, path, line = value["!function"]
+            return Code(name=name, path=root / path, line=line)
+        return {key: _from_plain(one, root) for key, one in value.items()}
+    return [_from_plain(one, root) for one in value] if isinstance(value, list) else value
+
+
+def _cached(file: Path, key: str) -> dict[str, _Row] | None:
+    """Rows of the cache file, unless it is missing, damaged or of another state of lm-eval."""
+    try:
+        content = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(content, dict) or content.get("key") != key or not isinstance(content.get("rows"), dict):
+        return None
+    rows: dict[str, _Row] = content["rows"]
+    return rows
+
+
+def _keep(file: Path, content: Mapping[str, object]) -> None:
+    """Write the cache whole or not at all; a folder that cannot be written only costs time."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, delete=False) as handle:
+            json.dump(content, handle, ensure_ascii=False, separators=(",", ":"))
+        Path(handle.name).replace(file)
+    except OSError:
+        return
