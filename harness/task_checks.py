@@ -6,8 +6,7 @@ unknown keys; what does not have the right type is left to pydantic. Reads no da
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -16,7 +15,8 @@ from harness.directions import ALL, EVERY_OTHER, read_entry
 from harness.errors import UserError
 from harness.languages import canonical
 from harness.prompt_checks import check_prompts
-from harness.spec import DIRECTION_KINDS, LM_KINDS, DatasetSpec, Kind
+from harness.spec import CROSS_LINGUAL_KINDS, DIRECTION_KINDS, LM_KINDS, DatasetSpec, Kind
+from harness.variant_checks import PLACEHOLDER, check_lm_eval, check_pattern
 from harness.yaml_reader import Location, Problem, YamlFile, mismatch, shown
 from metrics import registry
 from metrics.base import MetricError
@@ -26,7 +26,7 @@ Raw = Mapping[str, Any]
 
 _BARE_DIRECTIONS = (ALL, "xx-eng", "eng-xx")
 _COLUMNS = {"sts": ("sentence1", "sentence2", "score"), "preference": ("prompt", "chosen", "rejected")}
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_SOURCES = ("path", "files", "source_files", "target_files")
 _PLACEHOLDERS = {
     "files": ("lang", "split"),
     "source_files": ("source", "target", "other", "split"),
@@ -43,13 +43,38 @@ def check_task(raw: Raw, languages: Mapping[str, str]) -> Iterator[Problem]:
         raw: The file's top-level mapping.
         languages: Its languages, canonical code -> the data set's own code; empty when they could not be read.
     """
+    yield from _check_parts(raw)
     yield from _check_pivot(raw, languages)
     if languages:
         yield from _check_directions(raw, languages)
     yield from _check_metrics(raw)
     yield from check_prompts(raw)
+    yield from check_lm_eval(raw, languages)
     yield from _check_datasets(raw, languages)
     yield from _check_fewshot(raw)
+
+
+def is_from_lm_eval(raw: Raw) -> bool:
+    """Whether lm-eval's own task files say what is asked and judged."""
+    variants = raw.get("variants")
+    settings = [one for one in variants.values() if isinstance(one, dict)] if isinstance(variants, dict) else []
+    return any(one.get("lm_eval") is not None for one in (raw, *settings))
+
+
+def _check_parts(raw: Raw) -> Iterator[Problem]:
+    """What a task of its kind cannot do without."""
+    kind, dataset = raw.get("kind"), raw.get("dataset")
+    here: Location = ("kind",)
+    if kind in DIRECTION_KINDS and not raw.get("directions"):
+        yield here, f"kind {kind} needs 'directions' (all, xx-eng, eng-xx or a list)"
+    if is_from_lm_eval(raw):
+        return
+    if kind in LM_KINDS and not raw.get("prompts"):
+        yield here, f"kind {kind} needs at least one entry under 'prompts'"
+    if "dataset" not in raw:
+        yield ("dataset",), 'missing; say where the documents are, for example dataset: {files: "{lang}.tsv"}'
+    elif isinstance(dataset, dict) and not any(dataset.get(name) is not None for name in _SOURCES):
+        yield ("dataset",), f"no source; give one of {', '.join(_SOURCES[:-1])} (with {_SOURCES[-1]})"
 
 
 def read_languages(file: YamlFile) -> tuple[dict[str, str], list[Problem]]:
@@ -112,7 +137,7 @@ def _compared(raw: Raw) -> str:
 
 def _check_directions(raw: Raw, languages: Mapping[str, str]) -> Iterator[Problem]:
     kind, written = raw.get("kind"), raw.get("directions")
-    if kind not in DIRECTION_KINDS:
+    if kind not in DIRECTION_KINDS and (written is None or kind not in CROSS_LINGUAL_KINDS):
         if written is not None and kind in get_args(Kind):
             yield ("directions",), f"kind {kind} has no directions; remove the line"
         return
@@ -161,9 +186,11 @@ def _check_metrics(raw: Raw) -> Iterator[Problem]:
         if not isinstance(name, str):
             continue
         place = (*here, "name") if isinstance(written, dict) else here
-        if name in seen:
-            yield place, f"{shown(name)} stands above already; a task scores each metric once"
-        seen.add(name)
+        label = f"{name}@{chain}" if (chain := _filter(written)) else name
+        if label in seen:
+            yield place, f"{shown(label)} stands above already; a task scores each metric once"
+        seen.add(label)
+        yield from _check_metric_filter(raw, chain, (*here, "filter"))
         try:
             kinds = registry.info(name).kinds
         except MetricError as error:
@@ -183,8 +210,28 @@ def _metric(written: object) -> tuple[object, object]:
     """Name and options of a metric, which may be a bare name, or have its options beside the name."""
     if not isinstance(written, dict):
         return written, {}
-    options = written.get("options", {key: value for key, value in written.items() if key != "name"})
-    return written.get("name"), options
+    beside = {key: value for key, value in written.items() if key not in ("name", "filter")}
+    return written.get("name"), written.get("options", beside)
+
+
+def _filter(written: object) -> str:
+    """Name of the filter whose output a metric judges; empty for the first one."""
+    named = written.get("filter") if isinstance(written, dict) else None
+    return named if isinstance(named, str) else ""
+
+
+def _check_metric_filter(raw: Raw, chain: str, here: Location) -> Iterator[Problem]:
+    """Whether every prompt of ours has the filter that a metric names."""
+    prompts = raw.get("prompts")
+    if not chain or not isinstance(prompts, dict) or is_from_lm_eval(raw):
+        return
+    for name, prompt in prompts.items():
+        chains = prompt.get("filter_list") if isinstance(prompt, dict) else None
+        known = [one.get("name") for one in chains if isinstance(one, dict)] if isinstance(chains, list) else []
+        if chain not in known:
+            texts = [text for text in known if isinstance(text, str)]
+            hint = did_you_mean(chain, texts) or f"; it has {', '.join(texts) or 'none'}"
+            yield here, f"prompt {shown(name)} has no filter {shown(chain)} in its filter_list{hint}"
 
 
 def _check_options(name: str, options: Mapping[str, Any], here: Location) -> Iterator[Problem]:
@@ -245,9 +292,9 @@ def _check_dataset(raw: Raw, dataset: Raw, languages: Mapping[str, str], here: L
         yield here, f"'source_files' and 'target_files' are for directions; kind {kind} needs 'files' or 'path'"
         return
     for name, known in _PLACEHOLDERS.items():
-        yield from _check_pattern(dataset.get(name), known, (*here, name))
+        yield from check_pattern(dataset.get(name), known, (*here, name))
     sides = ("source", "target", "other") if pair else ("lang",)
-    yield from _check_pattern(dataset.get("cluster_files"), sides, (*here, "cluster_files"))
+    yield from check_pattern(dataset.get("cluster_files"), sides, (*here, "cluster_files"))
     for name in ("files", "source_files", "target_files"):
         pattern = dataset.get(name)
         if isinstance(pattern, str):
@@ -259,21 +306,9 @@ def _check_dataset(raw: Raw, dataset: Raw, languages: Mapping[str, str], here: L
                 yield (*here, "columns"), f"{kind} reads the columns {', '.join(_COLUMNS[kind])}; '{column}' is missing"
 
 
-def _check_pattern(pattern: object, known: Sequence[str], here: Location) -> Iterator[Problem]:
-    if not isinstance(pattern, str):
-        return
-    names = _PLACEHOLDER.findall(pattern)
-    for name in names:
-        if name not in known:
-            allowed = ", ".join(f"{{{one}}}" for one in known) or "no placeholder"
-            yield here, f"unknown placeholder {{{name}}}{did_you_mean(name, known) or f'; known here: {allowed}'}"
-    if pattern.count("{") != len(names) or pattern.count("}") != len(names):
-        yield here, f"a brace of {shown(pattern)} has no partner"
-
-
 def _check_told_apart(pattern: str, dataset: Raw, languages: int, here: Location) -> Iterator[Problem]:
     """Whether the pattern names another file for another language and split."""
-    names = set(_PLACEHOLDER.findall(pattern))
+    names = set(PLACEHOLDER.findall(pattern))
     if names - set(_PLACEHOLDERS[str(here[-1])]):
         return
     splits = dataset.get("splits")
@@ -283,7 +318,7 @@ def _check_told_apart(pattern: str, dataset: Raw, languages: int, here: Location
     if "split" not in names:
         if isinstance(splits, list) and len(splits) > 1:
             yield here, f"every split would read the same file; put {{split}} into {shown(pattern)}"
-        if dataset.get("fewshot_split") is not None:
+        if dataset.get("fewshot_split") not in (None, *(splits if isinstance(splits, list) else ["test"])):
             yield here, "few-shot examples would come from the test data itself; put {split} into the pattern"
 
 
@@ -301,5 +336,5 @@ def _check_fewshot(raw: Raw) -> Iterator[Problem]:
         if isinstance(count, int) and count > 0:
             if raw.get("kind") not in LM_KINDS:
                 yield here, f"kind {raw.get('kind')} has no few-shot examples; remove the line"
-            elif source.get("fewshot_split") is None:
+            elif source.get("fewshot_split") is None and not is_from_lm_eval(raw):
                 yield here, f"{count}-shot needs examples; name their split as 'fewshot_split' in 'dataset'"
