@@ -16,11 +16,12 @@ import numpy as np
 
 from harness.data import read_documents, require_columns
 from harness.errors import DataError
+from harness.languages import find
 from harness.loader import TaskFile
 from harness.prompts import render
 from harness.spec import PromptSpec
 from harness.store import SegmentRow
-from harness.tasks.base import Outcome, Selection, Unit, chosen, failure, template_hash, unit_names
+from harness.tasks.base import Outcome, Selection, Unit, chosen_languages, failure, template_hash, unit_names
 from harness.types import Document, LogLikelihoodResponse, Preference, Request, Response, RewardResponse
 from metrics.preference import Per, PreferenceMetric
 
@@ -87,7 +88,8 @@ class PreferenceUnit(Unit):
 
     def _context(self, document: Document) -> str:
         prompt = self._prompt()
-        fields = {**document.fields, "lang": self.spec.languages[self.language]}
+        names = {"lang": self.spec.languages[self.language], "language": find(self.language).name}
+        fields = {**names, **document.fields}
         text = render(prompt.description + prompt.doc_to_text, fields, self.where)
         if self.chat is None:
             return text + prompt.target_delimiter
@@ -109,7 +111,7 @@ class PreferenceUnit(Unit):
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[PreferenceUnit]:
     """One unit a language, variant and prompt."""
-    languages = chosen(selection.languages, task.spec.languages, "language", task.spec.task)
+    languages = chosen_languages(selection, task.spec)
     return [PreferenceUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]
 
 

@@ -16,6 +16,7 @@ from harness.errors import DataError, SpecError
 from harness.export import scores_csv
 from harness.loader import load_tasks
 from harness.records import RunRecord
+from harness.resources import shipped_tasks
 from harness.runner import RunPlan, run
 from harness.store import ResponseStore, RunFolder
 from harness.tasks import units
@@ -266,3 +267,34 @@ def test_a_misspelt_text_column_is_explained(tmp_path: Path, task_folder: Path) 
     unit = units(load_tasks(["column"], [tmp_path])[0], Selection(languages=("eng_Latn",)), None)[0]
     with pytest.raises(DataError, match=r"no column 'texte' \(did you mean 'text'\?\)"):
         unit.requests()
+
+
+def test_flores_is_read_as_released(tmp_path: Path) -> None:
+    """One file a language and split, under the folder that the release archive unpacks to."""
+    folder = tmp_path / "flores200_dataset" / "devtest"
+    folder.mkdir(parents=True)
+    for language in ("eng_Latn", "nqo_Nkoo", "amh_Ethi"):
+        (folder / f"{language}.devtest").write_text("\n".join(SENTENCES[language]) + "\n", encoding="utf-8")
+    task = load_tasks(["flores_perplexity"], [shipped_tasks()])[0]
+    assert len(task.spec.languages) == 204
+    unit = units(task, Selection(languages=("amh_Ethi",)), tmp_path)[0]
+    assert [request.text for request in unit.requests()] == SENTENCES["amh_Ethi"]  # type: ignore[union-attr]
+    assert [request.text for request in unit.shared_requests()] == SENTENCES["eng_Latn"]  # type: ignore[union-attr]
+
+
+def test_real_news_costs_bits_line_by_line(shared_data: Path, tmp_path: Path) -> None:
+    """NTREX-128 as downloaded: 1,997 lines a language, in 123 documents."""
+    plan_ = RunPlan(
+        tasks=load_tasks(["ntrex_perplexity"], [shipped_tasks()]),
+        models=[parse_model("echo:x")],
+        selection=Selection(languages=("amh_Ethi", "bod_Tibt")),
+        out=tmp_path,
+        data_root=shared_data,
+    )
+    record = record_of(run(plan_, silent))
+    assert {score.n for score in record.scores} == {1997}
+    assert {score.ci_method for score in record.scores} == {"cluster bootstrap"}
+    found = values(record)
+    assert found["amh_Ethi", "tokens_per_char"] == pytest.approx(2.5, abs=0.2)
+    assert found["bod_Tibt", "information_parity"] < found["amh_Ethi", "information_parity"] < 1
+    assert ("bod_Tibt", "fertility") not in found

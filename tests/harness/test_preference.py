@@ -16,6 +16,7 @@ from harness.engine.models import load_model, parse_model
 from harness.errors import BackendError, DataError, SpecError
 from harness.loader import load_tasks
 from harness.records import RunRecord
+from harness.resources import shipped_tasks
 from harness.runner import RunPlan, run
 from harness.store import ResponseStore, RunFolder
 from harness.tasks import units
@@ -409,3 +410,39 @@ def test_mistakes_in_the_data(tmp_path: Path, row: dict[str, object], message: s
     (tmp_path / "amh_Ethi.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     with pytest.raises(DataError, match=message):
         unit_of(path, "amh_Ethi").requests()
+
+
+def test_m_rewardbench_is_read_from_a_mirror_of_the_hub(tmp_path: Path) -> None:
+    """A configuration a language, one Parquet file; variants are its categories, code apart from mathematics."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = tmp_path / "CohereLabsCommunity" / "multilingual-reward-bench" / "arb_Arab"
+    folder.mkdir(parents=True)
+    subsets = [
+        ("alpacaeval-easy", "Chat"),
+        ("llmbar-natural", "Chat Hard"),
+        ("donotanswer", "Safety"),
+        ("math-prm", "Reasoning"),
+        ("hep-go", "Reasoning"),
+        ("hep-rust", "Reasoning"),
+    ]
+    rows = [
+        {"id": index, "language": "arb_Arab", "prompt": f"سؤال {index}", "chosen": "نعم", "rejected": "لا أعرف شيئا"}
+        | {"chosen_model": "a", "rejected_model": "b", "source": source, "category": category}
+        for index, (source, category) in enumerate(subsets)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "test-00000-of-00001.parquet")
+    task = load_tasks(["m_rewardbench"], [shipped_tasks()])[0]
+    assert len(task.spec.languages) == 23
+    asked = {
+        unit.variant: [str(request.prompt) for request in unit.requests() if isinstance(request, Preference)][::2]
+        for unit in units(task, Selection(languages=("arb_Arab",)), tmp_path)
+    }
+    assert asked == {
+        "chat": ["سؤال 0"],
+        "chat_hard": ["سؤال 1"],
+        "safety": ["سؤال 2"],
+        "reasoning_math": ["سؤال 3"],
+        "reasoning_code": ["سؤال 4", "سؤال 5"],
+    }
