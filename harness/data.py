@@ -1,58 +1,52 @@
-"""Data sources -> documents: local files and mirrors, joined across languages.
+"""Data sources -> documents, joined across languages.
 
-A pattern is looked up under ``--data-root`` first, then beside the task file, and cannot leave either. Files are read
-as they are: no type guessing, no missing-value words, no line break but ``\\n`` (U+2028 and friends stand inside
-sentences).
-Knows nothing of prompts, models or metrics.
+Where rows come from is ``harness.sources``; how a file becomes rows is ``harness.formats``; which rows are read and
+what their columns are called is ``harness.rows``. Knows nothing of prompts, models or metrics.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from itertools import chain, islice
+from typing import Literal
 
+from harness import hub
 from harness.errors import DataError
+from harness.formats import FORMATS, TableForm, lines_of, read_lines, rows_of
+from harness.rows import Row, RowFilter, Shape, cell, no_column
+from harness.sources import (
+    DataRoots,
+    Hub,
+    Mirrored,
+    Names,
+    Release,
+    Source,
+    as_patterns,
+    fill,
+    filled_names,
+    find_source,
+)
 from harness.spec import DatasetSpec
 from harness.store import content_hash
 from harness.types import Document
-from metrics.spelling import did_you_mean
 
-Row = Mapping[str, object]
+__all__ = [
+    "DataRoots",
+    "Direction",
+    "documents_hash",
+    "identified",
+    "read_documents",
+    "read_lines",
+    "read_pairs",
+    "read_rows",
+    "require_columns",
+    "text_of",
+]
 
-_FORMATS = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".json": "json", ".parquet": "parquet"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataRoots:
-    """Where patterns are looked up.
-
-    Attributes:
-        task_folder: Folder of the task file. data_root: ``--data-root``, if given.
-    """
-
-    task_folder: Path
-    data_root: Path | None = None
-
-    def locate(self, pattern: str, where: str) -> Path:
-        """The file a filled pattern names.
-
-        Raises:
-            DataError: The pattern leaves its root, or no root has the file.
-        """
-        relative = PurePosixPath(pattern)
-        if relative.is_absolute() or ".." in relative.parts:
-            raise DataError(f"{where}: '{pattern}' leaves the data folder; write a path below it")
-        roots = [root for root in (self.data_root, self.task_folder) if root is not None]
-        for root in roots:
-            candidate = root / relative
-            if candidate.is_file():
-                return candidate
-        tried = " or ".join(str(root) for root in roots)
-        advice = "" if self.data_root else "; name the folder of your data with --data-root DIR"
-        raise DataError(f"{where}: no file '{pattern}' under {tried}{advice}")
+_LONG_TEXT = 2**16
+"""Characters from which a text enters a hash by its own hash: many documents may share one book."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,32 +64,38 @@ class Direction:
 
 def documents_hash(documents: Sequence[Document]) -> str:
     """Short hash of what the documents say, whatever file or format they came in."""
+    known: dict[int, str] = {}
+
+    def written(value: object) -> str:
+        text = str(value)
+        if len(text) < _LONG_TEXT:
+            return text
+        if id(value) not in known:
+            known[id(value)] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return known[id(value)]
+
     rows = [
-        [document.id, document.cluster, {key: str(value) for key, value in document.fields.items()}]
+        [document.id, document.cluster, {key: written(value) for key, value in document.fields.items()}]
         for document in documents
     ]
     return content_hash(rows)[:16]
 
 
-def read_rows(
-    dataset: DatasetSpec, roots: DataRoots, names: Mapping[str, str], where: str, split: str
-) -> Iterator[Row]:
-    """Rows of one split, as they are in the data; nothing is looked at, keys least of all.
+def read_rows(dataset: DatasetSpec, roots: DataRoots, names: Names, where: str, split: str) -> Iterator[Row]:
+    """Rows of one split, those that ``where`` of the data set selects; keys are not looked at.
 
     Args:
         dataset: The source. roots: Where to look.
-        names: What stands for the placeholders of its patterns (``lang``, ``config``).
+        names: What stands for the placeholders of its patterns: ``lang``, and where they are known ``source``,
+            ``target``, ``other`` and ``config``.
         where: What to call the task in an error.
 
     Raises:
-        DataError: There is no such data, or it cannot be read.
+        DataError: There is no such data, it cannot be read, or no row is selected.
     """
-    if dataset.files is not None:
-        yield from _read_pattern(dataset, roots, dataset.files, names, where, (split,))
-    elif dataset.path is not None:
-        yield from _read_hub(dataset, roots, names, where, split)
-    else:
-        raise DataError(f"{where}: 'source_files' belongs to directions; this kind of task needs 'files' or 'path'")
+    names = filled_names(dataset, names)
+    source = find_source(dataset, roots, names, where, split)
+    yield from _rows(dataset, source, names, where, fill(dataset.text, names))
 
 
 def read_documents(
@@ -113,214 +113,238 @@ def read_documents(
     Raises:
         DataError: A file is missing, empty, lacks a column, or two rows have the same key.
     """
-    names = {"lang": code}
-    wanted = splits or dataset.splits
-    if dataset.files is not None and "{split}" not in dataset.files:
-        wanted = wanted[:1]
-    rows = [row for split in wanted for row in read_rows(dataset, roots, names, where, split)]
-    clusters = _clusters(dataset, roots, names, where)
-    return _to_documents(dataset, rows, clusters, where)
+    names = filled_names(dataset, {"lang": code})
+    rows = chain.from_iterable(
+        read_rows(dataset, roots, names, where, split) for split in _distinct(dataset, splits or dataset.splits)
+    )
+    prefix = "" if dataset.parallel else f"{code}:"
+    texts = _texts(dataset, roots, names, where)
+    return [
+        Document(id=prefix + identifier, cluster=cluster or prefix + identifier, fields={**row, **texts})
+        for identifier, cluster, row in _items(dataset, roots, names, islice(rows, dataset.max_items), where)
+    ]
 
 
-def read_pairs(dataset: DatasetSpec, roots: DataRoots, direction: Direction, where: str) -> list[Document]:
+def read_pairs(
+    dataset: DatasetSpec, roots: DataRoots, direction: Direction, where: str, *, splits: Sequence[str] = ()
+) -> list[Document]:
     """Documents of one direction, with fields ``source`` and ``target``: the same item in two languages.
 
     Rows are joined on the key where the data set has one (in the order of the source), else line by line.
 
+    Args:
+        direction: The two sides. splits: Instead of the data set's own splits (few-shot examples).
+
     Raises:
         DataError: As :func:`read_documents`; the sides have different lengths, or no key in common.
     """
-    if dataset.files is not None or dataset.path is not None:
-        left = read_documents(dataset, roots, direction.source, where)
-        right = read_documents(dataset, roots, direction.target, where)
-    else:
-        names = {"source": direction.source, "target": direction.target, "other": direction.other}
-        clusters = _clusters(dataset, roots, names, where)
-        left, right = (
-            _to_documents(
-                dataset, list(_read_pattern(dataset, roots, pattern or "", names, where, ())), clusters, where
-            )
-            for pattern in (dataset.source_files, dataset.target_files)
-        )
-    if dataset.key is None and len(left) != len(right):
+    left = {
+        item.id: item for item in islice(_side(dataset, roots, direction, "source", where, splits), dataset.max_items)
+    }
+    right: dict[str, str] = {}
+    count = 0
+    for item in _side(dataset, roots, direction, "target", where, splits):
+        count += 1
+        if item.id in left:
+            right[item.id] = item.text
+        if dataset.max_items is not None and len(right) == len(left):
+            break
+    if not dataset.key_columns and count != len(left):
         raise DataError(
-            f"{where}: {direction.source} has {len(left)} lines and {direction.target} has {len(right)}; "
+            f"{where}: {direction.source} has {len(left)} lines and {direction.target} has {count}; "
             "line-aligned files must have the same number (or name a 'key' column to join on)"
         )
-    by_id = {document.id: document for document in right}
-    pairs = [
-        Document(
-            id=document.id,
-            cluster=document.cluster,
-            fields={
-                "source": _text(document, dataset.text, where),
-                "target": _text(by_id[document.id], dataset.text, where),
-            },
-        )
-        for document in left
-        if document.id in by_id
+    if not right:
+        key = "' and '".join(dataset.key_columns)
+        raise DataError(f"{where}: {direction.source} and {direction.target} have no '{key}' in common")
+    texts = _texts(dataset, roots, _side_names(dataset, direction, direction.other), where)
+    return [
+        Document(id=item.id, cluster=item.cluster, fields={"source": item.text, "target": right[item.id], **texts})
+        for item in left.values()
+        if item.id in right
     ]
-    if not pairs:
-        raise DataError(f"{where}: {direction.source} and {direction.target} have no '{dataset.key}' in common")
-    return pairs
+
+
+def identified(dataset: DatasetSpec, row: Row, number: int, where: str) -> tuple[str, str]:
+    """Id of an item, and its cluster (empty where the data set names no column for it).
+
+    Args:
+        number: 1-based line, the id where the data set has no key.
+
+    Raises:
+        DataError: The row lacks a column.
+    """
+    keys = [str(_cell(row, column, where)) for column in dataset.key_columns]
+    cluster = str(_cell(row, dataset.cluster, where)) if dataset.cluster else ""
+    return "#".join(keys) or str(number), cluster
+
+
+def text_of(dataset: DatasetSpec, row: Row, code: str, where: str) -> str:
+    """The text of one language's row: the data set's ``text`` column.
+
+    Args:
+        code: The data set's own code of the language, for a column that is named by it.
+
+    Raises:
+        DataError: There is no such column, or nothing in it.
+    """
+    return _text(row, fill(dataset.text, filled_names(dataset, {"lang": code})), where)
 
 
 def require_columns(documents: Sequence[Document], columns: Sequence[str], where: str) -> None:
     """Raise :class:`DataError` with a did-you-mean when a column is not in the data."""
-    found = list(documents[0].fields)
     for column in columns:
-        if column not in found:
-            hint = did_you_mean(column, found)
-            raise DataError(f"{where}: no column '{column}'{hint}; the data has {', '.join(found)}")
+        _cell(documents[0].fields, column, where)
 
 
-def _text(document: Document, column: str, where: str) -> str:
-    if column not in document.fields:
-        require_columns([document], [column], where)
-    return str(document.fields[column])
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One item of one side of a pair."""
+
+    id: str
+    cluster: str
+    text: str
 
 
-def _clusters(dataset: DatasetSpec, roots: DataRoots, names: Mapping[str, str], where: str) -> list[str] | None:
-    if dataset.cluster_files is None:
-        return None
-    return read_lines(roots.locate(_fill(dataset.cluster_files, names), where))
-
-
-def _to_documents(
-    dataset: DatasetSpec, rows: Sequence[Row], clusters: Sequence[str] | None, where: str
-) -> list[Document]:
-    if not rows:
-        raise DataError(f"{where}: the data is empty; give it at least one row")
-    if clusters is not None and len(clusters) != len(rows):
-        raise DataError(
-            f"{where}: cluster_files has {len(clusters)} lines for {len(rows)} rows; they must be line-aligned"
-        )
-    documents = []
-    for index, row in enumerate(rows):
-        for column in filter(None, [dataset.key, dataset.cluster]):
-            if column not in row:
-                require_columns([Document(id="", cluster="", fields=row)], [column], where)
-        identifier = str(row[dataset.key]) if dataset.key else str(index + 1)
-        cluster = clusters[index] if clusters else str(row[dataset.cluster]) if dataset.cluster else identifier
-        documents.append(Document(id=identifier, cluster=cluster, fields=row))
-    seen: set[str] = set()
-    for document in documents:
-        if document.id in seen:
-            raise DataError(f"{where}: column '{dataset.key}' has '{document.id}' twice; a key names one item")
-        seen.add(document.id)
-    return documents[: dataset.max_items]
-
-
-def _fill(pattern: str, names: Mapping[str, str]) -> str:
-    for name, value in names.items():
-        pattern = pattern.replace("{" + name + "}", value)
-    return pattern
-
-
-def _read_pattern(
+def _side(
     dataset: DatasetSpec,
     roots: DataRoots,
-    pattern: str,
-    names: Mapping[str, str],
+    direction: Direction,
+    side: Literal["source", "target"],
     where: str,
     splits: Sequence[str],
-) -> Iterator[Row]:
-    filled = _fill(pattern, names)
-    parts = [_fill(filled, {"split": split}) for split in splits or dataset.splits] if "{split}" in filled else [filled]
-    for part in parts:
-        yield from _read_file(dataset, roots.locate(part, where))
+) -> Iterator[_Item]:
+    """Items of one side, without the columns that nobody asks for."""
+    code = direction.source if side == "source" else direction.target
+    names = _side_names(dataset, direction, code)
+    patterns = {"source": dataset.source_files, "target": dataset.target_files}[side] or dataset.files
+    column = dataset.pivot_text if dataset.pivot_text and code != direction.other else dataset.text
+    column = fill(column, names)
+    rows = chain.from_iterable(
+        _rows(dataset, find_source(dataset, roots, names, where, split, patterns), names, where, column)
+        for split in _distinct(dataset, splits or dataset.splits)
+    )
+    for identifier, cluster, row in _items(dataset, roots, names, rows, where):
+        yield _Item(identifier, cluster or identifier, _text(row, column, where))
 
 
-def _read_hub(
-    dataset: DatasetSpec, roots: DataRoots, names: Mapping[str, str], where: str, split: str
-) -> Iterator[Row]:
-    """Rows of a hub data set: from a mirror ``org/name/config/split.*`` under the data root, else from the hub."""
-    path = dataset.path or ""
-    config = _fill(dataset.name or "", names)
-    folder = PurePosixPath(path) / config
-    mirrored = [
-        roots.data_root / folder / f"{split}{suffix}"
-        for suffix in _FORMATS
-        if roots.data_root is not None and (roots.data_root / folder / f"{split}{suffix}").is_file()
-    ]
-    if mirrored:
-        yield from _read_file(dataset, mirrored[0])
+def _side_names(dataset: DatasetSpec, direction: Direction, code: str) -> dict[str, str]:
+    sides = {"source": direction.source, "target": direction.target, "other": direction.other}
+    return filled_names(dataset, {"lang": code, **sides})
+
+
+def _distinct(dataset: DatasetSpec, splits: Sequence[str]) -> Sequence[str]:
+    """The splits, or one of them where files do not tell them apart: their rows are read once."""
+    patterns = " ".join(" ".join(as_patterns(one)) for one in (dataset.files, dataset.source_files))
+    return splits if dataset.path is not None or "{split}" in patterns else splits[:1]
+
+
+def _rows(dataset: DatasetSpec, source: Source, names: Names, where: str, text: str) -> Iterator[Row]:
+    """Rows of a source that ``where`` of the data set selects; ``text`` is the column of files of bare lines."""
+    wanted = RowFilter({column: _values(value, names) for column, value in dataset.where.items()})
+    match source:
+        case Mirrored():
+            rows = _mirrored_rows(source, wanted, where)
+        case Release():
+            rows = _release_rows(dataset, source, wanted, text)
+        case Hub():
+            rows = _hub_rows(dataset, source, wanted, where, text)
+    yield from wanted.rows(rows) if wanted else rows
+    wanted.check(where)
+
+
+def _mirrored_rows(source: Mirrored, wanted: RowFilter, where: str) -> Iterator[Row]:
+    """Rows as the hub gives them: tables have types, quotes and missing values as ``datasets`` reads them."""
+    form = FORMATS[source.files[0].endings[0]]
+    if form in ("csv", "tsv"):
+        yield from hub.csv_rows([file.path for file in source.files], "\t" if form == "tsv" else ",", where)
         return
-    import datasets
+    for file in source.files:
+        yield from rows_of(file, TableForm(), wanted)
 
+
+def _release_rows(dataset: DatasetSpec, source: Release, wanted: RowFilter, text: str) -> Iterator[Row]:
+    form = TableForm(
+        format=dataset.format or "",
+        columns=dataset.columns,
+        header=dataset.header,
+        quotes=dataset.quotes,
+        skip=dataset.skip,
+        text=text,
+    )
+    shape = Shape(dataset)
+    rows = rows_of(source.file, form, None if shape or dataset.skip else wanted)
+    return shape.rows(rows, str(source.file)) if shape else rows
+
+
+def _hub_rows(dataset: DatasetSpec, source: Hub, wanted: RowFilter, where: str, text: str) -> Iterator[Row]:
     try:
-        rows = datasets.load_dataset(path, config or None, split=split, revision=dataset.revision)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(
-            f"{where}: data set '{path}' is neither under --data-root as {folder}/{split}.* "
-            f"nor to be had from the hub ({reason})"
-        ) from error
-    yield from rows
+        loaded = hub.load(source.data, where)
+    except DataError:
+        if source.otherwise is None:
+            raise
+        return _release_rows(dataset, source.otherwise, wanted, text)
+    return hub.rows_of_split(loaded, source.data, where, wanted)
 
 
-def _read_file(dataset: DatasetSpec, path: Path) -> Iterator[Row]:
-    form = dataset.format or _FORMATS.get(path.suffix.lower(), "lines")
-    if form == "parquet":
-        import pyarrow.parquet as pq
-
-        yield from pq.read_table(path).to_pylist()
-        return
-    if form == "csv":
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            yield from _table(dataset, path, csv.reader(handle))
-        return
-    lines = read_lines(path)
-    if form == "lines":
-        yield from ({dataset.text: line} for line in lines)
-    elif form == "tsv":
-        yield from _table(dataset, path, (line.split("\t") for line in lines))
-    else:
-        yield from _json_rows(path, form, lines)
-
-
-def _json_rows(path: Path, form: str, lines: Sequence[str]) -> Iterator[Row]:
-    try:
-        texts = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-        rows = json.loads("\n".join(lines)) if form == "json" else [json.loads(line) for _, line in texts]
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(rows, list):
-        raise DataError(f"{path}: expected a list of objects, found {type(rows).__name__}")
-    for number, row in enumerate(rows, 1):
-        if not isinstance(row, dict):
-            raise DataError(f"{path}: row {number}: expected an object, found {type(row).__name__}")
-        yield row
-
-
-def _table(dataset: DatasetSpec, path: Path, rows: Iterator[list[str]]) -> Iterator[Row]:
-    has_header = dataset.header if dataset.header is not None else not dataset.columns
-    columns = list(dataset.columns)
-    if has_header:
-        header = next(rows, [])
-        columns = columns or header
-    for number, cells in enumerate(rows, 2 if has_header else 1):
-        if len(cells) != len(columns):
-            raise DataError(f"{path}:{number}: {len(cells)} columns, expected {len(columns)} ({', '.join(columns)})")
-        yield dict(zip(columns, cells, strict=True))
-
-
-def read_lines(path: Path, encoding: str = "utf-8-sig") -> list[str]:
-    """Lines of a UTF-8 file; the last line may lack its line feed, and only ``\\n`` (or ``\\r\\n``) ends a line.
-
-    Args:
-        encoding: ``utf-8-sig`` drops a byte order mark, ``utf-8`` keeps it as text, as sacrebleu does.
+def _items(
+    dataset: DatasetSpec, roots: DataRoots, names: Names, rows: Iterable[Row], where: str
+) -> Iterator[tuple[str, str, Row]]:
+    """Rows with their ids and clusters (empty for an item of its own).
 
     Raises:
-        DataError: The file cannot be read, or is not UTF-8.
+        DataError: There is no row, one lacks a column, two have the same key, or clusters do not fit.
     """
+    clusters = _cluster_lines(dataset, roots, names, where)
+    seen: set[str] = set()
+    for number, row in enumerate(rows, 1):
+        identifier, cluster = identified(dataset, row, number, where)
+        if identifier in seen:
+            key = "' with '".join(dataset.key_columns)
+            raise DataError(f"{where}: column '{key}' has '{identifier}' twice; a key names one item")
+        seen.add(identifier)
+        if clusters is not None and number <= len(clusters):
+            cluster = clusters[number - 1]
+        yield identifier, cluster, row
+    count = len(seen)
+    if count == 0:
+        raise DataError(f"{where}: the data is empty; give it at least one row")
+    if clusters is not None and (len(clusters) < count or (len(clusters) > count and dataset.max_items is None)):
+        raise DataError(f"{where}: cluster_files has {len(clusters)} lines for {count} rows; they must be line-aligned")
+
+
+def _cluster_lines(dataset: DatasetSpec, roots: DataRoots, names: Names, where: str) -> list[str] | None:
+    if dataset.cluster_files is None:
+        return None
+    file = roots.locate(fill(dataset.cluster_files, names), where, _archive(dataset, names))
+    with file.open() as handle:
+        return list(lines_of(handle, str(file)))
+
+
+def _texts(dataset: DatasetSpec, roots: DataRoots, names: Names, where: str) -> dict[str, str]:
+    """Whole texts by the name that templates use; documents share them, none has a copy."""
+    archive = _archive(dataset, names)
+    return {name: roots.locate(fill(pattern, names), where, archive).text() for name, pattern in dataset.texts.items()}
+
+
+def _archive(dataset: DatasetSpec, names: Names) -> str | None:
+    return fill(dataset.archive, names) if dataset.archive else None
+
+
+def _values(value: object, names: Names) -> list[object]:
+    given = value if isinstance(value, tuple) else (value,)
+    return [fill(one, names) if isinstance(one, str) else one for one in given]
+
+
+def _cell(row: Row, column: str, where: str) -> object:
     try:
-        text = path.read_text(encoding=encoding)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 (byte {error.start}); convert the file") from error
-    lines = text.split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    return [line.removesuffix("\r") for line in lines]
+        return cell(row, column)
+    except KeyError:
+        raise no_column(column, row, where) from None
+
+
+def _text(row: Row, column: str, where: str) -> str:
+    value = _cell(row, column, where)
+    if value is None:
+        raise DataError(f"{where}: a row has nothing in column '{column}'; remove it, or select others with 'where'")
+    return str(value)

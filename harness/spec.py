@@ -16,6 +16,9 @@ from harness.errors import DataError
 
 LM_KINDS = ("multiple_choice", "generate_until", "loglikelihood", "loglikelihood_rolling")
 DIRECTION_KINDS = ("translation", "bitext_mining")
+"""Kinds that need directions."""
+CROSS_LINGUAL_KINDS = ("sts", "pair_classification", "retrieval", "reranking")
+"""Kinds that may have directions: a row's two sides are then in two languages."""
 Kind = Literal[
     "multiple_choice",
     "generate_until",
@@ -34,8 +37,11 @@ Kind = Literal[
     "reranking",
     "alignment",
 ]
-Format = Literal["tsv", "csv", "jsonl", "json", "parquet", "lines"]
+Format = Literal["tsv", "csv", "jsonl", "json", "squad", "parquet", "lines"]
 MetricOption = str | int | float | bool
+FilterOption = str | int | float | bool | tuple[str, ...] | dict[str, str | int | float] | None
+Scalar = str | int | float | bool
+Patterns = str | Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class _Spec(BaseModel):
@@ -70,59 +76,78 @@ class MetricSpec(_Spec):
 
 
 class DatasetSpec(_Spec):
-    """Where the documents are.
+    """Where the documents are. ``docs/data.md`` tells the whole, with examples.
+
+    Placeholders in patterns, in ``name``, ``text`` and the values of ``where``: ``{lang}`` is the data set's own code
+    of the language, ``{lang_code}`` and ``{lang_script}`` its parts before and after the first underscore; in a task
+    with directions there are also ``{source}``, ``{target}`` and ``{other}`` (the side that is not the pivot). File
+    patterns know ``{split}`` and ``{config}`` (the filled ``name``) too.
 
     Attributes:
-        files: Path pattern of local files, under ``--data-root`` or beside the task file. ``{lang}`` is the data
-            set's own code of the language, ``{split}`` the split. A task with directions reads each side this way.
+        path, name, revision: A data set on the hub, or a mirror of it under ``--data-root``; its configuration; its
+            commit.
+        files: Path pattern of files in the data set's own layout (its repository or release), or several patterns of
+            which the first that is there is read. Under ``--data-root``, or beside the task file. Beside ``path``, the
+            same rows elsewhere. A task with directions reads each side this way.
         source_files, target_files: Instead of ``files``, line-aligned or key-joined files of the two sides of a
-            direction or a pair, with ``{source}``, ``{target}`` (the data set's own codes), ``{other}`` (the side that
-            is not the pivot) and ``{split}``.
-        path, name, revision: A data set on the hub (or a mirror of it under ``--data-root``), its configuration (in
-            which ``{lang}`` may stand) and commit. ``files`` (or ``source_files`` and ``target_files``) beside it
-            is where the data set's own repository or release keeps the same rows, for mirrors that are copies of that.
-        archive: Release archive (``.tar.gz``, ``.zip``) under ``--data-root`` that holds the files, when they are not
-            there unpacked.
-        url, sha256: Where ``glotbench data fetch`` gets the archive or file from, and its hash.
+            direction or a pair.
+        archive: Release archive (``.zip``, ``.tar``, ``.tar.gz``, ...) under ``--data-root`` that holds the files, when
+            they are not there unpacked.
+        url, sha256: Where ``glotbench data fetch`` gets the archive (or else the files) from, and its hash.
         streaming: Read hub data without keeping all of it, up to ``max_items`` (large sets).
         parallel: Whether the same key (or line) in two languages is the same item, as in translated sets.
         where: Column to value, or list of values: only rows that match are read.
         texts: Name to file: whole texts that templates see under that name (a grammar book).
-        format: How to read a file; by default from the file name (``.txt`` and unknown endings are ``lines``).
-        columns: Names of the columns of a file without a header line, in order.
+        format: How to read ``files``; by default from the file name (``.txt`` and unknown endings are ``lines``).
+        columns: Names of the columns of a table without a header line, in order; with ``header: true``, instead of it.
         header: Whether tsv and csv files begin with a header line; by default yes unless ``columns`` is given.
-        splits: Splits to read, in order, for the pattern's ``{split}``; rows are joined.
+        quotes: Whether cells of a tsv file may be quoted as in csv.
+        skip: Rows to leave out at the beginning of every one of ``files`` (a canary).
+        rename, types, constants: What makes rows of ``files`` equal to the hub's: column (``a.b`` for what is nested)
+            to its name there; column to ``int``, ``float``, ``json`` or a mapping of its values; column to one value
+            for every row.
+        splits: Splits to read, in order; rows are joined.
+        split_names: Split to what stands for ``{split}`` in file patterns, where that is another name.
         fewshot_split: Split that few-shot examples come from.
-        key: Column that says which rows of different languages are the same item; without it, line number.
-        text: Column with the text (parallel data).
+        key: Column, or columns together, that say which rows of different languages are the same item; without it,
+            line number.
+        text: Column with the text (parallel data). pivot_text: Column of the pivot's text, where a row holds both
+            sides.
         label: Column with the class, or list of classes, of a text. train_split: Split that classifiers learn from.
         parts: For retrieval, what differs from the fields above for ``queries``, ``corpus``, ``qrels`` and
             ``candidates``.
         cluster: Column of what items must be kept together with (document, passage); ``cluster_files`` is a
-            line-aligned file of the same, with the placeholders of the files it belongs to, but ``{split}``.
+            line-aligned file of the same.
         max_items: Read at most so many items (the first ones, in the order of the pivot or of the key).
     """
 
-    files: str | None = None
-    source_files: str | None = None
-    target_files: str | None = None
     path: str | None = None
     name: str | None = None
     revision: str | None = None
+    files: Patterns | None = None
+    source_files: Patterns | None = None
+    target_files: Patterns | None = None
     archive: str | None = None
     url: str | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     streaming: bool = False
     parallel: bool = True
-    where: dict[str, str | int | bool | tuple[str | int, ...]] = Field(default_factory=dict)
+    where: dict[str, Scalar | Annotated[tuple[Scalar, ...], Field(min_length=1)]] = Field(default_factory=dict)
     texts: dict[str, str] = Field(default_factory=dict)
     format: Format | None = None
     columns: tuple[str, ...] = ()
     header: bool | None = None
+    quotes: bool = False
+    skip: Annotated[int, Field(ge=0)] = 0
+    rename: dict[str, str] = Field(default_factory=dict)
+    types: dict[str, Literal["int", "float", "json"] | dict[str, Scalar]] = Field(default_factory=dict)
+    constants: dict[str, Scalar | None] = Field(default_factory=dict)
     splits: Annotated[tuple[str, ...], Field(min_length=1)] = ("test",)
+    split_names: dict[str, str] = Field(default_factory=dict)
     fewshot_split: str | None = None
-    key: str | None = None
+    key: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     text: str = "text"
+    pivot_text: str | None = None
     label: str = "label"
     train_split: str = "train"
     parts: dict[Literal["queries", "corpus", "qrels", "candidates"], dict[str, Any]] = Field(default_factory=dict)
@@ -130,13 +155,26 @@ class DatasetSpec(_Spec):
     cluster_files: str | None = None
     max_items: Annotated[int, Field(gt=0)] | None = None
 
+    @property
+    def has_sides(self) -> bool:
+        """Whether the two sides of a direction have files of their own."""
+        return self.source_files is not None
+
+    @property
+    def has_source(self) -> bool:
+        """Whether it says at all where rows are."""
+        return self.path is not None or self.files is not None or self.has_sides
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """The columns that together name an item; empty when line numbers do."""
+        return (self.key,) if isinstance(self.key, str) else self.key or ()
+
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
+    def _sides(self) -> Self:
         pair = self.source_files is not None or self.target_files is not None
         if pair and self.files is not None:
             raise ValueError("give 'files', or 'source_files' with 'target_files', not both")
-        if not pair and self.files is None and self.path is None:
-            raise ValueError("no source; give 'files', 'source_files' with 'target_files', or 'path'")
         if pair and (self.source_files is None or self.target_files is None):
             raise ValueError("'source_files' and 'target_files' belong together; one of them is missing")
         return self
@@ -164,7 +202,7 @@ class FilterChain(_Spec):
     """lm-eval's filters by name, one after the other: ``{name: digits, filter: [{function: regex, ...}, ...]}``."""
 
     name: str
-    filter: Annotated[tuple[dict[str, str | int | bool | tuple[str, ...] | None], ...], Field(min_length=1)]
+    filter: Annotated[tuple[dict[str, FilterOption], ...], Field(min_length=1)]
 
 
 class PromptSpec(_Spec):
@@ -217,10 +255,18 @@ class TaskSpec(_Spec):
 
     Attributes:
         task: Name people type. Letters, digits, ``_``, ``-``, ``.`` and ``+``.
+        kind: What the model is asked for, and so which metrics fit; ``tasks/README.md`` has a table.
+        description, source, license: For people: one sentence, the paper or page, and the licence of the data.
+        dataset: Where the documents are.
         languages: Canonical codes such as ``yor_Latn``; as a mapping, canonical code to the data set's own code.
         directions: For translation and bitext mining: ``all``, ``xx-eng``, ``eng-xx`` or a list of
             ``source-target`` in any codes of the task's languages; ``xx`` on one side of an entry is every other one.
         pivot: The language that others are measured against (alignment, ``eng-xx``).
+        variants: Named settings of the task, each run and scored on its own.
+        prompts: Named prompts, each scored on its own; a list of names where they are lm-eval's.
+        num_fewshot: Examples in every prompt.
+        pooling: How token states become a sentence's vector, in alignment.
+        metrics: What judges the answers; names, or names with options.
         chance: Score of guessing, in the unit of the metric.
         lm_eval: Pattern of the names of lm-eval's own tasks, with ``{lang}`` (the data set's own code) and ``{prompt}``
             (the prompt's name): prompts, few-shot draws, filters and scores are then lm-eval's, and ``prompts`` is a
@@ -269,16 +315,6 @@ class TaskSpec(_Spec):
         if not value:
             raise ValueError("no language given; name at least one, for example [eng_Latn, yor_Latn]")
         return value
-
-    @model_validator(mode="after")
-    def _kind_rules(self) -> Self:
-        if self.kind in LM_KINDS and not self.prompts and not self.from_lm_eval:
-            raise ValueError(f"kind {self.kind} needs at least one entry under 'prompts'")
-        if "dataset" not in self.model_fields_set and not self.from_lm_eval:
-            raise ValueError("no 'dataset'; say where the documents are")
-        if self.kind in DIRECTION_KINDS and not self.directions:
-            raise ValueError(f"kind {self.kind} needs 'directions' (all, xx-eng, eng-xx or a list)")
-        return self
 
 
 class Selector(_Spec):
