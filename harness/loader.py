@@ -22,6 +22,7 @@ from harness.languages import canonical
 from harness.lm_eval_index import Index
 from harness.spec import GatePolicy, TaskSpec
 from harness.task_checks import check_task, read_languages
+from harness.variant_checks import read_variants
 from harness.yaml_reader import MAX_BYTES, Location, Problem, YamlFile, read_yaml
 from metrics.spelling import did_you_mean
 
@@ -33,7 +34,6 @@ __all__ = [
     "load_tasks",
     "select",
     "task_index",
-    "task_schema",
 ]
 
 _LM_EVAL_KEYS = frozenset(
@@ -172,31 +172,6 @@ def load_policy(path: Path) -> GatePolicy:
     return policy
 
 
-def task_schema() -> dict[str, Any]:
-    """JSON Schema of a task file, for editors: what people may write, short forms included."""
-    schema = TaskSpec.model_json_schema()
-    languages = schema["properties"]["languages"]
-    schema["properties"]["languages"] = {
-        "title": languages["title"],
-        "anyOf": [{"type": "array", "items": {"type": "string"}, "minItems": 1}, languages],
-    }
-    metric = schema["$defs"]["MetricSpec"]
-    schema["$defs"]["MetricSpec"] = {
-        "title": metric["title"],
-        "description": metric["description"],
-        "anyOf": [
-            {"type": "string"},
-            {
-                "type": "object",
-                "required": ["name"],
-                "properties": metric["properties"],
-                "additionalProperties": {"type": ["string", "number", "boolean"]},
-            },
-        ],
-    }
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
 def _load(path: Path) -> TaskFile:
     return _task_file(read_yaml(path))
 
@@ -215,6 +190,10 @@ def _task_file(file: YamlFile) -> TaskFile:
     value: dict[str, object] = dict(raw)
     if isinstance(raw.get("languages"), list | dict):
         value["languages"] = languages or ({"eng_Latn": ""} if problems else {})
+    variants, wrong = read_variants(raw, languages)
+    if "variants" in raw:
+        value["variants"] = variants
+    problems += wrong
     problems += check_task(raw, languages)
     pivot = raw.get("pivot")
     if isinstance(pivot, str) and not any(place == ("pivot",) for place, _ in problems):

@@ -1,22 +1,25 @@
-"""Rules of the prompts of a task file: what is needed, how a prompt may end, how generation ends, what templates name.
+"""Rules of the prompts of a task file: what is needed, how texts meet, how generation ends, what templates hold.
 
 As ``harness.task_checks``, of which this is a part: plain object in, problems with their place out. Templates are
-parsed, never rendered.
+parsed (``harness.template_checks``), never rendered. Prompts that are lm-eval's are only names, and not looked at here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
+from harness.filter_checks import check_filters
 from harness.spec import LM_KINDS, Kind
+from harness.template_checks import check_template
 from harness.yaml_reader import Location, Problem, shown
 from metrics.spelling import did_you_mean
 
 Raw = Mapping[str, Any]
 
 _GENERATION_KEYS = ("until", "max_gen_toks", "do_sample", "temperature")
-_JINJA_NAMES = frozenset(["loop", "self", "super", "caller", "varargs", "kwargs"])
+_LANGUAGE_FIELDS = ("lang", "language")
 _TRANSLATION_FIELDS = ("source", "target", "source_language", "target_language")
 
 
@@ -39,26 +42,36 @@ def check_prompts(raw: Raw) -> Iterator[Problem]:
             here: Location = ("prompts", name)
             yield from _check_required(str(kind), prompt, here)
             yield from _check_prompt_end(prompt, here)
+            yield from _check_choices(prompt, here)
             yield from _check_generation(str(kind), prompt, here)
-            for place, template in _templates(prompt):
-                yield from _check_template(template, (*here, *place), fields)
+            yield from _check_filters(str(kind), prompt, here)
+            for place, template in templates(prompt):
+                yield from check_template(template, (*here, *place), fields)
 
 
 def _template_fields(raw: Raw) -> tuple[str, ...]:
     """Names that templates can use; empty when only the data tells."""
-    if raw.get("kind") == "translation":
-        return _TRANSLATION_FIELDS
     dataset = raw.get("dataset")
-    columns = dataset.get("columns") if isinstance(dataset, dict) else None
-    return (*map(str, columns), "lang") if isinstance(columns, list) and columns else ()
+    said = dataset if isinstance(dataset, dict) else {}
+    texts = map(str, said["texts"]) if isinstance(said.get("texts"), dict) else ()
+    if raw.get("kind") == "translation":
+        return (*_TRANSLATION_FIELDS, *texts)
+    columns = said.get("columns")
+    if not isinstance(columns, list) or not columns:
+        return ()
+    renamed = said["rename"] if isinstance(said.get("rename"), dict) else {}
+    constants = map(str, said["constants"]) if isinstance(said.get("constants"), dict) else ()
+    return (*(str(renamed.get(column, column)) for column in map(str, columns)), *constants, *texts, *_LANGUAGE_FIELDS)
 
 
 def _check_required(kind: str, prompt: Raw, here: Location) -> Iterator[Problem]:
+    """What lm-eval needs of a prompt of each kind; a prompt may be empty where the choices are whole sentences."""
     if kind in LM_KINDS and prompt.get("doc_to_target", "") in ("", None):
         yield here, "doc_to_target is missing; name the column or template of the gold answer"
     if kind == "multiple_choice" and not prompt.get("doc_to_choice"):
         yield here, "doc_to_choice is missing; name the column, list or template of the choices"
-    if kind != "loglikelihood" and not prompt.get("doc_to_text"):
+    given, empty = prompt.get("doc_to_text"), kind in ("loglikelihood", "loglikelihood_rolling")
+    if not given and not empty and not (kind == "multiple_choice" and given == ""):
         yield here, "doc_to_text is missing; write the prompt"
 
 
@@ -73,6 +86,31 @@ def _check_prompt_end(prompt: Raw, here: Location) -> Iterator[Problem]:
     elif delimiter != "":
         advice = "write '|-' instead of '|', or set target_delimiter: ''"
         yield place, f"ends in a line break, and 'target_delimiter' ({shown(delimiter)}) follows; {advice}"
+
+
+def _check_choices(prompt: Raw, here: Location) -> Iterator[Problem]:
+    """A list of choices that is written in the file: all different, each after one space, and the gold one of them."""
+    choices, delimiter = prompt.get("doc_to_choice"), prompt.get("target_delimiter", " ")
+    if not isinstance(choices, list) or not all(isinstance(choice, str) for choice in choices):
+        return
+    for index, choice in enumerate(choices):
+        place = (*here, "doc_to_choice", index)
+        if choice in choices[:index]:
+            yield place, f"{shown(choice)} stands above already; two choices would be the same answer"
+        if choice[:1].isspace() and isinstance(delimiter, str) and delimiter[-1:].isspace():
+            yield place, f"begins with white space, which 'target_delimiter' ({shown(delimiter)}) already is"
+    target = prompt.get("doc_to_target")
+    gold = int(target) if isinstance(target, str) and re.fullmatch(r"[0-9]{1,9}", target) else target
+    if isinstance(gold, int) and not isinstance(gold, bool) and not 0 <= gold < len(choices):
+        yield (*here, "doc_to_target"), f"gold index {gold} is outside the {len(choices)} choices; count from 0"
+
+
+def _check_filters(kind: str, prompt: Raw, here: Location) -> Iterator[Problem]:
+    chains = prompt.get("filter_list")
+    if chains and kind != "generate_until":
+        yield (*here, "filter_list"), f"filters are for generated answers; kind {kind} has none: remove it"
+    elif chains:
+        yield from check_filters(chains, (*here, "filter_list"))
 
 
 def _check_generation(kind: str, prompt: Raw, here: Location) -> Iterator[Problem]:
@@ -100,38 +138,11 @@ def _check_generation(kind: str, prompt: Raw, here: Location) -> Iterator[Proble
         yield (*here, "until"), "expected one or more texts that end the answer, none of them empty"
 
 
-def _templates(prompt: Raw) -> Iterator[tuple[Location, str]]:
+def templates(prompt: Raw) -> Iterator[tuple[Location, str]]:
+    """Place within a prompt, and text, of every template."""
     for name in ("doc_to_text", "doc_to_target", "doc_to_choice", "description"):
         value = prompt.get(name)
         if isinstance(value, str):
             yield (name,), value
         elif isinstance(value, list):
             yield from (((name, index), item) for index, item in enumerate(value) if isinstance(item, str))
-
-
-def _check_template(template: str, here: Location, fields: Sequence[str]) -> Iterator[Problem]:
-    """Syntax, names of filters and tests, and names of columns where those are known. Nothing is rendered."""
-    if "{" not in template:
-        return
-    import jinja2
-    from jinja2 import nodes
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment()
-    try:
-        tree = environment.parse(template)
-    except (jinja2.TemplateError, RecursionError, ValueError, OverflowError) as error:
-        reason = " ".join(str(error).split()) or "nested too deep"
-        yield here, f"template {shown(template)} is malformed: {reason}"
-        return
-    # jinja2.meta would tell the names too, but it computes constant expressions (9**9**9) on the way.
-    names = list(tree.find_all(nodes.Name))
-    own = {name.name for name in names if name.ctx != "load"} | environment.globals.keys() | _JINJA_NAMES
-    for name in sorted({name.name for name in names} - own - set(fields)) if fields else ():
-        hint = did_you_mean(name, fields) or f"; known: {', '.join(fields)}"
-        yield here, f"template names {shown(name)}, which the data does not have{hint}"
-    filters = {*environment.filters, "regex_replace"}
-    for node in tree.find_all((nodes.Filter, nodes.Test)):
-        known, what = (filters, "filter") if isinstance(node, nodes.Filter) else (set(environment.tests), "test")
-        if node.name not in known:
-            yield here, f"template uses the unknown {what} {shown(node.name)}{did_you_mean(node.name, known)}"

@@ -1,4 +1,4 @@
-"""Templates -> text, in Jinja's immutable sandbox. Document text is data: it is never evaluated or parsed.
+"""Templates -> text, in the bounded sandbox of ``harness.sandbox``. Document text is data: it is never parsed.
 
 Templates have lm-eval's environment (strict undefined, trailing newline kept, ``regex_replace``) and are compiled once.
 """
@@ -6,17 +6,17 @@ Templates have lm-eval's environment (strict undefined, trailing newline kept, `
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.errors import UserError
+from harness.sandbox import allowance, environment, require_plain
+from harness.yaml_reader import shown
 
 if TYPE_CHECKING:
     from jinja2 import Template
     from jinja2.environment import TemplateExpression
-    from jinja2.runtime import Context
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 _WHOLE_EXPRESSION = re.compile(r"^\s*\{\{(?P<expression>(?:(?!\{\{|\}\}).)+)\}\}\s*$", re.DOTALL)
 
@@ -25,14 +25,10 @@ def render(template: str, fields: Mapping[str, object], where: str) -> str:
     """Text of a template over a document's fields.
 
     Raises:
-        UserError: The template is malformed, names a column the data does not have, or leaves the sandbox.
+        UserError: The template is malformed, names a column the data does not have, leaves the sandbox, or takes more
+            work than one prompt may.
     """
-    import jinja2
-
-    try:
-        return _compiled(template).render(dict(fields))
-    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-        raise UserError(f"{where}: template {_short(template)}: {error}; columns are {', '.join(fields)}") from error
+    return str(_run(lambda: _compiled(template).render({**fields, **allowance()}), template, fields, where))
 
 
 def evaluate(template: str, fields: Mapping[str, object], where: str) -> object:
@@ -41,52 +37,42 @@ def evaluate(template: str, fields: Mapping[str, object], where: str) -> object:
     Raises:
         UserError: As :func:`render`.
     """
-    import jinja2
-
     match = _WHOLE_EXPRESSION.match(template)
     if match is None:
         return render(template, fields, where)
-    try:
-        return _expression(match["expression"])(dict(fields))
-    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-        raise UserError(f"{where}: template {_short(template)}: {error}; columns are {', '.join(fields)}") from error
+    return _run(lambda: _plain(_expression(match["expression"])({**fields, **allowance()})), template, fields, where)
 
 
-def _short(template: str) -> str:
-    return repr(template if len(template) <= 60 else template[:57] + "...")
-
-
-@cache
-def _environment() -> ImmutableSandboxedEnvironment:
+def _run(work: Callable[[], object], template: str, fields: Mapping[str, object], where: str) -> object:
     import jinja2
-    from jinja2.exceptions import SecurityError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    class BoundedEnvironment(ImmutableSandboxedEnvironment):
-        """The sandbox, without the operators that make something huge out of something small."""
+    try:
+        return work()
+    except (
+        jinja2.TemplateError,
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+        MemoryError,
+    ) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{where}: template {shown(template)}: {reason}; columns are {', '.join(fields)}") from error
 
-        intercepted_binops = frozenset({"*", "**", "%"})
 
-        def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-            numbers = isinstance(left, int | float) and isinstance(right, int | float)
-            if operator == "**" or not numbers:
-                raise SecurityError(f"'{operator}' is not allowed here")
-            return super().call_binop(context, operator, left, right)
-
-    environment = BoundedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    environment.filters["regex_replace"] = _regex_replace
-    return environment
+def _plain(value: object) -> object:
+    """The value; a column that is not there, or no value of the data, is an error here and not where it is used."""
+    require_plain(value)
+    return value
 
 
 @cache
 def _compiled(template: str) -> Template:
-    return _environment().from_string(template)
+    return environment().from_string(template)
 
 
 @cache
 def _expression(expression: str) -> TemplateExpression:
-    return _environment().compile_expression(expression, undefined_to_none=False)
-
-
-def _regex_replace(text: str, pattern: str, replacement: str, count: int = 0) -> str:
-    return re.sub(pattern, replacement, text, count=count)
+    return environment().compile_expression(expression, undefined_to_none=False)

@@ -91,6 +91,6 @@ def tasks_schema() -> None:
     """JSON Schema of a task file, for editors."""
     import json
 
-    from harness.loader import task_schema
+    from harness.schema import task_schema
 
     click.echo(json.dumps(task_schema(), indent=2, ensure_ascii=False))

@@ -1,0 +1,112 @@
+"""Regular expressions that task files hold: which of them can be run on untrusted text without running for ever.
+
+Python's engine tries every way of matching before it gives up, which for some patterns takes time exponential in the
+length of the text. There is no clock here, so that a pattern that works once works always: how long a search can take
+at worst is told from the pattern, in powers of the text's length, and what could take too long is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MAX_PATTERN = 1000
+"""Longest pattern, in characters."""
+
+MAX_SEARCH = 50_000_000
+"""Most steps a search may need at worst; some seconds for the engine, and never reached by what people write."""
+
+_ATOM = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?P<\w+>|\(\?[:=!>]|\(\?<[=!]|\(|\)|[^\\]", re.DOTALL)
+_QUANTIFIER = re.compile(r"[*+?]|\{\d*(?:,\d*)?\}")
+_FLAGS = re.compile(r"\(\?[aiLmsu]+\)")
+_REFERENCE = re.compile(r"\\[1-9]")
+_SPECIAL = frozenset("^$|().")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Item:
+    """One thing a pattern matches: a character, a set, or the sign of a group, with how often."""
+
+    atom: str
+    repeat: str = ""
+
+    @property
+    def varies(self) -> bool:
+        """Whether it can match text of different lengths."""
+        return self.repeat != "" and not re.fullmatch(r"\{(\d+)(,\1)?\}", self.repeat)
+
+    @property
+    def optional(self) -> bool:
+        return self.repeat[:1] in ("*", "?") or self.repeat.startswith(("{0", "{,"))
+
+
+def search_power(pattern: str) -> int:
+    """Power of the text's length to which the worst search is bounded: 1 without repeats, 2 for ``a+b``.
+
+    Raises:
+        ValueError: It is no pattern, is too long, or its search is not bounded by a power that can be told: a group is
+            repeated, or text is matched again by reference.
+    """
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"no regular expression: {error}") from error
+    if len(pattern) > MAX_PATTERN:
+        raise ValueError(f"{len(pattern)} characters long; at most {MAX_PATTERN}")
+    items = _items(pattern)
+    varying = [index for index, item in enumerate(items) if item.varies]
+    several = sum(_several_ways(items, index) for index in varying)
+    return 1 + max(several, 1 if varying else 0)
+
+
+def check_search(pattern: str, text: str) -> None:
+    """Refuse a search in a text that could take too long.
+
+    Raises:
+        ValueError: It could, or as :func:`search_power`.
+    """
+    power = search_power(pattern)
+    if (len(text) + 1) ** power > MAX_SEARCH:
+        raise ValueError(
+            f"a search in {len(text):,} characters could take {len(text):,}^{power} steps; repeat less, such as '.*'"
+        )
+
+
+def _items(pattern: str) -> list[_Item]:
+    """What stands in the pattern, in order.
+
+    Raises:
+        ValueError: It holds what has no bound here.
+    """
+    items: list[_Item] = []
+    flags = _FLAGS.match(pattern)
+    place = flags.end() if flags else 0
+    while place < len(pattern):
+        atom = _ATOM.match(pattern, place)
+        if atom is None or (pattern.startswith("(?", place) and len(atom[0]) < 3):
+            raise ValueError(f"{pattern[place : place + 4]!r} is not available in the patterns of templates")
+        if _REFERENCE.fullmatch(atom[0]):
+            raise ValueError(f"{atom[0]} matches earlier text again, which can take for ever; write it differently")
+        place = atom.end()
+        repeat = _QUANTIFIER.match(pattern, place) if atom[0] not in ("|", "^", "(") else None
+        if repeat is not None:
+            place = repeat.end() + pattern.startswith(("?", "+"), repeat.end())
+            if atom[0] == ")" and repeat[0] != "?":
+                raise ValueError(f"a group is repeated (')' and then '{repeat[0]}'), which can take for ever")
+        items.append(_Item(atom=atom[0], repeat=repeat[0] if repeat else ""))
+    return items
+
+
+def _several_ways(items: list[_Item], index: int) -> bool:
+    """Whether a repeat can hand characters on to what follows, so that a failed search tries every place to stop.
+
+    It cannot where nothing follows, or a character it does not match itself.
+    """
+    if index + 1 == len(items):
+        return False
+    following = items[index + 1]
+    character = following.atom[-1]
+    literal = len(following.atom) == 1 or (len(following.atom) == 2 and not character.isalnum())
+    if not literal or following.optional or (following.atom in _SPECIAL):
+        return True
+    return re.fullmatch(items[index].atom, character, re.IGNORECASE | re.DOTALL) is not None
