@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
 
 from harness.errors import UserError
-from harness.languages import canonical
+from harness.languages import canonical, standing_for
 from harness.spec import TaskSpec
 from harness.yaml_reader import shown
 
@@ -84,10 +84,10 @@ def _side(code: str, languages: Mapping[str, str]) -> str | None:
     if own:
         return own[0]
     try:
-        found = canonical(code)
+        found = standing_for(canonical(code), languages)
     except UserError:
         return None
-    return found if found in languages else None
+    return found[0] if len(found) == 1 else None
 
 
 def _why_not(entry: str, splits: Sequence[Pair], languages: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from harness.commands.output import PATH, listed, say, task_folders
 @click.argument("task_names", metavar="TASK...", nargs=-1, required=True)
 @click.option("--model", "models", multiple=True, required=True, help="BACKEND:NAME[,key=value...]; may be repeated.")
 @click.option("--languages", default="", help="Comma-separated codes; by default all of the task's.")
+@click.option("--directions", default="", help="Comma-separated source-target, xx-target or all; else the task's.")
 @click.option("--variants", default="", help="Comma-separated variants; by default all.")
 @click.option("--prompts", default="", help="Comma-separated prompts; by default all.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many documents a language.")
@@ -26,6 +27,7 @@ def run(
     task_names: tuple[str, ...],
     models: tuple[str, ...],
     languages: str,
+    directions: str,
     variants: str,
     prompts: str,
     limit: int | None,
@@ -56,6 +58,7 @@ def run(
         models=[parse_model(text) for text in models],
         selection=Selection(
             languages=tuple(canonical(code) for code in listed(languages)),
+            directions=listed(directions),
             variants=listed(variants),
             prompts=listed(prompts),
             limit=limit,

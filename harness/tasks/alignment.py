@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from harness.loader import TaskFile
 from harness.spec import MetricOption
-from harness.tasks.base import Outcome, Selection, chosen, failure, unit_names, vector_statistics
+from harness.tasks.base import Outcome, Selection, chosen_languages, failure, unit_names, vector_statistics
 from harness.tasks.pairs import PairUnit
 from harness.types import Embed, EmbedResponse, Pooling, Request, Response
 from metrics import registry
@@ -67,11 +67,7 @@ class AlignmentUnit(PairUnit):
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[AlignmentUnit]:
     """One unit a language other than the pivot, and variant."""
-    languages = [
-        code
-        for code in chosen(selection.languages, task.spec.languages, "language", task.spec.task)
-        if code != task.spec.pivot
-    ]
+    languages = [code for code in chosen_languages(selection, task.spec) if code != task.spec.pivot]
     return [AlignmentUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]
 
 

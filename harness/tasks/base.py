@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from harness.data import DataRoots, documents_hash
 from harness.errors import UserError
+from harness.languages import standing_for
 from harness.loader import TaskFile
 from harness.spec import DatasetSpec, MetricOption, TaskSpec, VariantSpec, merged
 from harness.store import SegmentRow, content_hash
@@ -32,13 +33,17 @@ class Selection:
     """What of a task to run; an empty field means everything.
 
     Attributes:
-        languages: Canonical codes; a direction is run when either side that is not the pivot is among them.
+        languages: Canonical codes; a direction is run when either side that is not the pivot is among them. A variety
+            stands for its language, and a language for its varieties, where a task has only the other.
+        directions: ``all``, ``source-target`` or with ``xx`` on one side, in any codes, instead of the directions that
+            the task files name; for tasks that have directions.
         variants, prompts: Names from the task file.
         limit: At most so many documents a unit, from the front.
         num_fewshot: Examples in every prompt, whatever the task files say.
     """
 
     languages: tuple[str, ...] = ()
+    directions: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
     limit: int | None = None
@@ -252,6 +257,18 @@ def chosen(wanted: Sequence[str], have: Iterable[str], what: str, task: str) -> 
             hint = did_you_mean(name, names)
             raise UserError(f"task {task}: no {what} '{name}'{hint}; it has {', '.join(names) or 'none'}")
     return [name for name in names if not wanted or name in wanted]
+
+
+def chosen_languages(selection: Selection, spec: TaskSpec) -> list[str]:
+    """Languages of the task that the selection wants, in the task's order.
+
+    Raises:
+        UserError: The task has neither one of them nor a variety of it, or directions are wanted and it has none.
+    """
+    if selection.directions and spec.directions is None:
+        raise UserError(f"task {spec.task}: has no directions to choose from; run it apart from those that have")
+    wanted = [found for code in selection.languages for found in standing_for(code, spec.languages) or (code,)]
+    return chosen(wanted, spec.languages, "language", spec.task)
 
 
 def unit_names(spec: TaskSpec, selection: Selection, languages: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ import numpy as np
 from harness.data import read_documents, require_columns
 from harness.loader import TaskFile
 from harness.store import SegmentRow
-from harness.tasks.base import Outcome, Selection, Unit, chosen, failure, unit_names
+from harness.tasks.base import Outcome, Selection, Unit, chosen_languages, failure, unit_names
 from harness.types import Document, Embed, EmbedResponse, Request, Response
 from metrics.clustering import VMeasure
 
@@ -62,5 +62,5 @@ class ClusteringUnit(Unit):
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[ClusteringUnit]:
     """One unit a language and variant."""
-    languages = chosen(selection.languages, task.spec.languages, "language", task.spec.task)
+    languages = chosen_languages(selection, task.spec)
     return [ClusteringUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]

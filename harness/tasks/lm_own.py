@@ -11,7 +11,7 @@ from harness.errors import DataError
 from harness.languages import find
 from harness.loader import TaskFile
 from harness.spec import PromptSpec
-from harness.tasks.base import Selection, chosen, template_hash, unit_names
+from harness.tasks.base import Selection, chosen_languages, template_hash, unit_names
 from harness.tasks.lm import LmEvalUnit, lm_eval_name, lm_eval_options
 from harness.tasks.lm_eval_task import FEWSHOT_SEED, choices_of, make_task, target_of
 from harness.types import Document
@@ -141,7 +141,7 @@ class LanguageModelUnit(LmEvalUnit):
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[LanguageModelUnit]:
     """One unit a language, variant and prompt."""
-    languages = chosen(selection.languages, task.spec.languages, "language", task.spec.task)
+    languages = chosen_languages(selection, task.spec)
     return [LanguageModelUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]
 
 

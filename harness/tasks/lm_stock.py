@@ -21,7 +21,7 @@ from harness.errors import DataError, UserError
 from harness.lm_eval_index import read_config
 from harness.loader import TaskFile
 from harness.spec import DatasetSpec, MetricOption, merged
-from harness.tasks.base import Selection, chosen, template_hash, unit_names
+from harness.tasks.base import Selection, chosen_languages, template_hash, unit_names
 from harness.tasks.lm import LmEvalUnit, lm_eval_name, lm_eval_options
 from harness.tasks.lm_eval_task import FEWSHOT_SEED, make_task
 from harness.types import Document
@@ -204,7 +204,7 @@ class StockUnit(LmEvalUnit):
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[StockUnit]:
     """One unit a language, variant and prompt."""
-    languages = chosen(selection.languages, task.spec.languages, "language", task.spec.task)
+    languages = chosen_languages(selection, task.spec)
     return [StockUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from harness.data import Direction, read_pairs
+from harness.errors import UserError
 from harness.loader import expand_directions
 from harness.spec import TaskSpec
-from harness.tasks.base import Selection, Unit, chosen
+from harness.tasks.base import Selection, Unit, chosen_languages
 from harness.types import Document
 
 
@@ -33,15 +34,22 @@ class PairUnit(Unit):
 
 
 def selected_directions(spec: TaskSpec, selection: Selection) -> list[str]:
-    """Labels ``source-target`` of the directions to run.
+    """Labels ``source-target`` of the directions to run: those the selection names, else those of the task file.
 
     Raises:
-        UserError: The selection names a language the task does not have.
+        UserError: The selection names a language or direction the task does not have.
     """
-    languages = chosen(selection.languages, spec.languages, "language", spec.task)
+    languages = chosen_languages(selection, spec)
+    wanted = spec
+    if selection.directions:
+        wanted = spec.model_copy(update={"directions": selection.directions})
+    try:
+        directions = expand_directions(wanted)
+    except UserError as error:
+        raise UserError(f"task {spec.task}: {error}") from error
     return [
         f"{source}-{target}"
-        for source, target in expand_directions(spec)
+        for source, target in directions
         if all(side in languages or side == spec.pivot for side in (source, target))
     ]
 
@@ -54,4 +62,4 @@ def selected_labels(spec: TaskSpec, selection: Selection) -> list[str]:
     """
     if spec.directions is not None:
         return selected_directions(spec, selection)
-    return chosen(selection.languages, spec.languages, "language", spec.task)
+    return chosen_languages(selection, spec)

@@ -16,7 +16,7 @@ from harness.languages import find, spaces_words
 from harness.loader import TaskFile
 from harness.spec import MetricOption
 from harness.store import SegmentRow
-from harness.tasks.base import Outcome, Selection, chosen, failure, unit_names
+from harness.tasks.base import Outcome, Selection, chosen_languages, failure, unit_names
 from harness.tasks.pairs import PairUnit
 from harness.types import Document, LogLikelihoodResponse, Request, Response, RollingLogLikelihood
 from metrics import registry
@@ -107,5 +107,5 @@ class PerplexityUnit(PairUnit):
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[PerplexityUnit]:
     """One unit a language and variant, the pivot among them."""
-    languages = chosen(selection.languages, task.spec.languages, "language", task.spec.task)
+    languages = chosen_languages(selection, task.spec)
     return [PerplexityUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]

@@ -18,7 +18,7 @@ from harness.data import read_documents, require_columns
 from harness.errors import DataError
 from harness.loader import TaskFile
 from harness.store import SegmentRow
-from harness.tasks.base import Outcome, Selection, Unit, chosen, failure, unit_names
+from harness.tasks.base import Outcome, Selection, Unit, chosen_languages, failure, unit_names
 from harness.types import Document, Embed, EmbedResponse, Request, Response
 from metrics.probing import ProbeAccuracy, ProbeF1, ProbeSettings, probe, probe_several, training_draws
 
@@ -161,5 +161,5 @@ class ProbingUnit(Unit):
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[ProbingUnit]:
     """One unit a language and variant."""
-    languages = chosen(selection.languages, task.spec.languages, "language", task.spec.task)
+    languages = chosen_languages(selection, task.spec)
     return [ProbingUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]

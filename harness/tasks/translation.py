@@ -1,15 +1,24 @@
 """Translation: one request a segment, the hypothesis judged against the reference in the target language.
 
 The request carries the bare source (for translation systems and files) and a rendered prompt (for language models).
+
+Few-shot examples come from ``fewshot_split`` of the data set and are drawn as lm-eval draws them: one generator a
+direction, seeded with 1234, and a sample for every segment in order; or, with ``sampler: first_n``, always the first
+ones. They are the same segments in every direction where the split is parallel. An example is the prompt, the
+``target_delimiter`` and the reference (or what ``doc_to_target`` says), then the ``fewshot_delimiter``. A model with
+a chat template gets them as turns, or in one turn, as its options say.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from random import Random
 from typing import cast
 
+from harness.data import read_pairs
+from harness.errors import DataError
 from harness.languages import bleu_tokenizer, find
 from harness.loader import TaskFile
 from harness.prompts import render
@@ -20,6 +29,7 @@ from harness.types import Document, Failed, Generate, GenerateResponse, Request,
 from metrics.base import Segment, TextMetric
 
 _MAX_TOKENS = 256
+_FEWSHOT_SEED = 1234
 
 
 class TranslationUnit(PairUnit):
@@ -28,7 +38,10 @@ class TranslationUnit(PairUnit):
     requests_made = frozenset({Generate})
 
     def requests(self) -> list[Request]:
-        return [self._request(index, document) for index, document in enumerate(self.documents)]
+        return [
+            self._request(index, document, examples)
+            for index, (document, examples) in enumerate(zip(self.documents, self._drawn(), strict=True))
+        ]
 
     def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:  # noqa: ARG002
         texts = [response.text if isinstance(response, GenerateResponse) else None for response in responses]
@@ -52,7 +65,12 @@ class TranslationUnit(PairUnit):
     def prompt_hash(self) -> str:
         prompt = self._prompt()
         chat = [self.chat.name] if self.chat else []
-        return template_hash(prompt.description, prompt.doc_to_text, *chat) if prompt else ""
+        if prompt is None:
+            return ""
+        shown = [self._shots(), prompt.doc_to_target, prompt.target_delimiter, prompt.fewshot_delimiter]
+        drawn = [_FEWSHOT_SEED, sorted(prompt.fewshot_config.items())]
+        examples = [*shown, *drawn] if self._shots() else []
+        return template_hash(prompt.description, prompt.doc_to_text, *examples, *chat)
 
     def decoding(self) -> str:
         return f"greedy|until:{self._until()}|max_tokens:{self._max_tokens()}"
@@ -69,21 +87,41 @@ class TranslationUnit(PairUnit):
         prompt = self._prompt()
         return int(cast(int, prompt.generation_kwargs.get("max_gen_toks", _MAX_TOKENS))) if prompt else _MAX_TOKENS
 
-    def _request(self, index: int, document: Document) -> Generate:
+    def _shots(self) -> int:
+        return (self.num_fewshot or 0) if self._prompt() else 0
+
+    def _drawn(self) -> Iterator[Sequence[Document]]:
+        """The examples of every document, in order.
+
+        Raises:
+            DataError: The data set names no split for examples, or it has too few.
+        """
+        prompt, shots = self._prompt(), self._shots()
+        if prompt is None or not shots:
+            yield from ([] for _ in self.documents)
+            return
+        split = self.dataset.fewshot_split
+        if split is None:
+            raise DataError(f"{self.where}: {shots}-shot needs 'fewshot_split' in the dataset, which names none")
+        pool = read_pairs(self.dataset, self.roots, self.direction(), self.where, splits=(split,))
+        # Examples from the evaluated split itself are never the evaluated segment.
+        own = split in self.dataset.splits
+        if len(pool) - own < shots:
+            raise DataError(f"{self.where}: {shots} examples wanted, but split '{split}' has {len(pool)} segments")
+        random = Random(_FEWSHOT_SEED)
+        for document in self.documents:
+            if prompt.fewshot_config.get("sampler") == "first_n":
+                drawn = pool[: shots + own]
+            else:
+                drawn = random.sample(pool, shots + own)
+            yield [one for one in drawn if not own or one.id != document.id][:shots]
+
+    def _request(self, index: int, document: Document, examples: Sequence[Document]) -> Generate:
         source = str(document.fields["source"])
         direction = self.direction()
         prompt = self._prompt()
-        fields = {
-            **document.fields,
-            "source_language": find(self.source_language).name,
-            "target_language": find(self.target_language).name,
-        }
-        text = render(prompt.description + prompt.doc_to_text, fields, self.where) if prompt else source
-        if prompt and self.chat:
-            said = [{"role": "system", "content": self.chat.system}] if self.chat.system else []
-            text = self.chat.render([*said, {"role": "user", "content": text}])
         return Generate(
-            prompt=text,
+            prompt=self._text(prompt, document, examples) if prompt else source,
             until=self._until(),
             max_tokens=self._max_tokens(),
             source=source,
@@ -100,6 +138,37 @@ class TranslationUnit(PairUnit):
             line=index,
             lines=self.total,
         )
+
+    def _text(self, prompt: PromptSpec, document: Document, examples: Sequence[Document]) -> str:
+        """The rendered prompt with its examples, in the words of the model's chat template where it has one."""
+
+        def rendered(template: str, of: Document) -> str:
+            return render(template, {**of.fields, **languages}, self.where)
+
+        languages = {
+            "source_language": find(self.source_language).name,
+            "target_language": find(self.target_language).name,
+        }
+        description = rendered(prompt.description, document)
+        question = rendered(prompt.doc_to_text, document)
+        answer_template = str(prompt.doc_to_target) or "target"
+        shown = []
+        for one in examples:
+            column = one.fields.get(answer_template)
+            shown.append((rendered(prompt.doc_to_text, one), str(column or rendered(answer_template, one))))
+        if self.chat is None or not self.chat.multiturn:
+            parts = [asked + prompt.target_delimiter + answer + prompt.fewshot_delimiter for asked, answer in shown]
+            text = description + "".join(parts) + question
+            return self._said([("user", text)]) if self.chat else text
+        turns = [turn for asked, answer in shown for turn in (("user", asked), ("assistant", answer))]
+        turns.append(("user", question))
+        return self._said([("user", description + turns[0][1]), *turns[1:]])
+
+    def _said(self, turns: Sequence[tuple[str, str]]) -> str:
+        """Turns ``(role, text)`` as the model's chat template writes them."""
+        assert self.chat is not None, "only what has a chat template is written as a conversation"
+        system = [("system", self.chat.system)] if self.chat.system else []
+        return self.chat.render([{"role": role, "content": text} for role, text in [*system, *turns]])
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[TranslationUnit]:
