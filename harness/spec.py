@@ -240,11 +240,13 @@ class VariantSpec(_Spec):
         dataset: Fields of the data set that are other here; validated together with the task's own.
         lm_eval: Pattern of lm-eval's task names in this setting.
         languages, prompts: Those that this setting has, of the task's; all of them when empty.
+        directions: Those that this setting has, written as the task's; no others are run in it.
     """
 
     dataset: dict[str, Any] = Field(default_factory=dict)
     lm_eval: str | None = None
     languages: tuple[str, ...] = ()
+    directions: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
     num_fewshot: Annotated[int, Field(ge=0)] | None = None
     pooling: Literal["weighted", "lasttoken"] | None = None

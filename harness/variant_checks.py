@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
+from harness.directions import read_entry
 from harness.errors import UserError
 from harness.languages import canonical
 from harness.spec import LM_KINDS, Kind
@@ -53,6 +54,7 @@ def read_variants(raw: Raw, languages: Mapping[str, str]) -> tuple[object, list[
         if not isinstance(variant, dict):
             continue
         problems += _check_prompt_names(raw, variant, ("variants", name, "prompts"))
+        problems += _check_directions(raw, variant, languages, ("variants", name, "directions"))
         written = variant.get("languages")
         if isinstance(written, list) and all(isinstance(code, str) for code in written):
             found, wrong = _read_languages(written, languages, own, ("variants", name, "languages"))
@@ -80,6 +82,18 @@ def _read_languages(
             problems.append((place, f"{shown(code)} is {language}, which stands above already; keep one"))
         found.append(language)
     return found, problems
+
+
+def _check_directions(raw: Raw, variant: Raw, languages: Mapping[str, str], here: Location) -> Iterator[Problem]:
+    written = variant.get("directions")
+    if written is not None and raw.get("directions") is None:
+        yield here, "the task has no directions; remove the line"
+        return
+    for index, entry in enumerate(written if isinstance(written, list) and languages else ()):
+        try:
+            read_entry(str(entry), languages)
+        except UserError as error:
+            yield (*here, index), str(error)
 
 
 def _check_prompt_names(raw: Raw, variant: Raw, here: Location) -> Iterator[Problem]:

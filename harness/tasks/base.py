@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data import DataRoots, documents_hash
+from harness.directions import expand_directions
 from harness.errors import UserError
 from harness.languages import standing_for
 from harness.loader import TaskFile
@@ -274,7 +275,7 @@ def chosen_languages(selection: Selection, spec: TaskSpec) -> list[str]:
 def unit_names(spec: TaskSpec, selection: Selection, languages: Sequence[str]) -> Iterator[dict[str, Any]]:
     """What the units that the selection wants are made with: ``variant``, ``prompt``, ``language`` and so on.
 
-    A variant that names languages or prompts of its own has only those.
+    A variant that names languages, directions or prompts of its own has only those.
 
     Args:
         languages: Languages or directions that are wanted.
@@ -285,10 +286,14 @@ def unit_names(spec: TaskSpec, selection: Selection, languages: Sequence[str]) -
     prompts = chosen(selection.prompts, spec.prompts or [""], "prompt", spec.task)
     for variant in chosen(selection.variants, spec.variants or [""], "variant", spec.task):
         said = spec.variants.get(variant, VariantSpec())
+        pairs = expand_directions(spec.model_copy(update={"directions": said.directions})) if said.directions else ()
+        own = {f"{source}-{target}" for source, target in pairs} or {*languages}
         for prompt in prompts:
             if said.prompts and prompt not in said.prompts:
                 continue
             for language in languages:
+                if language not in own:
+                    continue
                 if not said.languages or set(language.split("-")) <= {*said.languages, spec.pivot}:
                     yield {
                         "variant": variant,
