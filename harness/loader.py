@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from harness import validation
+from harness.dataset_checks import check_datasets
 from harness.directions import expand_directions
 from harness.errors import SpecError, UserError
 from harness.languages import canonical
@@ -195,6 +196,7 @@ def _task_file(file: YamlFile) -> TaskFile:
         value["variants"] = variants
     problems += wrong
     problems += check_task(raw, languages)
+    problems += check_datasets(file, languages)
     pivot = raw.get("pivot")
     if isinstance(pivot, str) and not any(place == ("pivot",) for place, _ in problems):
         value["pivot"] = canonical(pivot)

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
-from pydantic import ValidationError
-
 from harness.directions import ALL, EVERY_OTHER, read_entry
 from harness.errors import UserError
 from harness.languages import canonical
 from harness.prompt_checks import check_prompts
-from harness.spec import CROSS_LINGUAL_KINDS, DIRECTION_KINDS, LM_KINDS, DatasetSpec, Kind
-from harness.variant_checks import PLACEHOLDER, check_lm_eval, check_pattern
+from harness.spec import CROSS_LINGUAL_KINDS, DIRECTION_KINDS, LM_KINDS, Kind
+from harness.variant_checks import check_lm_eval
 from harness.yaml_reader import Location, Problem, YamlFile, mismatch, shown
 from metrics import registry
 from metrics.base import MetricError
@@ -25,15 +23,7 @@ from metrics.spelling import did_you_mean
 Raw = Mapping[str, Any]
 
 _BARE_DIRECTIONS = (ALL, "xx-eng", "eng-xx")
-_COLUMNS = {"sts": ("sentence1", "sentence2", "score"), "preference": ("prompt", "chosen", "rejected")}
 _SOURCES = ("path", "files", "source_files", "target_files")
-_PLACEHOLDERS = {
-    "files": ("lang", "split"),
-    "source_files": ("source", "target", "other", "split"),
-    "target_files": ("source", "target", "other", "split"),
-    "name": ("lang",),
-    "path": (),
-}
 
 
 def check_task(raw: Raw, languages: Mapping[str, str]) -> Iterator[Problem]:
@@ -50,7 +40,6 @@ def check_task(raw: Raw, languages: Mapping[str, str]) -> Iterator[Problem]:
     yield from _check_metrics(raw)
     yield from check_prompts(raw)
     yield from check_lm_eval(raw, languages)
-    yield from _check_datasets(raw, languages)
     yield from _check_fewshot(raw)
 
 
@@ -73,7 +62,7 @@ def _check_parts(raw: Raw) -> Iterator[Problem]:
         yield here, f"kind {kind} needs at least one entry under 'prompts'"
     if "dataset" not in raw:
         yield ("dataset",), 'missing; say where the documents are, for example dataset: {files: "{lang}.tsv"}'
-    elif isinstance(dataset, dict) and not any(dataset.get(name) is not None for name in _SOURCES):
+    elif isinstance(dataset, dict) and not any(dataset.get(name) is not None for name in (*_SOURCES, "parts")):
         yield ("dataset",), f"no source; give one of {', '.join(_SOURCES[:-1])} (with {_SOURCES[-1]})"
 
 
@@ -254,74 +243,6 @@ def _check_options(name: str, options: Mapping[str, Any], here: Location) -> Ite
             yield here, str(error)
 
 
-def _check_datasets(raw: Raw, languages: Mapping[str, str]) -> Iterator[Problem]:
-    dataset, variants = raw.get("dataset"), raw.get("variants")
-    if not isinstance(dataset, dict):
-        return
-    own = list(_check_dataset(raw, dataset, languages, ("dataset",)))
-    yield from own
-    told = {(place[1:], text) for place, text in own}
-    for name, variant in variants.items() if isinstance(variants, dict) else ():
-        changes = variant.get("dataset") if isinstance(variant, dict) else None
-        if isinstance(changes, dict) and changes:
-            here: Location = ("variants", name, "dataset")
-            yield from _check_merged({**dataset, **changes}, changes, here)
-            problems = _check_dataset(raw, {**dataset, **changes}, languages, here)
-            yield from ((place, text) for place, text in problems if (place[3:], text) not in told)
-
-
-def _check_merged(merged: Raw, changes: Raw, here: Location) -> Iterator[Problem]:
-    """Whether what a variant changes leaves a data set that is one."""
-    try:
-        DatasetSpec.model_validate(merged)
-    except ValidationError as error:
-        for detail in error.errors():
-            key = detail["loc"][0] if detail["loc"] else None
-            if detail["type"] == "extra_forbidden":
-                yield (*here, str(key)), f"unknown key{did_you_mean(str(key), DatasetSpec.model_fields)}"
-            elif key is None:
-                yield here, f"together with the task's dataset: {detail['ctx']['error']} (set the other to null)"
-            elif key in changes:
-                yield (*here, str(key)), detail["msg"].replace("Input should", "should")
-
-
-def _check_dataset(raw: Raw, dataset: Raw, languages: Mapping[str, str], here: Location) -> Iterator[Problem]:
-    pair = dataset.get("source_files") is not None or dataset.get("target_files") is not None
-    kind = raw.get("kind")
-    if pair and kind in (*LM_KINDS, *_COLUMNS, "perplexity"):
-        yield here, f"'source_files' and 'target_files' are for directions; kind {kind} needs 'files' or 'path'"
-        return
-    for name, known in _PLACEHOLDERS.items():
-        yield from check_pattern(dataset.get(name), known, (*here, name))
-    sides = ("source", "target", "other") if pair else ("lang",)
-    yield from check_pattern(dataset.get("cluster_files"), sides, (*here, "cluster_files"))
-    for name in ("files", "source_files", "target_files"):
-        pattern = dataset.get(name)
-        if isinstance(pattern, str):
-            yield from _check_told_apart(pattern, dataset, len(languages), (*here, name))
-    columns = dataset.get("columns")
-    if isinstance(columns, list) and columns and kind in _COLUMNS:
-        for column in _COLUMNS[kind]:
-            if column not in columns:
-                yield (*here, "columns"), f"{kind} reads the columns {', '.join(_COLUMNS[kind])}; '{column}' is missing"
-
-
-def _check_told_apart(pattern: str, dataset: Raw, languages: int, here: Location) -> Iterator[Problem]:
-    """Whether the pattern names another file for another language and split."""
-    names = set(PLACEHOLDER.findall(pattern))
-    if names - set(_PLACEHOLDERS[str(here[-1])]):
-        return
-    splits = dataset.get("splits")
-    if languages > (1 if here[-1] == "files" else 2) and not names & {"lang", "source", "target", "other"}:
-        wanted = "{lang}" if here[-1] == "files" else "{source}, {target} or {other}"
-        yield here, f"every language would read the same file; put {wanted} into {shown(pattern)}"
-    if "split" not in names:
-        if isinstance(splits, list) and len(splits) > 1:
-            yield here, f"every split would read the same file; put {{split}} into {shown(pattern)}"
-        if dataset.get("fewshot_split") not in (None, *(splits if isinstance(splits, list) else ["test"])):
-            yield here, "few-shot examples would come from the test data itself; put {split} into the pattern"
-
-
 def _check_fewshot(raw: Raw) -> Iterator[Problem]:
     dataset, variants = raw.get("dataset"), raw.get("variants")
     if not isinstance(dataset, dict):
@@ -334,7 +255,7 @@ def _check_fewshot(raw: Raw) -> Iterator[Problem]:
             wanted.append((("variants", name, "num_fewshot"), variant.get("num_fewshot"), merged))
     for here, count, source in wanted:
         if isinstance(count, int) and count > 0:
-            if raw.get("kind") not in LM_KINDS:
+            if raw.get("kind") not in (*LM_KINDS, "translation"):
                 yield here, f"kind {raw.get('kind')} has no few-shot examples; remove the line"
             elif source.get("fewshot_split") is None and not is_from_lm_eval(raw):
                 yield here, f"{count}-shot needs examples; name their split as 'fewshot_split' in 'dataset'"
