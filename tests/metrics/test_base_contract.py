@@ -18,7 +18,7 @@ from metrics.spelling import did_you_mean
 from tests.metric_statistics import random_statistics
 
 LOWER_IS_BETTER = {"ter", "brier_score", "bits_per_byte", "bits_per_char", "byte_perplexity", "word_perplexity"}
-LOWER_IS_BETTER |= {"perplexity", "fertility", "tokens_per_char", "tokens_per_byte", "tokenizer_parity"}
+LOWER_IS_BETTER |= {"perplexity", "fertility", "tokens_per_char", "tokens_per_byte", "tokenizer_parity", "anisotropy"}
 
 
 @pytest.mark.parametrize("name", registry.BUILT_IN)
