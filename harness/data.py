@@ -24,6 +24,7 @@ from harness.sources import (
     Release,
     Source,
     as_patterns,
+    file_patterns,
     fill,
     filled_names,
     find_source,
@@ -114,14 +115,13 @@ def read_documents(
         DataError: A file is missing, empty, lacks a column, or two rows have the same key.
     """
     names = filled_names(dataset, {"lang": code})
-    rows = chain.from_iterable(
-        read_rows(dataset, roots, names, where, split) for split in _distinct(dataset, splits or dataset.splits)
-    )
+    splits = _distinct(dataset, splits or dataset.splits)
+    rows = chain.from_iterable(read_rows(dataset, roots, names, where, split) for split in splits)
     prefix = "" if dataset.parallel else f"{code}:"
     texts = _texts(dataset, roots, names, where)
     return [
         Document(id=prefix + identifier, cluster=cluster or prefix + identifier, fields={**row, **texts})
-        for identifier, cluster, row in _items(dataset, roots, names, islice(rows, dataset.max_items), where)
+        for identifier, cluster, row in _items(dataset, roots, names, islice(rows, dataset.max_items), where, splits)
     ]
 
 
@@ -175,7 +175,7 @@ def identified(dataset: DatasetSpec, row: Row, number: int, where: str) -> tuple
         DataError: The row lacks a column.
     """
     keys = [str(_cell(row, column, where)) for column in dataset.key_columns]
-    cluster = str(_cell(row, dataset.cluster, where)) if dataset.cluster else ""
+    cluster = str(_cell(row, dataset.cluster, where)) if dataset.cluster and not dataset.cluster_files else ""
     return "#".join(keys) or str(number), cluster
 
 
@@ -220,11 +220,12 @@ def _side(
     patterns = {"source": dataset.source_files, "target": dataset.target_files}[side] or dataset.files
     column = dataset.pivot_text if dataset.pivot_text and code != direction.other else dataset.text
     column = fill(column, names)
+    splits = _distinct(dataset, splits or dataset.splits)
     rows = chain.from_iterable(
         _rows(dataset, find_source(dataset, roots, names, where, split, patterns), names, where, column)
-        for split in _distinct(dataset, splits or dataset.splits)
+        for split in splits
     )
-    for identifier, cluster, row in _items(dataset, roots, names, rows, where):
+    for identifier, cluster, row in _items(dataset, roots, names, rows, where, splits):
         yield _Item(identifier, cluster or identifier, _text(row, column, where))
 
 
@@ -288,14 +289,17 @@ def _hub_rows(dataset: DatasetSpec, source: Hub, wanted: RowFilter, where: str, 
 
 
 def _items(
-    dataset: DatasetSpec, roots: DataRoots, names: Names, rows: Iterable[Row], where: str
+    dataset: DatasetSpec, roots: DataRoots, names: Names, rows: Iterable[Row], where: str, splits: Sequence[str]
 ) -> Iterator[tuple[str, str, Row]]:
     """Rows with their ids and clusters (empty for an item of its own).
+
+    Args:
+        splits: What the rows are of.
 
     Raises:
         DataError: There is no row, one lacks a column, two have the same key, or clusters do not fit.
     """
-    clusters = _cluster_lines(dataset, roots, names, where)
+    clusters = _cluster_lines(dataset, roots, names, where, splits)
     seen: set[str] = set()
     for number, row in enumerate(rows, 1):
         identifier, cluster = identified(dataset, row, number, where)
@@ -313,12 +317,28 @@ def _items(
         raise DataError(f"{where}: cluster_files has {len(clusters)} lines for {count} rows; they must be line-aligned")
 
 
-def _cluster_lines(dataset: DatasetSpec, roots: DataRoots, names: Names, where: str) -> list[str] | None:
-    if dataset.cluster_files is None:
-        return None
-    file = roots.locate(fill(dataset.cluster_files, names), where, _archive(dataset, names))
-    with file.open() as handle:
-        return list(lines_of(handle, str(file)))
+def _cluster_lines(
+    dataset: DatasetSpec, roots: DataRoots, names: Names, where: str, splits: Sequence[str]
+) -> list[str] | None:
+    """Cluster of every row of some splits; ``None`` where the data set has no file of that for them."""
+    archive = _archive(dataset, names)
+    if not any("{split}" in pattern for pattern in as_patterns(dataset.cluster_files)):
+        splits = splits[:1]
+    clusters: list[str] = []
+    for split in splits:
+        patterns = file_patterns(dataset.cluster_files, dataset, names, split)
+        if not patterns:
+            return None
+        places = (roots.under_data_root(one, where, archive) or roots.beside_task(one, where) for one in patterns)
+        file = next(filter(None, places), None)
+        if file is None:
+            raise roots.missing(patterns, where, archive)
+        if dataset.cluster is not None:
+            clusters += [str(_cell(row, dataset.cluster, where)) for row in rows_of(file, TableForm())]
+        else:
+            with file.open() as handle:
+                clusters += lines_of(handle, str(file))
+    return clusters
 
 
 def _texts(dataset: DatasetSpec, roots: DataRoots, names: Names, where: str) -> dict[str, str]:

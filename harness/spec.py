@@ -116,8 +116,8 @@ class DatasetSpec(_Spec):
         label: Column with the class, or list of classes, of a text. train_split: Split that classifiers learn from.
         parts: For retrieval, what differs from the fields above for ``queries``, ``corpus``, ``qrels`` and
             ``candidates``.
-        cluster: Column of what items must be kept together with (document, passage); ``cluster_files`` is a
-            line-aligned file of the same.
+        cluster: Column of what items must be kept together with (document, passage). ``cluster_files`` is a file of
+            the same, line-aligned to the data: bare lines, or with ``cluster`` a table that has that column.
         max_items: Read at most so many items (the first ones, in the order of the pivot or of the key).
     """
 
@@ -152,7 +152,7 @@ class DatasetSpec(_Spec):
     train_split: str = "train"
     parts: dict[Literal["queries", "corpus", "qrels", "candidates"], dict[str, Any]] = Field(default_factory=dict)
     cluster: str | None = None
-    cluster_files: str | None = None
+    cluster_files: Patterns | None = None
     max_items: Annotated[int, Field(gt=0)] | None = None
 
     @property
