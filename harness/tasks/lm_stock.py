@@ -222,7 +222,7 @@ def _dataset(config: Mapping[str, Any], split: str, roots: Sequence[Path]) -> Da
     for root in roots:
         if Path(found).is_relative_to(root):
             found = Path(found).relative_to(root).as_posix()
-    return DatasetSpec.model_validate({"files": found, "format": form})
+    return DatasetSpec.model_validate({"files": found, "format": form, "splits": [split]})
 
 
 def _metric_entry(config: Mapping[str, Any], metric: str) -> dict[str, Any]:
