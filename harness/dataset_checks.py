@@ -121,7 +121,7 @@ def _check_dataset(raw: Raw, dataset: Raw, languages: Mapping[str, str], here: L
 def _check_placeholders(raw: Raw, dataset: Raw, here: Location) -> Iterator[Problem]:
     names = (*_LANGUAGE, *_SIDES) if raw.get("kind") in _PAIR_KINDS else _LANGUAGE
     in_files = (*names, "split", "config")
-    known = {**dict.fromkeys((*_FILES, "url", "archive"), in_files), "cluster_files": (*names, "config")}
+    known = dict.fromkeys((*_FILES, "cluster_files", "url", "archive"), in_files)
     known |= {"name": (*names, "config"), "text": names, "pivot_text": names, "path": (), "revision": ()}
     for field, allowed in known.items():
         for place, pattern in _strings(dataset.get(field), (*here, field)):
