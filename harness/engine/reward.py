@@ -12,6 +12,7 @@ not depend on its batch beyond rounding.
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -77,6 +78,7 @@ class RewardEngine:
             "dtype": dtype,
             "device": self._device.partition(":")[0],
             "max_length": str(self._max_length),
+            "chat_template": hashlib.sha256(str(self._tokenizer.chat_template).encode("utf-8")).hexdigest()[:16],
             "batching": f"{self._batch_size} rows, {self._batch_tokens} tokens",
             "versions": library_versions("torch", "transformers", "tokenizers"),
         }

@@ -245,6 +245,14 @@ def test_an_encoder_reads_prompt_and_answer_as_a_pair(tmp_path: Path) -> None:
     assert rewards(answers(engine, pairs("arb_Arab"))) == pytest.approx(expected, abs=1e-5)
 
 
+def test_another_template_is_another_model(reward_model: Path, tmp_path: Path) -> None:
+    other = save_reward_model(tmp_path / "other", template=TEMPLATE.replace("<", "["))
+    first, second = (
+        load_model(parse_model(f"reward:{folder},device=cpu")).identity for folder in (reward_model, other)
+    )
+    assert {key for key in first if first[key] != second[key]} >= {"chat_template"}
+
+
 def test_models_that_are_no_reward_models_are_refused(tmp_path: Path, tiny_causal_model: Path) -> None:
     several = save_reward_model(tmp_path / "several", labels=3)
     with pytest.raises(BackendError, match="has 3 outputs; a reward model has one"):
