@@ -3,7 +3,8 @@
 GlotbenchError                 the command line prints the message alone and leaves with ``exit_code``
 +-- UserError             (2)  something the user wrote or named is wrong
 |   +-- SpecError         (2)  a task file, run file or policy is wrong; carries every mistake found
-|   +-- DataError         (2)  a data file is missing, empty or lacks a column
+|   +-- DataError         (2)  a data file is missing, empty or misshapen
+|   |   +-- ColumnError   (2)  it lacks a column
 |   +-- BackendError      (2)  a model cannot be loaded, or cannot answer this kind of request
 |   +-- RecordError       (2)  a run record is missing, damaged or of an unknown version
 +-- NotComparableError         (4)  baseline missing, or two scores that do not measure the same thing
@@ -41,6 +42,18 @@ class SpecError(UserError):
 
 class DataError(UserError):
     """A data file is missing, empty, misshapen or lacks a column."""
+
+
+class ColumnError(DataError):
+    """The data has no column of a name.
+
+    Attributes:
+        column: The name.
+    """
+
+    def __init__(self, message: str, column: str) -> None:
+        super().__init__(message)
+        self.column = column
 
 
 class BackendError(UserError):

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from harness.errors import DataError
+from harness.errors import ColumnError, DataError
 from metrics.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -41,10 +41,11 @@ def cell(row: Row, column: str) -> object:
     return found
 
 
-def no_column(column: str, row: Row, where: str) -> DataError:
+def no_column(column: str, row: Row, where: str) -> ColumnError:
     """The error of a column that is not in the data."""
     found = list(row)
-    return DataError(f"{where}: no column '{column}'{did_you_mean(column, found)}; the data has {', '.join(found)}")
+    told = f"{where}: no column '{column}'{did_you_mean(column, found)}; the data has {', '.join(found)}"
+    return ColumnError(told, column)
 
 
 class RowFilter:
