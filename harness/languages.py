@@ -83,6 +83,46 @@ _SCRIPT_NAMES = {
 
 _REGION = re.compile(r"[A-Z]{2}|[0-9]{3}")
 
+_OTHER_NAMES = {
+    "albanian": "sq",
+    "arabic": "ar",
+    "aymara": "ay",
+    "azerbaijani": "az",
+    "bangla": "bn",
+    "chichewa": "ny",
+    "chinese": "zh",
+    "farsi": "fa",
+    "filipino": "fil",
+    "fula": "ff",
+    "fulah": "ff",
+    "haitian": "ht",
+    "kanuri": "kr",
+    "kirundi": "rn",
+    "kurdish": "ku",
+    "latvian": "lv",
+    "malagasy": "mg",
+    "malay": "ms",
+    "mongolian": "mn",
+    "norwegian": "no",
+    "oriya": "or",
+    "oromo": "om",
+    "pashto": "ps",
+    "persian": "fa",
+    "punjabi": "pa",
+    "quechua": "qu",
+    "sesotho": "st",
+    "setswana": "tn",
+    "sinhalese": "si",
+    "tagalog": "tl",
+    "uzbek": "uz",
+    "yiddish": "yi",
+}
+"""Names that the table does not have, of a macrolanguage or a second one -> a code for what is meant."""
+
+
+UND = "und"
+"""Canonical code where the language of a text is not known."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
@@ -93,7 +133,7 @@ class Language:
         name: English name. endonym: What its speakers call it.
         iso3: ISO 639-3. script: ISO 15924. bcp47: The shortest usual language tag.
         direction: Writing direction of the script.
-        family: Language family. resource: Class of Joshi et al. 2020, 0 to 5.
+        family: Language family. resource: Class of Joshi et al. 2020, 0 to 5; -1 for :data:`UND`.
         region: One of :data:`REGIONS`, where most people who speak it live.
     """
 
@@ -123,11 +163,25 @@ def find(code: str) -> Language:
     Raises:
         UserError: No language has that code.
     """
-    language = _lookup(code)
+    language = lookup(code)
     if language is None:
         shown = code if len(code) <= 40 else code[:37] + "..."
         raise UserError(f"unknown language {shown!r}{_suggestion(code)}; write a code such as yor_Latn, yor or yo")
     return language
+
+
+def lookup(code: str) -> Language | None:
+    """As :func:`find`; ``None`` where no language has that code."""
+    if code == UND:
+        return _undetermined()
+    index = _index()
+    found = index.get(_fold(code))
+    if found is None:
+        first, *rest = code.replace("_", "-").split("-")
+        without_region = [part for part in rest if not _REGION.fullmatch(part)]
+        if len(without_region) < len(rest):
+            found = index.get(_fold("-".join([first, *without_region])))
+    return found
 
 
 def canonical(code: str) -> str:
@@ -137,6 +191,24 @@ def canonical(code: str) -> str:
         UserError: No language has that code.
     """
     return find(code).code
+
+
+def by_name(name: str) -> Language | None:
+    """The language that an English name, or its own name, stands for alone; ``None`` for others.
+
+    ``Serbian`` is what the table calls so, and not also what it calls ``Serbian (Latin script)``; a name of a
+    macrolanguage (``Arabic``) is the language that its code (``ar``) stands for. Case and ``_`` do not matter.
+    """
+    return _by_name().get(name.replace("_", " ").casefold())
+
+
+def identify(text: str) -> Language:
+    """The language of a code or of a name, as people type it.
+
+    Raises:
+        UserError: No language has that code or name, or several have the name.
+    """
+    return lookup(text) or by_name(text) or find(text)
 
 
 def standing_for(code: str, among: Collection[str]) -> tuple[str, ...]:
@@ -225,6 +297,23 @@ def _table() -> tuple[tuple[Language, tuple[str, ...]], ...]:
     return tuple((_language(row), (row["ntrex"], *row["aliases"].split())) for row in rows)
 
 
+@cache
+def _undetermined() -> Language:
+    """What ``und`` stands for: a label, not a row of the table, so that nothing offers or lists it."""
+    return Language(
+        code=UND,
+        name="Undetermined",
+        endonym="Undetermined",
+        iso3=UND,
+        script="Zyyy",
+        bcp47=UND,
+        direction="ltr",
+        family="",
+        resource=-1,
+        region="",
+    )
+
+
 def _language(row: Mapping[str, str]) -> Language:
     iso3, script = row["code"].split("_")[:2]
     return Language(
@@ -258,19 +347,27 @@ def _index() -> dict[str, Language]:
     return index
 
 
+@cache
+def _by_name() -> dict[str, Language]:
+    """Folded name -> language. A name goes before those in other languages and those without what is in brackets."""
+    index = {language.name.casefold(): language for language in known()}
+    for name, code in _OTHER_NAMES.items():
+        index.setdefault(name, find(code))
+    for names in (
+        [(language.endonym, language) for language in known()],
+        [(language.name.partition(" (")[0], language) for language in known()],
+    ):
+        found: dict[str, set[str]] = {}
+        for name, language in names:
+            found.setdefault(name.casefold(), set()).add(_language_of(language.code))
+        for name, codes in found.items():
+            if len(codes) == 1:
+                index.setdefault(name, find(next(iter(codes))))
+    return index
+
+
 def _fold(code: str) -> str:
     return code.replace("_", "-").casefold()
-
-
-def _lookup(code: str) -> Language | None:
-    index = _index()
-    found = index.get(_fold(code))
-    if found is None:
-        first, *rest = code.replace("_", "-").split("-")
-        without_region = [part for part in rest if not _REGION.fullmatch(part)]
-        if len(without_region) < len(rest):
-            found = index.get(_fold("-".join([first, *without_region])))
-    return found
 
 
 def _suggestion(code: str) -> str:

@@ -69,6 +69,8 @@ def _side(code: str) -> Side:
         found = languages.find(code)
     except UserError:
         return Side(code=code, name=code, endonym="", bcp47="", script="", family="", resource="")
+    if found.code == languages.UND:
+        return Side(code=code, name=found.name, endonym="", bcp47="", script="", family="", resource="")
     return Side(
         code=code,
         name=found.name,

@@ -19,6 +19,7 @@ from harness.languages import (
     bleu_tokenizer,
     canonical,
     find,
+    identify,
     known,
     script_direction,
     script_name,
@@ -200,6 +201,40 @@ def test_any_text_is_a_language_or_a_user_error(code: str) -> None:
     except UserError:
         return
     assert language in known()
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("swahili", "swh_Latn"),
+        ("Kiswahili", "swh_Latn"),
+        ("swa", "swh_Latn"),
+        ("sw", "swh_Latn"),
+        ("swh_Latn", "swh_Latn"),
+        ("አማርኛ", "amh_Ethi"),
+        ("ไทย", "tha_Thai"),
+        ("Serbian", "srp_Cyrl"),
+        ("serbian (latin script)", "srp_Latn"),
+        ("Arabic", "arb_Arab"),
+        ("Haitian_Creole", "hat_Latn"),
+    ],
+)
+def test_names_are_taken_beside_codes(text: str, code: str) -> None:
+    assert identify(text).code == code
+
+
+@pytest.mark.parametrize("text", ["Akan languages", "Creole", "no such", ""])
+def test_a_name_that_stands_for_no_one_language_is_an_error(text: str) -> None:
+    with pytest.raises(UserError, match="unknown language"):
+        identify(text)
+
+
+def test_undetermined_is_a_label_and_no_language_that_is_offered() -> None:
+    assert find("und").name == "Undetermined"
+    assert "und" not in {language.code for language in known()}
+    with pytest.raises(UserError) as caught:
+        find("unt")
+    assert "und" not in str(caught.value).partition("(")[2]
 
 
 def test_codes_of_the_table_are_ascii_sorted_and_claimed_once() -> None:
