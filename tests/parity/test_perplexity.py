@@ -1,7 +1,7 @@
 """Our perplexities are lm-eval's: the same model and documents through ``simple_evaluate`` with HFLM, float32 on CPU.
 
-The kind ``perplexity`` asks for the text alone, which is what a ``loglikelihood_rolling`` task of lm-eval asks for.
-Scores agree within 1e-5 of their size.
+The kind ``perplexity`` asks for the text alone, as ``loglikelihood_rolling`` does, in lm-eval and here. Scores agree
+within 1e-5 of their size.
 """
 
 from __future__ import annotations
@@ -55,6 +55,9 @@ def test_scores_equal_lm_eval(tiny_causal_model: Path, tmp_path: Path) -> None:
         "metrics": list(METRICS),
     }
     (ours / "bits.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+    prompts = {"whole": {"doc_to_target": "{{text}}"}}
+    rolling = {**spec, "task": "rolling", "kind": "loglikelihood_rolling", "prompts": prompts}
+    (ours / "rolling.yaml").write_text(yaml.safe_dump(rolling), encoding="utf-8")
 
     results = lm_eval.simple_evaluate(
         model=HFLM(pretrained=str(tiny_causal_model), device="cpu", batch_size=2, dtype="float32"),
@@ -64,20 +67,22 @@ def test_scores_equal_lm_eval(tiny_causal_model: Path, tmp_path: Path) -> None:
     )["results"]
     folder = run(
         RunPlan(
-            tasks=load_tasks(["bits"], [ours]),
+            tasks=load_tasks(["bits", "rolling"], [ours]),
             models=[parse_model(f"hf:{tiny_causal_model},name=tiny,dtype=float32,device=cpu")],
             out=tmp_path / "results",
         ),
         lambda *_: None,
     )
-    found = {(score.language, score.metric): score.value for score in RunFolder(folder).record.scores}
+    scores = RunFolder(folder).record.scores
     expected = {
         (language, metric): results[f"rolling_{language}"][f"{metric},none"]
         for language in DOCUMENTS
         for metric in METRICS
     }
-    assert found == {key: pytest.approx(value, rel=1e-5) for key, value in expected.items()}
-    assert len(found) == 9
+    assert len(expected) == 9
+    for kind in ("bits", "rolling"):
+        found = {(score.language, score.metric): score.value for score in scores if score.task == kind}
+        assert found == {key: pytest.approx(value, rel=1e-5) for key, value in expected.items()}, kind
 
 
 def test_perplexity_of_answers_equals_lm_eval() -> None:
