@@ -21,6 +21,7 @@ from harness.sources import (
     Hub,
     Mirrored,
     Names,
+    Reading,
     Release,
     Source,
     as_patterns,
@@ -28,8 +29,9 @@ from harness.sources import (
     fill,
     filled_names,
     find_source,
+    readings,
 )
-from harness.spec import DatasetSpec
+from harness.spec import DatasetSpec, Patterns
 from harness.store import content_hash
 from harness.types import Document
 
@@ -38,6 +40,7 @@ __all__ = [
     "Direction",
     "documents_hash",
     "identified",
+    "pair_readings",
     "read_documents",
     "read_lines",
     "read_pairs",
@@ -206,6 +209,12 @@ class _Item:
     text: str
 
 
+def pair_readings(dataset: DatasetSpec, direction: Direction) -> Iterator[Reading]:
+    """Everything that :func:`read_pairs` may read of a direction."""
+    for side, code in (("source", direction.source), ("target", direction.target)):
+        yield from readings(dataset, _side_names(dataset, direction, code), _side_files(dataset, side))
+
+
 def _side(
     dataset: DatasetSpec,
     roots: DataRoots,
@@ -217,7 +226,7 @@ def _side(
     """Items of one side, without the columns that nobody asks for."""
     code = direction.source if side == "source" else direction.target
     names = _side_names(dataset, direction, code)
-    patterns = {"source": dataset.source_files, "target": dataset.target_files}[side] or dataset.files
+    patterns = _side_files(dataset, side)
     column = dataset.pivot_text if dataset.pivot_text and code != direction.other else dataset.text
     column = fill(column, names)
     splits = _distinct(dataset, splits or dataset.splits)
@@ -227,6 +236,10 @@ def _side(
     )
     for identifier, cluster, row in _items(dataset, roots, names, rows, where, splits):
         yield _Item(identifier, cluster or identifier, _text(row, column, where))
+
+
+def _side_files(dataset: DatasetSpec, side: str) -> Patterns | None:
+    return (dataset.source_files if side == "source" else dataset.target_files) or dataset.files
 
 
 def _side_names(dataset: DatasetSpec, direction: Direction, code: str) -> dict[str, str]:

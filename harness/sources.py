@@ -8,7 +8,7 @@ rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -82,6 +82,38 @@ class DataRoots:
         advice = "" if self.data_root else "; name the folder of your data with --data-root DIR"
         names = "' or '".join(patterns)
         return DataError(f"{where}: no file '{names}' under {tried}{inside}{advice}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One split that somebody reads of a data set.
+
+    Attributes:
+        dataset: What the task file says. names: As for :func:`find_source`.
+        files: As for :func:`find_source`.
+    """
+
+    dataset: DatasetSpec
+    names: Names
+    split: str
+    files: Patterns | None = None
+
+    def source(self, roots: DataRoots, where: str) -> Source:
+        """Where it is read from, as :func:`find_source`."""
+        return find_source(self.dataset, roots, self.names, where, self.split, self.files)
+
+
+def readings(
+    dataset: DatasetSpec, names: Names, files: Patterns | None = None, splits: Sequence[str] = ()
+) -> Iterator[Reading]:
+    """The readings of a data set for one language: its splits, that of few-shot examples, and others if there are.
+
+    Args:
+        names: Placeholders, not yet completed. files: Patterns of one side. splits: More splits.
+    """
+    fewshot = [dataset.fewshot_split] if dataset.fewshot_split else []
+    for split in dict.fromkeys([*dataset.splits, *fewshot, *splits]):
+        yield Reading(dataset=dataset, names=filled_names(dataset, names), split=split, files=files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

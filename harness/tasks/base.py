@@ -20,6 +20,7 @@ from harness.directions import expand_directions
 from harness.errors import UserError
 from harness.languages import standing_for
 from harness.loader import TaskFile
+from harness.sources import Reading, readings
 from harness.spec import DatasetSpec, MetricOption, TaskSpec, VariantSpec, merged
 from harness.store import SegmentRow, content_hash
 from harness.types import Chat, Document, EmbedResponse, Failed, Request, Response
@@ -154,6 +155,10 @@ class Unit(ABC):
         Raises:
             DataError: The data is missing, empty or misshapen.
         """
+
+    def readings(self) -> Iterator[Reading]:
+        """Every split of data that the unit may read, for whoever fetches or looks for it."""
+        return readings(self.dataset, {"lang": self.own_code})
 
     def shared_requests(self) -> list[Request]:
         """Requests that many units of the task make alike (the pivot's sentences); they are answered first and once."""

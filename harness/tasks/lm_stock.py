@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +20,7 @@ from harness.data import identified, read_rows
 from harness.errors import DataError, UserError
 from harness.lm_eval_index import read_config
 from harness.loader import TaskFile
+from harness.sources import Reading, filled_names
 from harness.spec import DatasetSpec, MetricOption, merged
 from harness.tasks.base import Selection, chosen_languages, template_hash, unit_names
 from harness.tasks.lm import LmEvalUnit, lm_eval_name, lm_eval_options
@@ -92,6 +93,12 @@ class StockUnit(LmEvalUnit):
                 raise DataError(f"{self.where}: '{self.dataset.key}' has '{document.id}' twice; a key names one item")
             seen.add(document.id)
         return documents
+
+    def readings(self) -> Iterator[Reading]:
+        for config in self.configs().values():
+            if not callable(config.get("custom_dataset")):
+                for split in _splits(config):
+                    yield self._reading(config, split)
 
     def lm_eval_tasks(self) -> list[tuple[ConfigurableTask, int]]:
         return [(leaf.task, leaf.count) for leaf in self._leaves()]
@@ -172,18 +179,22 @@ class StockUnit(LmEvalUnit):
         if callable(config.get("custom_dataset")):
             made = config["custom_dataset"](**(config.get("metadata") or {}), **(config.get("dataset_kwargs") or {}))
             return lambda split: list(made[split])
-        names = {"lang": self.own_code, "config": str(config.get("dataset_name") or "")}
-        roots = self.roots
-        folders = [folder for folder in (roots.data_root, roots.task_folder) if folder is not None]
 
         def rows(split: str) -> Sequence[Mapping[str, object]]:
-            dataset = merged(_dataset(config, split, folders), self.dataset.model_dump(exclude_unset=True))
-            found = list(read_rows(dataset, roots, names, self.where, split))
+            reading = self._reading(config, split)
+            found = list(read_rows(reading.dataset, self.roots, reading.names, self.where, split))
             if not found:
                 raise DataError(f"{self.where}: split '{split}' is empty; give it at least one row")
             return found
 
         return rows
+
+    def _reading(self, config: Mapping[str, Any], split: str) -> Reading:
+        """A split of one of lm-eval's tasks: what its file says, and before it what ours says."""
+        folders = [folder for folder in (self.roots.data_root, self.roots.task_folder) if folder is not None]
+        dataset = merged(_dataset(config, split, folders), self.dataset.model_dump(exclude_unset=True), self.where)
+        names = {"lang": self.own_code, "config": str(config.get("dataset_name") or "")}
+        return Reading(dataset=dataset, names=filled_names(dataset, names), split=split)
 
     def _check_gold(self, task: ConfigurableTask, document: Document) -> None:
         """Refuse a gold answer outside the choices before anything is computed (lm-eval only warns, and scores 0)."""
@@ -223,6 +234,14 @@ def _dataset(config: Mapping[str, Any], split: str, roots: Sequence[Path]) -> Da
         if Path(found).is_relative_to(root):
             found = Path(found).relative_to(root).as_posix()
     return DatasetSpec.model_validate({"files": found, "format": form, "splits": [split]})
+
+
+def _splits(config: Mapping[str, Any]) -> list[str]:
+    """The split that lm-eval judges, and the one it takes examples from."""
+    judged = config.get("test_split") or config.get("validation_split")
+    order = [config.get(name) for name in ("fewshot_split", "training_split", "validation_split")]
+    examples = next(filter(None, order), judged)
+    return [str(split) for split in dict.fromkeys([judged, examples]) if split]
 
 
 def _metric_entry(config: Mapping[str, Any], metric: str) -> dict[str, Any]:

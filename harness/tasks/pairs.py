@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from harness.data import Direction, read_pairs
+from collections.abc import Iterator
+
+from harness.data import Direction, pair_readings, read_pairs
 from harness.errors import UserError
 from harness.loader import expand_directions
+from harness.sources import Reading
 from harness.spec import TaskSpec
 from harness.tasks.base import Selection, Unit, chosen_languages
 from harness.types import Document
@@ -27,6 +30,9 @@ class PairUnit(Unit):
 
     def read(self) -> list[Document]:
         return read_pairs(self.dataset, self.roots, self.direction(), self.where)
+
+    def readings(self) -> Iterator[Reading]:
+        return pair_readings(self.dataset, self.direction())
 
     def texts(self, side: str) -> list[str]:
         """Texts of ``source`` or ``target``, in document order."""

@@ -8,15 +8,16 @@ texts are asked for once for all languages. A language whose script does not sep
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.data import read_documents, require_columns
 from harness.languages import find, spaces_words
 from harness.loader import TaskFile
+from harness.sources import Reading
 from harness.spec import MetricOption
 from harness.store import SegmentRow
-from harness.tasks.base import Outcome, Selection, chosen_languages, failure, unit_names
+from harness.tasks.base import Outcome, Selection, Unit, chosen_languages, failure, unit_names
 from harness.tasks.pairs import PairUnit
 from harness.types import Document, LogLikelihoodResponse, Request, Response, RollingLogLikelihood
 from metrics import registry
@@ -51,6 +52,9 @@ class PerplexityUnit(PairUnit):
             )
             for document in documents
         ]
+
+    def readings(self) -> Iterator[Reading]:
+        return super().readings() if self.compared else Unit.readings(self)
 
     def shared_requests(self) -> list[Request]:
         return self._asked("source", self.spec.pivot) if self.compared else []

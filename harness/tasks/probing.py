@@ -7,7 +7,7 @@ Documents have a text and a label (a list of labels for ``multilabel_classificat
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from harness.data import read_documents, require_columns
 from harness.errors import DataError
 from harness.loader import TaskFile
+from harness.sources import Reading, readings
 from harness.store import SegmentRow
 from harness.tasks.base import Outcome, Selection, Unit, chosen_languages, failure, unit_names
 from harness.types import Document, Embed, EmbedResponse, Request, Response
@@ -32,6 +33,9 @@ class ProbingUnit(Unit):
 
     def read(self) -> list[Document]:
         return self._labelled(self.dataset.splits)
+
+    def readings(self) -> Iterator[Reading]:
+        return readings(self.dataset, {"lang": self.own_code}, splits=[self.dataset.train_split])
 
     def requests(self) -> list[Request]:
         texts = [*self.documents, *(self._training[row] for row in self._used)]

@@ -7,7 +7,7 @@ The data set has parts, in mteb's layout: ``queries`` and ``corpus`` with a key,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from harness.data import documents_hash, read_documents, require_columns
 from harness.errors import DataError
 from harness.loader import TaskFile
+from harness.sources import Reading, readings
 from harness.spec import DatasetSpec, merged
 from harness.store import SegmentRow
 from harness.tasks.base import Outcome, Selection, Unit, failure, unit_names
@@ -38,6 +39,10 @@ class RetrievalUnit(Unit):
         if not queries:
             raise DataError(f"{self.where}: no query of 'queries' has a row in 'qrels'; check the ids")
         return queries
+
+    def readings(self) -> Iterator[Reading]:
+        for changes in self.dataset.parts.values():
+            yield from readings(merged(self.dataset, changes), {"lang": self.own_code})
 
     def requests(self) -> list[Request]:
         queries = [str(query.fields[self.dataset.text]) for query in self.documents]
