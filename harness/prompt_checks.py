@@ -20,7 +20,7 @@ Raw = Mapping[str, Any]
 
 _GENERATION_KEYS = ("until", "max_gen_toks", "do_sample", "temperature")
 _LANGUAGE_FIELDS = ("lang", "language")
-_TRANSLATION_FIELDS = ("source", "target", "source_language", "target_language")
+_TRANSLATION_FIELDS = ("source", "target", "source_language", "target_language", "source_code", "target_code")
 
 
 def check_prompts(raw: Raw) -> Iterator[Problem]:

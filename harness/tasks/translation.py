@@ -148,6 +148,8 @@ class TranslationUnit(PairUnit):
         languages = {
             "source_language": find(self.source_language).name,
             "target_language": find(self.target_language).name,
+            "source_code": self.direction().source,
+            "target_code": self.direction().target,
         }
         description = rendered(prompt.description, document)
         question = rendered(prompt.doc_to_text, document)
