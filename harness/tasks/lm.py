@@ -123,7 +123,7 @@ class LmEvalUnit(Unit):
             statistics[label] = (
                 metric.segment_stats(segments)
                 if isinstance(metric, TextMetric)
-                else _statistics(metric, values[label], self._choices, f"{self.where}: {label}")
+                else _statistics(metric, values[label], self._labels(rows), f"{self.where}: {label}")
             )
         return Outcome(rows=rows, scored=scored, statistics=statistics)
 
@@ -148,6 +148,10 @@ class LmEvalUnit(Unit):
     def judged_by_lm_eval(self) -> list[str]:
         """Metrics whose value of a document is lm-eval's; metrics of texts are ours."""
         return [label for label, (metric, _) in self.metrics().items() if not isinstance(metric, TextMetric)]
+
+    def _labels(self, rows: Sequence[SegmentRow]) -> Sequence[int | str]:
+        """What a document's gold class may be: the same for every system, whichever documents it failed on."""
+        return range(self._choices) if self._choices else sorted({gold for row in rows for gold in row.references})
 
     def _judge(self, task: ConfigurableTask, instances: Sequence[Instance], values: dict[str, list[Any]]) -> None:
         """Add lm-eval's value of one document to every metric's."""
@@ -228,12 +232,12 @@ class LmEvalUnit(Unit):
         )
 
 
-def _statistics(metric: Metric, values: Sequence[Any], choices: int, where: str) -> FloatArray:
+def _statistics(metric: Metric, values: Sequence[Any], labels: Sequence[int | str], where: str) -> FloatArray:
     """Statistics of lm-eval's values of the documents.
 
     Args:
         values: A number a document, a pair (log-probability, count), or a pair (gold, predicted).
-        choices: How many classes there are, where they are choices.
+        labels: The classes there are.
 
     Raises:
         DataError: The values are not of the kind the metric is made of.
@@ -246,8 +250,8 @@ def _statistics(metric: Metric, values: Sequence[Any], choices: int, where: str)
             return metric.span_stats(gold, [_plain(text) for text in predicted])
         if isinstance(metric, ClassMetric):
             gold, predicted = _sides(values)
-            labels = range(choices) if choices else sorted(set(gold))
-            return metric.label_stats(gold, [_plain(label) for label in predicted], labels)
+            known = labels if set(gold) <= set(labels) else sorted(set(gold))
+            return metric.label_stats(gold, [_plain(label) for label in predicted], known)
         found = np.array(values, dtype=np.float64)
         if found.ndim <= 1:
             return MeanMetric.stats(found)
