@@ -137,7 +137,8 @@ def _check_told_apart(raw: Raw, dataset: Raw, languages: Mapping[str, str], here
     """Whether other rows are read for another language, another split, and the other side of a direction."""
     from_lm_eval = is_from_lm_eval(raw)
     elsewhere = _placeholders([dataset.get(name) for name in ("name", "where", "text", "archive")])
-    by_language = bool(elsewhere & {*_LANGUAGE, *_SIDES, "config"})
+    sides = raw.get("kind") in _PAIR_KINDS and dataset.get("pivot_text") is not None  # a row holds both
+    by_language = sides or bool(elsewhere & {*_LANGUAGE, *_SIDES, "config"})
     splits = dataset.get("splits")
     read = splits if isinstance(splits, list) else ["test"]
     for field in _FILES:
