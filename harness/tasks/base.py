@@ -299,7 +299,9 @@ def unit_names(spec: TaskSpec, selection: Selection, languages: Sequence[str]) -
             for language in languages:
                 if language not in own:
                     continue
-                if not said.languages or set(language.split("-")) <= {*said.languages, spec.pivot}:
+                sides = set(language.split("-"))
+                known = {*said.languages, spec.pivot} if len(sides) > 1 else {*said.languages}
+                if not said.languages or sides <= known:
                     yield {
                         "variant": variant,
                         "prompt": prompt,

@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.errors import DataError, UserError
 from harness.loader import TaskFile
-from harness.spec import MetricOption
+from harness.spec import DatasetSpec, MetricOption
 from harness.store import SegmentRow
 from harness.tasks.base import Outcome, Selection, Unit, failure
 from harness.types import (
@@ -75,6 +75,11 @@ class LmEvalUnit(Unit):
         self._instances: list[list[Instance]] = []
         self._choices = 0
         """Most choices that a document has."""
+
+    @property
+    def examples(self) -> DatasetSpec:
+        """Where few-shot examples come from: a variant's ``where`` selects what it asks about, not what it shows."""
+        return self.dataset.model_copy(update={"where": self.spec.dataset.where})
 
     @abstractmethod
     def lm_eval_tasks(self) -> list[tuple[ConfigurableTask, int]]:

@@ -19,13 +19,18 @@ from harness.prompts import evaluate, render
 if TYPE_CHECKING:
     from lm_eval.api.task import ConfigurableTask
 
+
+class NoDocumentsError(DataError):
+    """A task has no documents: of a group, other tasks may."""
+
+
 FEWSHOT_SEED = 1234
 """lm-eval's seed of few-shot draws."""
 
 _LARGEST_LITERAL = 100_000
 
 Rows = Callable[[str], Sequence[Mapping[str, object]]]
-"""Name of a split -> its rows."""
+"""Name of a split -> its rows, or the ``datasets.Dataset`` of them."""
 
 
 def make_task(
@@ -89,7 +94,9 @@ class _Splits(Mapping[str, Any]):
         import datasets
 
         if split not in self._read:
-            self._read[split] = datasets.Dataset.from_list([dict(row) for row in self._rows(split)])
+            rows = self._rows(split)
+            made = rows if isinstance(rows, datasets.Dataset) else datasets.Dataset.from_list([*map(dict, rows)])
+            self._read[split] = made
         return self._read[split]
 
     def __iter__(self) -> Iterator[str]:
@@ -112,7 +119,10 @@ def _literal(text: str, what: str, where: str) -> object:
 @cache
 def _classes() -> dict[str, type[ConfigurableTask]]:
     """The subclasses, made on first use because lm-eval takes seconds to import."""
+    import datasets
     from lm_eval.api.task import ConfigurableTask
+
+    datasets.disable_progress_bars()  # lm-eval's tasks map and filter; a bar for each of 57 subjects helps nobody
 
     class SandboxedTask(ConfigurableTask):  # type: ignore[misc]
         """lm-eval's task over rows that we read."""
@@ -125,6 +135,13 @@ def _classes() -> dict[str, type[ConfigurableTask]]:
 
         def download(self, dataset_kwargs: object = None, **kwargs: object) -> None:  # noqa: ARG002
             self.dataset = self.config.custom_dataset()
+
+        @property
+        def eval_docs(self) -> Any:
+            docs = super().eval_docs
+            if len(docs) == 0:
+                raise NoDocumentsError(f"{self._where}: no row of the data is left to ask about")
+            return docs
 
         def fewshot_docs(self) -> Any:
             """Examples only where shots are asked for: a zero-shot run needs no split of examples."""

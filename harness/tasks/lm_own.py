@@ -110,7 +110,7 @@ class LanguageModelUnit(LmEvalUnit):
             raise DataError(f"{self.where}: {self.shots}-shot needs 'fewshot_split' in the dataset")
         if self.dataset.splits == (split,):
             return {"test": self.read()}, "test"
-        fewshot = read_documents(self.dataset, self.roots, self.own_code, self.where, splits=(split,))
+        fewshot = read_documents(self.examples, self.roots, self.own_code, self.where, splits=(split,))
         return {"test": self.documents, "fewshot": fewshot}, "fewshot"
 
     def _metric_list(self) -> list[dict[str, object]]:

@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from harness.sources import Reading, filled_names
 from harness.spec import DatasetSpec, MetricOption, merged
 from harness.tasks.base import Selection, chosen_languages, template_hash, unit_names
 from harness.tasks.lm import LmEvalUnit, lm_eval_name, lm_eval_options
-from harness.tasks.lm_eval_task import FEWSHOT_SEED, make_task
+from harness.tasks.lm_eval_task import FEWSHOT_SEED, NoDocumentsError, make_task
 from harness.types import Document
 from metrics import registry
 
@@ -39,8 +40,13 @@ _DATA_KEYS = frozenset(["dataset_path", "dataset_name", "dataset_kwargs", "metad
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Leaf:
-    """One task of lm-eval, with how many of its documents the unit asks for and where they begin."""
+    """One task of lm-eval, with how many of its documents the unit asks for.
 
+    Attributes:
+        part: What the task is within its group (the subject), the same word in every language.
+    """
+
+    part: str
     task: ConfigurableTask
     count: int
 
@@ -53,6 +59,7 @@ class StockUnit(LmEvalUnit):
         self._limit = limit
         self._made: list[_Leaf] | None = None
         self._configs: dict[str, dict[str, Any]] | None = None
+        self._splits: dict[object, Any] = {}
 
     @property
     def lm_eval_pattern(self) -> str:
@@ -80,11 +87,11 @@ class StockUnit(LmEvalUnit):
 
     def read(self) -> list[Document]:
         documents: list[Document] = []
-        leaves = self._leaves()
-        for name, leaf in zip(self.configs(), leaves, strict=True):
-            prefix = f"{name}/" if len(leaves) > 1 else ""
+        for leaf in self._leaves():
+            prefix = f"{leaf.part}/" if leaf.part and not self.dataset.key else ""
+            rows = leaf.task.eval_docs
             for index in range(leaf.count):
-                documents.append(self._document(leaf.task.eval_docs[index], prefix, index))
+                documents.append(self._document(rows[index], prefix, index))
                 if self.spec.kind == "multiple_choice":
                     self._check_gold(leaf.task, documents[-1])
         seen: set[str] = set()
@@ -130,16 +137,27 @@ class StockUnit(LmEvalUnit):
         super().release()
         self._made = None
         self._configs = None
+        self._splits = {}
 
     def _leaves(self) -> list[_Leaf]:
+        """Tasks that have documents: of a group's subjects, some may have none in a selection of rows."""
         if self._made is None:
-            self._made = []
-            for (name, config), shots in zip(self.configs().items(), self._shots(), strict=True):
-                task = make_task(
-                    self._prepared(config, shots), self._rows(config), (), f"{self.where} ({name})", own=False
-                )
+            made = []
+            configs = self.configs()
+            parts = _parts([*configs])
+            for (name, config), part, shots in zip(configs.items(), parts, self._shots(), strict=True):
+                where = f"{self.where} ({name})"
+                try:
+                    task = make_task(self._prepared(config, shots), self._rows(config), (), where, own=False)
+                except NoDocumentsError:
+                    if len(configs) == 1:
+                        raise
+                    continue
                 count = len(task.eval_docs)
-                self._made.append(_Leaf(task=task, count=min(count, self._limit) if self._limit else count))
+                made.append(_Leaf(part=part, task=task, count=min(count, self._limit) if self._limit else count))
+            if not made:
+                raise DataError(f"{self.where}: no row of the data is left to ask about; check its columns")
+            self._made = made
         return self._made
 
     def _shots(self) -> list[int]:
@@ -180,19 +198,26 @@ class StockUnit(LmEvalUnit):
             made = config["custom_dataset"](**(config.get("metadata") or {}), **(config.get("dataset_kwargs") or {}))
             return lambda split: list(made[split])
 
-        def rows(split: str) -> Sequence[Mapping[str, object]]:
+        def rows(split: str) -> Any:
+            import datasets
+
             reading = self._reading(config, split)
-            found = list(read_rows(reading.dataset, self.roots, reading.names, self.where, split))
-            if not found:
-                raise DataError(f"{self.where}: split '{split}' is empty; give it at least one row")
-            return found
+            key = (split, reading.dataset.model_dump_json(), tuple(reading.names.items()))
+            if key not in self._splits:
+                found = list(read_rows(reading.dataset, self.roots, reading.names, self.where, split))
+                if not found:
+                    raise DataError(f"{self.where}: split '{split}' is empty; give it at least one row")
+                self._splits[key] = datasets.Dataset.from_list([*map(dict, found)])
+            return self._splits[key]
 
         return rows
 
     def _reading(self, config: Mapping[str, Any], split: str) -> Reading:
         """A split of one of lm-eval's tasks: what its file says, and before it what ours says."""
         folders = [folder for folder in (self.roots.data_root, self.roots.task_folder) if folder is not None]
-        dataset = merged(_dataset(config, split, folders), self.dataset.model_dump(exclude_unset=True), self.where)
+        asked = split == (config.get("test_split") or config.get("validation_split"))
+        own = (self.dataset if asked else self.examples).model_dump(exclude_unset=True)
+        dataset = merged(_dataset(config, split, folders), own, self.where)
         names = {"lang": self.own_code, "config": str(config.get("dataset_name") or "")}
         return Reading(dataset=dataset, names=filled_names(dataset, names), split=split)
 
@@ -242,6 +267,13 @@ def _splits(config: Mapping[str, Any]) -> list[str]:
     order = [config.get(name) for name in ("fewshot_split", "training_split", "validation_split")]
     examples = next(filter(None, order), judged)
     return [str(split) for split in dict.fromkeys([judged, examples]) if split]
+
+
+def _parts(names: Sequence[str]) -> list[str]:
+    """What tells names of a group apart: ``anatomy`` in ``mmmlu_ko_kr_anatomy`` beside ``mmmlu_ko_kr_virology``."""
+    words = [name.split("_") for name in names]
+    shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False)))
+    return ["_".join(word[shared:]) for word in words]
 
 
 def _metric_entry(config: Mapping[str, Any], metric: str) -> dict[str, Any]:
