@@ -7,6 +7,7 @@ space, so that in scripts without spaces an answer is one word.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import string
 from collections import Counter
@@ -30,6 +31,25 @@ class TokenF1(MeanMetric, TextMetric):
         return self.stats(
             np.array([max(_f1(words, segment.hypothesis) for words in segment.references) for segment in segments])
         )
+
+
+class TokenMatch(MeanMetric, TextMetric):
+    """Share of answers whose words are those of a reference, in its order."""
+
+    def segment_stats(self, segments: Sequence[Segment]) -> FloatArray:
+        for segment in segments:
+            if not segment.references:
+                raise MetricError(f"{self.info.name}: needs a reference for every answer; one has none")
+        matches = [_words(segment.hypothesis) in map(_words, segment.references) for segment in segments]
+        return self.stats(np.array(matches, dtype=np.float64))
+
+
+def token_match() -> TokenMatch:
+    """SQuAD's exact match, computed from the answer's text: case, punctuation and articles aside."""
+    info = _info("token_match", "exact match (words)")
+    description = "Share of answers with exactly the words of the right answer, case and punctuation aside."
+    made = dataclasses.replace(info, description=description, binary=True)
+    return TokenMatch(made, f"token_match|norm:squad|refs:any|v:{DEFINITIONS}")
 
 
 def token_f1() -> TokenF1:

@@ -43,6 +43,7 @@ BUILT_IN: Mapping[str, str] = {
     "mean": "metrics.accuracy:mean",
     "f1": "metrics.answers:f1",
     "token_f1": "metrics.answers:token_f1",
+    "token_match": "metrics.answers:token_match",
     "f1_weighted": "metrics.classification:f1_weighted",
     "f1_macro": "metrics.classification:f1_macro",
     "f1_binary": "metrics.classification:f1_binary",
