@@ -119,15 +119,6 @@ def run(plan: RunPlan, progress: Progress) -> Path:
     return writer.folder
 
 
-def check_data(task: TaskFile, data_root: Path | None) -> None:
-    """Read all data of a task and check it, without computing anything.
-
-    Raises:
-        DataError: Something is missing, empty or misshapen.
-    """
-    _checked(task, units(task, Selection(), data_root))
-
-
 class _Stage:
     """One model on one task."""
 
