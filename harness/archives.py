@@ -15,6 +15,7 @@ import os
 import tarfile
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -44,14 +45,12 @@ class Archive:
 
     path: Path
     names: Mapping[str, str]
+    _inner: Mapping[str, str] = field(repr=False)
     _content: _Zip | _Tar = field(repr=False)
 
     def find(self, name: str) -> str | None:
         """The member of that name; one folder may stand before it (``repository-commit/``), if that is unambiguous."""
-        if name in self.names:
-            return name
-        inner = [member for member in self.names if member.partition("/")[2] == name]
-        return inner[0] if len(inner) == 1 else None
+        return name if name in self.names else self._inner.get(name)
 
     def open(self, member: str) -> BinaryIO:
         """A member's bytes, seekable.
@@ -83,7 +82,10 @@ def _opened(path: Path, _size: int, _changed: int) -> Archive:
         raise DataError(f"{path}: not a readable archive ({error}); fetch it again") from error
     if len(content.members) > MAX_MEMBERS:
         raise DataError(f"{path}: {len(content.members):,} members; an archive of data has at most {MAX_MEMBERS:,}")
-    return Archive(path, _safe_names(content.members), content)
+    names = _safe_names(content.members)
+    below = Counter(name.partition("/")[2] for name in names)
+    inner = {name.partition("/")[2]: name for name in names if below[name.partition("/")[2]] == 1}
+    return Archive(path, names, inner, content)
 
 
 def _safe_names(members: Iterable[str]) -> dict[str, str]:

@@ -15,6 +15,7 @@ import click
 
 from harness import __version__
 from harness.commands.compare import compare
+from harness.commands.data import data
 from harness.commands.demo import demo
 from harness.commands.export import doctor, export
 from harness.commands.gate import gate
@@ -30,7 +31,7 @@ def cli() -> None:
     """How well does a model work in every language, how sure are we, and did it get worse?"""
 
 
-for _command in (run, score, compare, gate, leaderboard, tasks, export, doctor, demo):
+for _command in (run, score, compare, gate, leaderboard, tasks, data, export, doctor, demo):
     cli.add_command(_command)
 
 

@@ -24,6 +24,7 @@ from harness.sources import (
     Reading,
     Release,
     Source,
+    archive_of,
     as_patterns,
     file_patterns,
     fill,
@@ -334,7 +335,7 @@ def _cluster_lines(
     dataset: DatasetSpec, roots: DataRoots, names: Names, where: str, splits: Sequence[str]
 ) -> list[str] | None:
     """Cluster of every row of some splits; ``None`` where the data set has no file of that for them."""
-    archive = _archive(dataset, names)
+    archive = archive_of(dataset, names)
     if not any("{split}" in pattern for pattern in as_patterns(dataset.cluster_files)):
         splits = splits[:1]
     clusters: list[str] = []
@@ -342,10 +343,7 @@ def _cluster_lines(
         patterns = file_patterns(dataset.cluster_files, dataset, names, split)
         if not patterns:
             return None
-        places = (roots.under_data_root(one, where, archive) or roots.beside_task(one, where) for one in patterns)
-        file = next(filter(None, places), None)
-        if file is None:
-            raise roots.missing(patterns, where, archive)
+        file = roots.locate(patterns, where, archive)
         if dataset.cluster is not None:
             clusters += [str(_cell(row, dataset.cluster, where)) for row in rows_of(file, TableForm())]
         else:
@@ -356,12 +354,10 @@ def _cluster_lines(
 
 def _texts(dataset: DatasetSpec, roots: DataRoots, names: Names, where: str) -> dict[str, str]:
     """Whole texts by the name that templates use; documents share them, none has a copy."""
-    archive = _archive(dataset, names)
-    return {name: roots.locate(fill(pattern, names), where, archive).text() for name, pattern in dataset.texts.items()}
-
-
-def _archive(dataset: DatasetSpec, names: Names) -> str | None:
-    return fill(dataset.archive, names) if dataset.archive else None
+    archive = archive_of(dataset, names)
+    return {
+        name: roots.locate([fill(pattern, names)], where, archive).text() for name, pattern in dataset.texts.items()
+    }
 
 
 def _values(value: object, names: Names) -> list[object]:

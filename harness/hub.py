@@ -6,9 +6,11 @@ Everything the library can raise becomes one line that says what to do. Nothing 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,10 @@ _SCRIPT = re.compile(r"scripts are no longer supported, but found (\S+)")
 _NO_CONFIG = re.compile(r"BuilderConfig '([^']*)' not found\. Available: \[(.*)\]")
 _NO_SPLIT = re.compile(r"(?:Bad split: |Unknown split \"?)([^\".]+)\"?\. .*\[(.*)\]")
 """What ``datasets`` says of its three most frequent mistakes."""
+
+
+class UnreachableError(DataError):
+    """There is no way to the hub: the next data set cannot be had either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +136,8 @@ def explained(error: Exception, data: HubData, where: str) -> DataError:
         said = f"{text} Check 'path' and 'revision', or log in with 'hf auth login'"
     else:
         said = f"cannot be read ({text})"
-    return DataError(f"{where}: data set '{data.path}': {said}")
+    kind = UnreachableError if "cannot be reached" in said else DataError
+    return kind(f"{where}: data set '{data.path}': {said}")
 
 
 def _positions(loaded: Any, wanted: RowFilter) -> list[int]:
@@ -158,6 +165,59 @@ def _known(name: str, listed: str) -> str:
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def commit_of(data: HubData, where: str) -> str:
+    """The commit that ``revision`` (or the newest state) of a hub data set is.
+
+    Raises:
+        DataError: There is no such data set or revision, or no way to the hub.
+    """
+    import huggingface_hub
+
+    try:
+        return str(huggingface_hub.HfApi().dataset_info(data.path, revision=data.revision, timeout=60).sha)
+    except Exception as error:
+        raise explained(error, data, where) from error
+
+
+def save(data: HubData, target: Path, where: str, cache: Path, first: int | None) -> tuple[Path, int]:
+    """Write a split as a file of the mirror.
+
+    Parquet, which keeps every type; JSON lines where cells are decoded when read, or rows come as a stream.
+
+    Args:
+        data: What to write. target: The file, without its ending. cache: Folder for what the library prepares.
+        first: Only so many rows; only of a stream.
+
+    Returns:
+        The file and its number of rows.
+
+    Raises:
+        DataError: As :func:`load`; or a column holds what is not text, numbers and lists of them.
+    """
+    loaded = load(data, where, cache)
+    if data.streaming or decoded_on_reading(loaded.features):
+        path = target.with_name(target.name + ".jsonl")
+        return path, _save_lines(islice(rows_of_split(loaded, data, where, RowFilter({})), first), path, where)
+    path = target.with_name(target.name + ".parquet")
+    try:
+        loaded.to_parquet(str(path))
+    except Exception as error:
+        raise explained(error, data, where) from error
+    return path, len(loaded)
+
+
+def _save_lines(rows: Iterable[Row], path: Path, where: str) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as handle:
+        for row in rows:
+            try:
+                handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+            except (TypeError, ValueError, UnicodeEncodeError) as error:
+                raise DataError(f"{where}: row {count + 1} holds what is no text or number ({error})") from error
+            count += 1
+    return count
 
 
 def decoded_on_reading(features: Mapping[str, Any] | None) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from harness.archives import SUFFIXES, open_archive
@@ -36,16 +37,18 @@ class DataRoots:
     task_folder: Path
     data_root: Path | None = None
 
-    def locate(self, pattern: str, where: str, archive: str | None = None) -> DataFile:
-        """The file a filled pattern names.
+    def locate(self, patterns: Sequence[str], where: str, archive: str | None = None) -> DataFile:
+        """The first file that filled patterns name, under ``--data-root`` or else beside the task file.
 
         Raises:
-            DataError: The pattern leaves its root, or no root has the file.
+            DataError: A pattern leaves its root, or no root has a file.
         """
-        found = self.under_data_root(pattern, where, archive) or self.beside_task(pattern, where)
-        if found is None:
-            raise self.missing([pattern], where, archive)
-        return found
+        mirrored = (self.under_data_root(pattern, where, archive) for pattern in patterns)
+        beside = (self.beside_task(pattern, where) for pattern in patterns)
+        for found in chain(mirrored, beside):
+            if found is not None:
+                return found
+        raise self.missing(patterns, where, archive)
 
     def under_data_root(self, pattern: str, where: str, archive: str | None = None) -> DataFile | None:
         """The file under ``--data-root``: as it is, in the folder that the archive unpacks to, or in the archive."""
@@ -75,13 +78,16 @@ class DataRoots:
             raise DataError(f"{where}: '{pattern}' is a link that leaves the task's folder; put the file itself there")
         return DataFile(candidate)
 
-    def missing(self, patterns: list[str], where: str, archive: str | None = None) -> DataError:
-        """The error of files that are nowhere."""
+    def missing(
+        self, patterns: Sequence[str], where: str, archive: str | None = None, url: str | None = None
+    ) -> DataError:
+        """The error of files that are nowhere; ``url`` is where they could be fetched from."""
         tried = " or ".join(str(root) for root in (self.data_root, self.task_folder) if root is not None)
         inside = f", nor in the archive '{archive}'" if archive and self.data_root is not None else ""
         advice = "" if self.data_root else "; name the folder of your data with --data-root DIR"
+        fetch = "; 'glotbench data fetch' gets it" if url else ""
         names = "' or '".join(patterns)
-        return DataError(f"{where}: no file '{names}' under {tried}{inside}{advice}")
+        return DataError(f"{where}: no file '{names}' under {tried}{inside}{advice}{fetch}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +103,24 @@ class Reading:
     names: Names
     split: str
     files: Patterns | None = None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The same for readings of the same rows, whichever unit reads them."""
+        patterns = file_patterns(self.files or self.dataset.files, self.dataset, self.names, self.split)
+        return (self.dataset.path or "", self.names["config"], self.split, self.archive or "", *patterns)
+
+    @property
+    def archive(self) -> str | None:
+        """The archive that may hold the files, filled."""
+        return archive_of(self.dataset, self.names, self.split)
+
+    def whole_files(self) -> Iterator[tuple[str, list[str]]]:
+        """Name and filled patterns (of which one is enough) of files that are read whole beside the rows."""
+        if clusters := file_patterns(self.dataset.cluster_files, self.dataset, self.names, self.split):
+            yield "clusters", clusters
+        for name, pattern in self.dataset.texts.items():
+            yield name, [fill(pattern, self.names)]
 
     def source(self, roots: DataRoots, where: str) -> Source:
         """Where it is read from, as :func:`find_source`."""
@@ -162,7 +186,7 @@ def find_source(
             return mirrored
     given = as_patterns(files or dataset.files)
     patterns = file_patterns(given, dataset, names, split)
-    archive = fill(dataset.archive, names) if dataset.archive else None
+    archive = archive_of(dataset, names, split)
     for pattern in patterns:
         if found := roots.under_data_root(pattern, where, archive):
             return Release(file=found)
@@ -178,7 +202,7 @@ def find_source(
             raise DataError(
                 f"{where}: no file for split '{split}'; without {{split}}, '{given[0]}' is that of '{held}'"
             )
-        raise roots.missing(patterns, where, archive)
+        raise roots.missing(patterns, where, archive, dataset.url)
     return local
 
 
@@ -223,6 +247,12 @@ def file_patterns(patterns: Patterns | None, dataset: DatasetSpec, names: Names,
     return [
         fill(pattern, filled) for pattern in as_patterns(patterns) if "{split}" in pattern or split in dataset.splits
     ]
+
+
+def archive_of(dataset: DatasetSpec, names: Names, split: str = "") -> str | None:
+    """Path of the archive of a split, filled."""
+    filled = {**names, "split": dataset.split_names.get(split, split)}
+    return fill(dataset.archive, filled) if dataset.archive else None
 
 
 def as_patterns(patterns: Patterns | None) -> tuple[str, ...]:
