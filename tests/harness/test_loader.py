@@ -280,7 +280,7 @@ def test_yaml_traps_are_text_when_quoted(tmp_path: Path) -> None:
             "the files are named by {other}",
         ),
         ("task: news", "task: news\n    pivot: fr", None),
-        ("task: news", "task: news\n    num_fewshot: 3", "num_fewshot: kind translation has no few-shot examples"),
+        ("task: news", "task: news\n    num_fewshot: 3", "num_fewshot: 3-shot needs examples; name their split as 'fewshot_split'"),
     ],
 )
 def test_mistakes_in_a_translation_task(tmp_path: Path, old: str, new: str, expected: str | None) -> None:
