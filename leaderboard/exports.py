@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from harness.boards import Board
 from harness.export import CSV_COLUMNS, csv_text
-from leaderboard.ranks import Ranking
-from leaderboard.tables import Board
+from harness.ranks import Ranking
 
 SCORE_COLUMNS = CSV_COLUMNS
 """Columns of a task's CSV: those of ``glotbench export csv``."""

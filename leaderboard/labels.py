@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from harness import languages
+from harness.boards import sides_of
 from harness.errors import UserError
 from leaderboard.text import fold
 
@@ -50,12 +51,6 @@ class LanguageLabel:
         codes = [side.code for side in self.sides]
         others = [code for code in codes if code != pivot]
         return (others or codes)[-1]
-
-
-def sides_of(code: str) -> tuple[str, ...]:
-    """Language codes of a record's language: one, or source and target of a direction."""
-    parts = tuple(code.split("-"))
-    return parts if len(parts) == 2 and all(parts) else (code,)
 
 
 def label(code: str) -> LanguageLabel:

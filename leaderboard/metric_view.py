@@ -11,14 +11,14 @@ from functools import cached_property
 
 from markupsafe import Markup
 
+from harness.boards import Board, Cell, MetricTable, Model
+from harness.groups import ALL
 from leaderboard import figures
 from leaderboard.figures import Axis
-from leaderboard.groups import ALL
 from leaderboard.labels import label
 from leaderboard.pages import SegmentKey, segment_page
 from leaderboard.segments import SegmentView
 from leaderboard.standings import StandingsView
-from leaderboard.tables import Board, Cell, MetricTable, Model
 from leaderboard.text import plain, short_hash
 
 TINTS = 10

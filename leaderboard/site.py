@@ -14,12 +14,14 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.boards import Board, Model, boards
 from harness.errors import UserError
+from harness.evidence import collect
+from harness.groups import ALL, groups_of, together
+from harness.ranks import ranking
 from harness.records import RunRecord
 from harness.store import RunFolder, UnitKey
 from leaderboard import exports, paging
-from leaderboard.evidence import collect
-from leaderboard.groups import ALL, groups_of, together
 from leaderboard.labels import label
 from leaderboard.metric_view import MetricView
 from leaderboard.pages import (
@@ -31,9 +33,7 @@ from leaderboard.pages import (
     segment_page,
     task_page,
 )
-from leaderboard.ranks import ranking
 from leaderboard.segments import fitting_texts, read, worst_first
-from leaderboard.tables import Board, Model, boards
 from leaderboard.text import count, plain, shortened, visible
 from leaderboard.views import BoardView, LanguageRow
 

@@ -7,11 +7,11 @@ from functools import cached_property
 
 from markupsafe import Markup
 
+from harness.boards import MetricTable, Model
+from harness.groups import Group
+from harness.ranks import Ranking, Standing
 from leaderboard import figures
 from leaderboard.figures import Axis
-from leaderboard.groups import Group
-from leaderboard.ranks import Ranking, Standing
-from leaderboard.tables import MetricTable, Model
 
 
 class StandingsView:

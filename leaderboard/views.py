@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from leaderboard.groups import Group
+from harness.boards import Board, Cell, Model
+from harness.groups import Group
+from harness.ranks import Ranking
 from leaderboard.labels import LanguageLabel, label
 from leaderboard.metric_view import MetricView
 from leaderboard.pages import SegmentKey, task_page
-from leaderboard.ranks import Ranking
 from leaderboard.standings import StandingsView
-from leaderboard.tables import Board, Cell, Model
 from leaderboard.text import fold, short_hash
 
 _FEW = 3
@@ -70,7 +70,7 @@ class BoardView:
     @property
     def directions(self) -> bool:
         """Whether rows are translation directions."""
-        return any(len(row.sides) == 2 for row in self.labels)
+        return self.board.directions
 
     @cached_property
     def names(self) -> dict[str, str]:

@@ -1,5 +1,5 @@
+from harness.boards import boards
 from harness.records import Fingerprint, ModelRecord, TaskRecord
-from leaderboard.tables import boards
 from tests.leaderboard_runs import record_of, score
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from leaderboard.tables import MetricTable, Model
+from harness.boards import MetricTable, Model
 
 _WORST_SHARE = 0.1
 _RANKED_SHARE = 0.5

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.boards import boards
+from harness.evidence import collect
+from harness.groups import ALL, groups_of
+from harness.ranks import ranking
 from harness.store import RunFolder
-from leaderboard.evidence import collect
-from leaderboard.groups import ALL, groups_of
-from leaderboard.ranks import ranking
-from leaderboard.tables import boards
 from tests.leaderboard_runs import write_run
 
 

@@ -1,4 +1,4 @@
-"""Run records -> tables: which scores stand side by side. Pure functions on records; ``ranks`` puts them in order.
+"""Run records -> tables: which scores stand side by side. Pure functions on records; ``harness.ranks`` orders them.
 
 A missing score stays missing, never zero. Where the fingerprints of data, prompt or metric differ between models, the
 ones most models share count and the other scores are marked as not comparable.
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from harness.records import RunRecord, ScoreRecord, TaskRecord
 from harness.store import content_hash
-from leaderboard.labels import sides_of
 
 ENGLISH = "eng_Latn"
 _TAG_LENGTH = 6
@@ -81,7 +80,11 @@ class MetricTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """One task in one variant and prompt. The first metric is the headline."""
+    """One task in one variant and prompt. The first metric is the headline.
+
+    ``not_run`` are languages of the task without any score here, not even a missing one; none for directions, of which
+    a task has more than anybody runs.
+    """
 
     task: TaskRecord
     variant: str
@@ -98,6 +101,17 @@ class Board:
     @property
     def pivot(self) -> str:
         return self.task.pivot or ENGLISH
+
+    @property
+    def directions(self) -> bool:
+        """Whether rows are translation directions."""
+        return any(len(sides_of(language)) == 2 for language in self.languages)
+
+
+def sides_of(code: str) -> tuple[str, ...]:
+    """Language codes of a record's language: one, or source and target of a direction."""
+    parts = tuple(code.split("-"))
+    return parts if len(parts) == 2 and all(parts) else (code,)
 
 
 def boards(records: Sequence[RunRecord]) -> tuple[Board, ...]:
@@ -158,7 +172,8 @@ def _board(task: TaskRecord, setting: tuple[str, str], metrics: dict[str, dict[t
         facts = next(iter(cells.values())).score
         tables.append(MetricTable(facts=facts, models=models, languages=languages, cells=_compared(cells)))
     directions = any(len(sides_of(language)) == 2 for language in languages)
-    not_run = () if directions else tuple(sorted({*task.languages} - {*languages, task.pivot}))
+    measured_against = {task.pivot} if task.kind == "alignment" else set()
+    not_run = () if directions else tuple(sorted({*task.languages} - {*languages, *measured_against}))
     return Board(
         task=task,
         variant=setting[0],

@@ -1,8 +1,8 @@
 import pytest
 
+from harness.boards import MetricTable, boards
+from harness.ranks import Evidence, Ranking, field, ranking
 from harness.records import ScoreRecord
-from leaderboard.ranks import Evidence, Ranking, field, ranking
-from leaderboard.tables import MetricTable, boards
 from tests.leaderboard_runs import record_of, score
 
 LANGUAGES = [f"l{index:02d}_Latn" for index in range(20)]

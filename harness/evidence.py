@@ -14,11 +14,11 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from harness import stats
+from harness.boards import Board, Cell, MetricTable
 from harness.pairing import generator, recreate
+from harness.ranks import Evidence, Field, field
 from harness.resampling import Sample
 from harness.store import RunFolder, UnitStatistics
-from leaderboard.ranks import Evidence, Field, field
-from leaderboard.tables import Board, Cell, MetricTable
 from metrics.base import FloatArray, Metric
 
 RESAMPLES = 1000
