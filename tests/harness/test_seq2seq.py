@@ -348,3 +348,43 @@ def test_degrade_and_name_work_as_for_other_models(nllb: Path) -> None:
     assert (engine.name, engine.backend) == ("NLLB tiny", "hf")
     assert engine.label == "random degraded on purpose: yor_Latn"
     assert engine.identity["degrade"] == "yor_Latn"
+
+
+TASK = """
+task: water
+kind: translation
+dataset: {files: "{lang}.txt", format: lines}
+directions: [eng-xx]
+languages: [eng, yor, nqo, hin]
+metrics: [chrf]
+"""
+
+
+def test_a_run_notes_directions_that_are_not_covered_and_is_the_same_each_time(nllb: Path, tmp_path: Path) -> None:
+    from harness.loader import load_tasks
+    from harness.runner import RunPlan, run
+    from harness.store import RunFolder
+    from harness.tasks.base import Selection
+
+    (tmp_path / "water.yaml").write_text(TASK)
+    for language in ("eng", "yor", "nqo", "hin"):
+        (tmp_path / f"{language}.txt").write_text("\n".join(SENTENCES), encoding="utf-8")
+
+    def finished(out: str) -> RunFolder:
+        plan = RunPlan(
+            tasks=load_tasks([str(tmp_path / "water.yaml")], [tmp_path]),
+            models=[parse_model(f"hf:{nllb},device=cpu,batch_size=3")],
+            selection=Selection(),
+            out=tmp_path / out,
+        )
+        return RunFolder(run(plan, lambda *_: None))
+
+    first = finished("a")
+    assert {score.language for score in first.record.scores} == {"eng_Latn-yor_Latn", "eng_Latn-hin_Deva"}
+    assert all(score.value is not None and not score.n_failed for score in first.record.scores)
+    assert any("nqo_Nkoo" in note for note in first.record.notes)
+    scores = [score.value for score in first.record.scores]
+    assert [score.value for score in finished("b").record.scores] == scores
+    again = finished("a").record
+    assert [score.value for score in again.scores] == scores
+    assert sum(stage.computed for stage in again.stages) == 0
