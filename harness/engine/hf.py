@@ -6,7 +6,8 @@ dtype is float32 on CPU and bfloat16 on CUDA.
 
 Log-probabilities follow lm-eval's HFLM (same tokens, same truncation, same greedy flag), with the log-softmax always in
 float32. Rows are padded on the right, which a causal model never sees; only the rows from the first scored position on
-reach the output layer. Text is decoded greedily and cut at the stop strings as HFLM does.
+reach the output layer. Text is decoded greedily and cut at the stop strings as HFLM does. Encoder-decoder models are
+``harness.engine.seq2seq``'s.
 """
 
 from __future__ import annotations

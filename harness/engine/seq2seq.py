@@ -12,8 +12,9 @@ names). Marian models, which have one direction, read the bare source. A languag
 covered.
 
 Text is decoded greedily, or with ``beams`` beams; what else the model's own generation settings say (a length penalty)
-stays. It ends at the end-of-text token or after ``max_tokens`` new tokens (without the language token), and is cut at
-the first stop string afterwards. Rows of a batch are padded on the right and masked.
+stays. It ends at the end-of-text token, after ``max_tokens`` new tokens (without the language token) or where the model
+has no more positions, and is cut at the first stop string afterwards. Rows of a batch are padded on the right and
+masked.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ CODES = (*get_args(Scheme), "none")
 _FORCED = ("nllb", "m2m100", "mbart50")
 _TOKENIZERS = {"NllbTokenizer": "nllb", "M2M100Tokenizer": "m2m100", "MBart50Tokenizer": "mbart50"}
 _T5_PREFIX = "translate {source_language} to {target_language}: "
+_NO_LIMIT = 10**9
 _CPU_BATCH_TOKENS = 1024
 _CUDA_BATCH_TOKENS = 16384
 
@@ -70,6 +72,8 @@ class Seq2SeqEngine:
         self._codes = self._chosen_codes(spec)
         self._prefix = self._chosen_prefix(spec)
         self._beams = spec.integer("beams", 1)
+        # Embedded positions end somewhere; T5's and MADLAD's are relative, and their configurations name none.
+        self._most_new = (getattr(self._model.config, "max_position_embeddings", None) or _NO_LIMIT) - 1
         self._max_length = spec.integer("max_length", longest_input(self._model.config, self._tokenizer))
         self._batch_size = spec.integer("batch_size", 64)
         default_budget = _CPU_BATCH_TOKENS if self._device == "cpu" else _CUDA_BATCH_TOKENS
@@ -138,7 +142,7 @@ class Seq2SeqEngine:
                 attention_mask=encoded["attention_mask"].to(self._device),
                 num_beams=self._beams,
                 do_sample=False,
-                max_new_tokens=first.max_tokens + len(forced),
+                max_new_tokens=min(first.max_tokens + len(forced), self._most_new),
                 # A model's own 'early_stopping' is about beams, and a warning without them.
                 **({} if self._beams > 1 else {"early_stopping": False}),
                 **forced,

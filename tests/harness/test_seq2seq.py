@@ -317,6 +317,15 @@ def test_a_source_longer_than_the_model_is_cut_and_answered(nllb: Path) -> None:
     assert text == answers(nllb, [request(long + "a")], ",max_length=16")[0]
 
 
+@pytest.mark.parametrize("folder", ["mbart50", "m2m100"], indirect=True)
+def test_answers_end_where_the_model_has_no_more_positions(folder: Path) -> None:
+    """Learned positions (mBART) would be an index error."""
+    requests = [request(sentence, "eng_Latn-hin_Deva", max_tokens=1000) for sentence in SENTENCES]
+    texts = answers(folder, requests)
+    assert max(map(len, texts)) > 40
+    assert max(map(len, texts)) <= SHAPE["max_position_embeddings"]
+
+
 def test_identity_says_what_changes_an_answer(nllb: Path, t5: Path) -> None:
     def identity(folder: Path, options: str = "") -> dict[str, str]:
         return load_model(parse_model(f"hf:{folder},device=cpu{options}")).identity

@@ -281,6 +281,19 @@ def test_any_of_all_directions_can_be_named() -> None:
         units(family("xcopa"), Selection(directions=("eng-swh",)), None)
 
 
+def test_directions_are_named_on_the_command_line(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from harness.cli import cli
+
+    flores200(tmp_path / "data")
+    options = ["--directions", "deu-fra, yor-my", "--data-root", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(cli, ["run", "flores200", "--model", "echo:x", "--num-fewshot", "1", *options])
+    assert done.exit_code == 0, done.output
+    record = RunFolder(next((tmp_path / "out").iterdir())).record
+    assert {score.language for score in record.scores} == {"deu_Latn-fra_Latn", "yor_Latn-mya_Mymr"}
+
+
 def test_varieties_and_their_languages_stand_for_each_other() -> None:
     def languages(name: str, code: str) -> set[str]:
         return {unit.language for unit in made(name, None, languages=code)}
