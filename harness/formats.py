@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import json
+import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ FORMATS = {
 """Ending of a file name -> format; everything else is ``lines``."""
 
 _BATCH = 1024
+_DAMAGE = (EOFError, zlib.error, zipfile.BadZipFile, OSError)
 _BOM = "\ufeff"
 
 
@@ -78,7 +80,15 @@ class DataFile:
             DataError: It cannot be read, or is not UTF-8.
         """
         with self.open() as handle:
-            return _whole(handle, str(self))
+            try:
+                return _whole(handle, str(self))
+            except _DAMAGE as error:
+                raise self.damaged(error) from error
+
+    def damaged(self, error: Exception) -> DataError:
+        """The error of a file that breaks off or does not add up."""
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return DataError(f"{self}: damaged ({reason}); fetch it again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +126,8 @@ def rows_of(file: DataFile, form: TableForm, wanted: RowFilter | None = None) ->
             for number, row in enumerate(rows):
                 if number >= form.skip:
                     yield row
-        except (gzip.BadGzipFile, EOFError, zlib.error, OSError) as error:
-            raise DataError(f"{file}: damaged ({error}); fetch it again") from error
+        except _DAMAGE as error:
+            raise file.damaged(error) from error
 
 
 def read_lines(path: Path, encoding: str = "utf-8-sig") -> list[str]:
