@@ -94,7 +94,7 @@ class RowFilter:
             self._first = self._first or dict.fromkeys(batch.schema.names)
             kept = batch
             for column, wanted in self._wanted.items():
-                distinct = pc.unique(kept.column(column))
+                distinct = pc.unique(batch.column(column))
                 written = distinct.to_pylist()
                 for value in written:
                     self._note(column, value)
