@@ -102,9 +102,9 @@ def _several_ways(items: list[_Item], index: int) -> bool:
 
     It cannot where nothing follows, or a character it does not match itself.
     """
-    if index + 1 == len(items):
+    following = next((item for item in items[index + 1 :] if item.atom not in ("(", ")", "(?:") or item.repeat), None)
+    if following is None:
         return False
-    following = items[index + 1]
     character = following.atom[-1]
     literal = len(following.atom) == 1 or (len(following.atom) == 2 and not character.isalnum())
     if not literal or following.optional or (following.atom in _SPECIAL):
