@@ -209,8 +209,8 @@ class PromptSpec(_Spec):
     """A named prompt. Field names and meaning are lm-eval's.
 
     A template sees the columns of the document and ``lang``, the data set's own code of the language. In a translation
-    task it sees ``source`` (the segment), ``source_language`` and ``target_language`` (English names), ``source_code`` and
-    ``target_code`` (the data set's own codes) and, in examples, ``target`` instead.
+    task it sees ``source`` (the segment), ``source_language`` and ``target_language`` (English names), ``source_code``
+    and ``target_code`` (the data set's own codes) and, in examples, ``target`` instead.
 
     Attributes:
         doc_to_text: The prompt. doc_to_target: The gold answer, or the index of the right choice. doc_to_choice: The
