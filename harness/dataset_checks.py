@@ -68,31 +68,37 @@ def _check_parts(file: YamlFile, dataset: Raw, here: Location) -> Iterator[Probl
 
 
 def _check_changed(file: YamlFile, dataset: Raw, changes: Raw, here: Location) -> Iterator[Problem]:
-    """Whether a data set with changes is one, and whether a commit still belongs to what it was of."""
-    view = YamlFile(path=file.path, content=file.content, value={**dataset, **changes})
+    """Whether a data set with changes is one, and whether a commit still belongs to what it was of.
+
+    Fields that are wrong before the change are left out: they are told at their own place.
+    """
+    wrong, general = _own_mistakes(dataset)
+    sound = {name: value for name, value in dataset.items() if name not in wrong}
+    view = YamlFile(path=file.path, content=file.content, value={**sound, **changes})
     view.spots = {place[len(here) :]: spot for place, spot in file.spots.items() if place[: len(here)] == here}
     try:
         DatasetSpec.model_validate(view.value)
     except ValidationError as error:
-        before = _general(dataset)
         for place, text in validation.problems(DatasetSpec, error, view):
-            if not place and text not in before:
-                yield here, f"together with the task's dataset: {text} (set the other to null)"
-            elif place and place[0] in changes:
+            if place and place[0] != "where":
                 yield (*here, *place), text
+            elif not place and text not in general:
+                yield here, f"together with the task's dataset: {text} (set the other to null)"
     for name, pinned in (("path", "revision"), ("url", "sha256")):
         changed = changes.get(name) not in (None, dataset.get(name)) and dataset.get(name) is not None
         if changed and dataset.get(pinned) is not None and pinned not in changes:
             yield (*here, name), f"another {name}, but the '{pinned}' is still the other's; give its own, or null"
 
 
-def _general(dataset: Raw) -> set[str]:
-    """What is wrong with a data set as a whole."""
+def _own_mistakes(dataset: Raw) -> tuple[set[object], set[str]]:
+    """Fields of a data set that are wrong, and what is wrong with it as a whole."""
     try:
         DatasetSpec.model_validate(dataset)
     except ValidationError as error:
-        return {str(detail["ctx"]["error"]) for detail in error.errors() if not detail["loc"]}
-    return set()
+        found = error.errors()
+        general = {str(detail["ctx"]["error"]) for detail in found if not detail["loc"]}
+        return {detail["loc"][0] for detail in found if detail["loc"]}, general
+    return set(), set()
 
 
 def _check_dataset(raw: Raw, dataset: Raw, languages: Mapping[str, str], here: Location) -> Iterator[Problem]:
@@ -101,6 +107,7 @@ def _check_dataset(raw: Raw, dataset: Raw, languages: Mapping[str, str], here: L
     if sides and kind in get_args(Kind) and kind not in (*DIRECTION_KINDS, "alignment"):
         yield here, f"'source_files' and 'target_files' are for directions; kind {kind} needs 'files' or 'path'"
         return
+    yield from _check_selection(dataset, here)
     yield from _check_placeholders(raw, dataset, here)
     yield from _check_told_apart(raw, dataset, languages, here)
     yield from _check_release(dataset, here)
@@ -109,13 +116,22 @@ def _check_dataset(raw: Raw, dataset: Raw, languages: Mapping[str, str], here: L
         yield (*here, "path"), f"{shown(path)} is no data set on the hub, such as org/name; local files are 'files'"
     if dataset.get("streaming") is True and path is None and not is_from_lm_eval(raw):
         yield (*here, "streaming"), "is about the hub, and there is no 'path'; remove it"
-    if dataset.get("where") and _given(dataset, "cluster_files"):
-        yield (*here, "where"), "leaves rows out, and 'cluster_files' has a line for each; use 'cluster', a column"
     columns = dataset.get("columns")
     if isinstance(columns, list) and columns and kind in _COLUMNS:
         for column in _COLUMNS[kind]:
             if column not in columns:
                 yield (*here, "columns"), f"{kind} reads the columns {', '.join(_COLUMNS[kind])}; '{column}' is missing"
+
+
+def _check_selection(dataset: Raw, here: Location) -> Iterator[Problem]:
+    """Values of ``where``: one, or a list of them."""
+    where = dataset.get("where")
+    for column, value in where.items() if isinstance(where, dict) else ():
+        values = value if isinstance(value, list) else [value]
+        if not values or not all(isinstance(one, str | int | float) for one in values):
+            yield (*here, "where", column), "expected a value, or a list of values, that the column is to have"
+    if where and _given(dataset, "cluster_files"):
+        yield (*here, "where"), "leaves rows out, and 'cluster_files' has a line for each; use 'cluster', a column"
 
 
 def _check_placeholders(raw: Raw, dataset: Raw, here: Location) -> Iterator[Problem]:
