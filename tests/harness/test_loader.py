@@ -92,18 +92,13 @@ def test_shipped_tasks_are_there() -> None:
 
 
 def test_shipped_real_data_tasks_find_their_files(shared_data: Path) -> None:
-    for path in SHIPPED:
-        if path.parent != shipped_tasks():  # families in folders have more languages than the folder of public data
-            continue
-        spec = load_task(path)
-        for code in spec.languages.values():
-            patterns = [spec.dataset.files, spec.dataset.source_files, spec.dataset.target_files]
-            for pattern in filter(None, patterns):
-                for split in spec.dataset.splits:
-                    names = {"lang": code, "split": split, "source": code, "target": code, "other": code}
-                    if spec.dataset.files is None and code == spec.languages[spec.pivot]:
-                        continue
-                    assert (shared_data / pattern.format(**names)).is_file()
+    from harness.fetch import places
+    from harness.tasks.base import Selection
+
+    tasks = load_tasks(["sib200_alignment", "stsb_multi_mt", "tatoeba"], [shipped_tasks()])
+    found = list(places(tasks, Selection(), shared_data))
+    assert {place.task for place in found} == {"sib200_alignment", "stsb_multi_mt", "tatoeba"}
+    assert [place.problem for place in found if place.source is None] == []
 
 
 def test_languages_become_canonical_and_keep_the_own_code(tmp_path: Path) -> None:
@@ -280,7 +275,11 @@ def test_yaml_traps_are_text_when_quoted(tmp_path: Path) -> None:
             "the files are named by {other}",
         ),
         ("task: news", "task: news\n    pivot: fr", None),
-        ("task: news", "task: news\n    num_fewshot: 3", "num_fewshot: 3-shot needs examples; name their split as 'fewshot_split'"),
+        (
+            "task: news",
+            "task: news\n    num_fewshot: 3",
+            "num_fewshot: 3-shot needs examples; name their split as 'fewshot_split'",
+        ),
     ],
 )
 def test_mistakes_in_a_translation_task(tmp_path: Path, old: str, new: str, expected: str | None) -> None:
