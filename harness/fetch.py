@@ -112,9 +112,9 @@ def fetch(tasks: Sequence[TaskFile], selection: Selection, root: Path, progress:
         DataError: The data root cannot be written, or its manifest is damaged. What cannot be fetched is in the report.
     """
     report = FetchReport()
+    wanted, report.problems = _wanted(tasks, selection, root)
     with fetching_into(root):
         manifest = read_manifest(root)
-        wanted, report.problems = _wanted(tasks, selection, root)
         with tempfile.TemporaryDirectory(dir=root, prefix=".fetching-") as scratch:
             fetching = _Fetching(root, manifest, Path(scratch), report, progress)
             for number, one in enumerate(wanted):
