@@ -8,11 +8,12 @@ erred together, and models whose intervals overlap are tied.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from harness.boards import MetricTable, Model
+from harness.boards import Cell, MetricTable, Model
+from harness.chance import above_chance
 
 _WORST_SHARE = 0.1
 _RANKED_SHARE = 0.5
@@ -25,13 +26,37 @@ class Field:
     models: tuple[Model, ...]
     languages: tuple[str, ...]
 
+    def within(self, languages: Collection[str]) -> Field:
+        """The field over some languages only; without models where none of these is shared."""
+        shared = tuple(language for language in self.languages if language in languages)
+        return Field(models=self.models if shared else (), languages=shared)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A number with its 95 % interval (``None`` where that is unknown), and over how many languages it is a mean."""
+
+    value: float
+    low: float | None
+    high: float | None
+    languages: int
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What joint resampling of segments says about a field: 95 % intervals of the means, and simultaneous ranks."""
+    """What joint resampling of segments says about a table, or about some of its languages.
+
+    Attributes:
+        intervals: 95 % intervals of the macro means.
+        ranks: Simultaneous ranks of the models of the field.
+        normalised: 95 % intervals of the chance-normalised means, where guessing differs between languages.
+        gaps: Distance to the pivot on common items; a model that is not in it has none.
+    """
 
     intervals: Mapping[Model, tuple[float, float]]
     ranks: Mapping[Model, tuple[int, int]]
+    normalised: Mapping[Model, tuple[float, float]]
+    gaps: Mapping[Model, Estimate]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +66,13 @@ class Standing:
     Attributes:
         first, last: The ranks the model may have; ``None`` where it has too few languages to be ranked.
         mean, low, high: Macro mean over the common languages (its own ones when not ranked), with its 95 % interval.
+        counted: How many languages that is.
+        normalised: The same with guessing taken out (``harness.chance``); ``None`` where some language does not say
+            what guessing scores.
         worst: Mean of the worst tenth of those languages.
-        gap: Score in the pivot language minus the mean of the others; positive means the pivot is higher.
+        micro: Mean over the same languages in which every scored segment counts the same.
+        gap: Mean over the other languages of score minus the pivot's, on the same items; negative means the pivot is
+            higher. Without statistics of segments it is the difference of the scores, without an interval.
         scored: Languages with a score, of the board's languages.
         n, n_failed: Segments with and without a score, over all languages.
     """
@@ -53,8 +83,11 @@ class Standing:
     mean: float | None
     low: float | None
     high: float | None
+    counted: int
+    normalised: Estimate | None
     worst: float | None
-    gap: float | None
+    micro: float | None
+    gap: Estimate | None
     scored: int
     n: int
     n_failed: int
@@ -81,17 +114,26 @@ class Ranking:
 
 
 def field(table: MetricTable) -> Field:
-    """The models of a table that can be ranked, and the languages all of them have a comparable score in.
+    """The models of a table that can be ranked, and the languages all of them have a comparable score in."""
+    return shared_field(table.languages, {model: own_languages(table, model) for model in table.models})
+
+
+def shared_field(languages: Iterable[str], have: Mapping[Model, Collection[str]]) -> Field:
+    """The models that can be ranked together, given which languages each of them has.
 
     A model is ranked when it has at least half as many languages as the model that has most; one model with few
     languages would otherwise shrink the comparison of all others to those.
     """
-    have = {model: set(_own(table, model)) for model in table.models}
     most = max((len(own) for own in have.values()), default=0)
-    models = [model for model in table.models if have[model] and len(have[model]) >= _RANKED_SHARE * most]
-    shared = set.intersection(*(have[model] for model in models)) if models else set()
-    languages = tuple(language for language in table.languages if language in shared)
-    return Field(models=tuple(models) if languages else (), languages=languages)
+    models = [model for model, own in have.items() if own and len(own) >= _RANKED_SHARE * most]
+    shared = set.intersection(*(set(have[model]) for model in models)) if models else set()
+    common = tuple(language for language in languages if language in shared)
+    return Field(models=tuple(models) if common else (), languages=common)
+
+
+def own_languages(table: MetricTable, model: Model) -> tuple[str, ...]:
+    """The languages in which a model has a comparable score."""
+    return tuple(language for language in table.languages if table.value(model, language) is not None)
 
 
 def ranking(
@@ -107,68 +149,110 @@ def ranking(
             changes the scores and not who is compared.
     """
     ranked = field(table)
+    at_pivot = {model: table.value(model, pivot) for model in table.models}
     if within is not None:
-        shared = tuple(language for language in ranked.languages if language in within)
-        ranked = Field(models=ranked.models if shared else (), languages=shared)
+        ranked = ranked.within(within)
         table = replace(table, languages=tuple(language for language in table.languages if language in within))
     sign = 1 if table.facts.higher_is_better else -1
     rows = []
     for model in table.models:
-        row = _standing(table, model, ranked.languages if model in ranked.models else _own(table, model), pivot)
-        if evidence and model in evidence.intervals:
-            low, high = evidence.intervals[model]
-            row = replace(row, low=low, high=high)
+        languages = ranked.languages if model in ranked.models else own_languages(table, model)
+        row = _standing(table, model, [table.cells[model, language] for language in languages])
+        if evidence is None or model not in evidence.intervals:
+            row = replace(row, gap=_plain_gap(table, model, languages, pivot, at_pivot[model]))
+        else:
+            row = _with_evidence(row, evidence, [table.cells[model, language] for language in languages])
         rows.append(row)
     candidates = [row for row in rows if row.model in ranked.models]
+    known = evidence is not None and all(row.model in evidence.ranks for row in candidates)
     for position, row in enumerate(rows):
         if row in candidates:
-            first, last = evidence.ranks[row.model] if evidence else _rank_range(row, candidates, sign)
+            first, last = evidence.ranks[row.model] if evidence and known else _rank_range(row, candidates, sign)
             rows[position] = replace(row, first=first, last=last)
     rows.sort(key=lambda row: (row.first is None, row.mean is None, -sign * (row.mean or 0.0), row.model))
     return Ranking(
         rows=tuple(rows),
         common=ranked.languages,
         left_out=tuple(language for language in table.languages if language not in ranked.languages),
-        worst_count=_worst_count(len(ranked.languages)),
-        resampled=evidence is not None,
+        worst_count=worst_count(len(ranked.languages)),
+        resampled=known,
     )
 
 
-def _own(table: MetricTable, model: Model) -> list[str]:
-    return [language for language in table.languages if table.value(model, language) is not None]
+def worst_count(languages: int) -> int:
+    """How many languages are the worst tenth."""
+    return math.ceil(_WORST_SHARE * languages)
 
 
-def _standing(table: MetricTable, model: Model, languages: Sequence[str], pivot: str) -> Standing:
+def mean(values: Sequence[float]) -> float | None:
+    """Plain mean, in which the order of the values does not matter; ``None`` of nothing."""
+    return math.fsum(values) / len(values) if values else None
+
+
+def _whole_mean(values: Sequence[float | None]) -> float | None:
+    """Plain mean; ``None`` where a value is missing."""
+    known = [value for value in values if value is not None]
+    return mean(known) if len(known) == len(values) else None
+
+
+def _standing(table: MetricTable, model: Model, counted: Sequence[Cell]) -> Standing:
+    """The numbers of one model over the cells that count, without ranks and gap."""
     own = [table.cells[model, language] for language in table.languages if (model, language) in table.cells]
-    cells = [table.cells[model, language] for language in languages]
-    values = [cell.score.value for cell in cells if cell.score.value is not None]
-    lows = [cell.score.ci_low for cell in cells if cell.score.ci_low is not None]
-    highs = [cell.score.ci_high for cell in cells if cell.score.ci_high is not None]
-    bounded = bool(cells) and len(lows) == len(highs) == len(cells)
-    worst = sorted(values, reverse=not table.facts.higher_is_better)[: _worst_count(len(values))]
-    at_pivot = table.value(model, pivot)
-    others = [cell.score.value for cell in cells if cell.score.value is not None and cell.score.language != pivot]
+    scores = [cell.score for cell in counted]
+    values = [score.value for score in scores if score.value is not None]
+    worst = sorted(values, reverse=not table.facts.higher_is_better)[: worst_count(len(values))]
+    segments = sum(score.n for score in scores)
     return Standing(
         model=model,
         first=None,
         last=None,
-        mean=_mean(values),
-        low=_mean(lows) if bounded else None,
-        high=_mean(highs) if bounded else None,
-        worst=_mean(worst),
-        gap=at_pivot - math.fsum(others) / len(others) if at_pivot is not None and others else None,
+        mean=mean(values),
+        low=_whole_mean([score.ci_low for score in scores]),
+        high=_whole_mean([score.ci_high for score in scores]),
+        counted=len(scores),
+        normalised=_normalised(counted),
+        worst=mean(worst),
+        micro=math.fsum(score.n * (score.value or 0.0) for score in scores) / segments if segments else None,
+        gap=None,
         scored=sum(cell.value is not None for cell in own),
         n=sum(cell.score.n for cell in own),
         n_failed=sum(cell.score.n_failed for cell in own),
     )
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None
+def _normalised(cells: Sequence[Cell]) -> Estimate | None:
+    """Mean of the chance-normalised scores; the ends of the languages' own intervals averaged."""
+    values = [above_chance(cell.score, cell.score.value) for cell in cells]
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
+        return None
+    lows = [above_chance(cell.score, cell.score.ci_low) for cell in cells]
+    highs = [above_chance(cell.score, cell.score.ci_high) for cell in cells]
+    return Estimate(
+        value=math.fsum(known) / len(known), low=_whole_mean(lows), high=_whole_mean(highs), languages=len(known)
+    )
 
 
-def _worst_count(languages: int) -> int:
-    return math.ceil(_WORST_SHARE * languages)
+def _with_evidence(row: Standing, evidence: Evidence, cells: Sequence[Cell]) -> Standing:
+    low, high = evidence.intervals[row.model]
+    normalised = row.normalised
+    if normalised is not None:
+        ends: tuple[float | None, float | None] | None = evidence.normalised.get(row.model)
+        if ends is None:
+            ends = above_chance(cells[0].score, low), above_chance(cells[0].score, high)
+        normalised = replace(normalised, low=ends[0], high=ends[1])
+    return replace(row, low=low, high=high, normalised=normalised, gap=evidence.gaps.get(row.model))
+
+
+def _plain_gap(
+    table: MetricTable, model: Model, languages: Collection[str], pivot: str, at_pivot: float | None
+) -> Estimate | None:
+    """Difference of the scores, for lack of segments to compare item by item."""
+    values = [table.value(model, language) for language in languages if language != pivot]
+    others = [value for value in values if value is not None]
+    if at_pivot is None or not others:
+        return None
+    return Estimate(value=math.fsum(others) / len(others) - at_pivot, low=None, high=None, languages=len(others))
 
 
 def _apart(one: Standing, other: Standing) -> bool:

@@ -118,22 +118,79 @@ def macro_interval(
     samples: Sequence[Sample],
     *,
     rng: np.random.Generator,
+    weights: Sequence[float] | None = None,
     resamples: int = RESAMPLES,
     confidence: float = 0.95,
 ) -> Interval:
-    """Interval of the plain mean over samples (languages) of the first system's score, items resampled jointly."""
+    """Interval of the plain mean over samples (languages) of the first system's score, items resampled jointly.
+
+    One sample has :func:`interval`'s, times its weight. Binary scores without any variation get Wilson's, as there.
+
+    Args:
+        weights: ``[L]`` positive; what each score counts in their sum, instead of 1/L.
+    """
+    shares = np.full(len(samples), 1 / len(samples)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if len(samples) == 1:
+        only = samples[0]
+        found = interval(
+            only.metric, only.systems[0], only.clusters, rng=rng, resamples=resamples, confidence=confidence
+        )
+        return _times(found, float(shares[0]))
     layout = Layout(samples)
     values = np.array([sample.metric.value(sample.systems[0]) for sample in samples])
     if layout.groups < 2 or np.isnan(values).any():
         return _NO_INTERVAL
-    bounds = samples[0].metric.info.bounds
+    value, total = float(shares @ values), float(shares.sum())
+    low, high = samples[0].metric.info.bounds
+    bounds = (total * low, total * high)
     if all(is_mean(sample.metric) for sample in samples):
-        shares = layout.total([_influence(sample.systems[0]) for sample in samples]) / len(samples)
-        return _student(float(values.mean()), _sandwich(shares), layout.groups, bounds, confidence, "cluster")
-    scores = bootstrap_scores(layout, rng=rng, resamples=resamples)[:, :, 0].mean(axis=1)
+        moved = [share * _influence(sample.systems[0]) for share, sample in zip(shares, samples, strict=True)]
+        stderr = _sandwich(layout.total(moved))
+        if stderr <= _NOISE and all(sample.metric.info.binary for sample in samples):
+            return _times(_wilson_interval(value / total, layout.groups, confidence), total)
+        return _student(value, stderr, layout.groups, bounds, confidence, "cluster")
+    scores: FloatArray = bootstrap_scores(layout, rng=rng, resamples=resamples)[:, :, 0] @ shares
     if samples[0].metric.resampling_shifts:
-        scores = _recentred(scores, float(values.mean()))
+        scores = _recentred(scores, value)
     return _percentile(scores, bounds, confidence, "cluster bootstrap")
+
+
+def macro_difference(
+    samples: Sequence[Sample],
+    *,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+    confidence: float = 0.95,
+) -> Interval:
+    """Interval of the mean over samples of the first system's score minus the second's, on the same items.
+
+    Clusters are resampled jointly for both systems and all samples. Only an interval: tests are
+    :func:`paired_evidence`'s. Two binary systems that never differ, or always by the same, may still differ on as many
+    items as Wilson's interval of none allows.
+
+    Args:
+        samples: Two systems each.
+    """
+    layout = Layout(samples)
+    values = np.array([[sample.metric.value(stats) for stats in sample.systems] for sample in samples])
+    if layout.groups < 2 or np.isnan(values).any():
+        return _NO_INTERVAL
+    delta = float((values[:, 0] - values[:, 1]).mean())
+    span = max(sample.metric.info.bounds[1] - sample.metric.info.bounds[0] for sample in samples)
+    if all(is_mean(sample.metric) for sample in samples):
+        influences = [_influence(a) - _influence(b) for a, b in (sample.systems for sample in samples)]
+        stderr = _sandwich(layout.total(influences) / len(samples))
+        if stderr <= _NOISE and all(sample.metric.info.binary for sample in samples):
+            reach = wilson(0, layout.groups, confidence)[1]
+            return Interval(
+                stderr=stderr, low=max(delta - reach, -span), high=min(delta + reach, span), method="wilson"
+            )
+        return _student(delta, stderr, layout.groups, (-span, span), confidence, "cluster")
+    both = bootstrap_scores(layout, rng=rng, resamples=resamples)
+    scores: FloatArray = (both[:, :, 0] - both[:, :, 1]).mean(axis=1)
+    if samples[0].metric.resampling_shifts:
+        scores = _recentred(scores, delta)
+    return _percentile(scores, (-span, span), confidence, "cluster bootstrap")
 
 
 def bootstrap(samples: Sequence[Sample], *, rng: np.random.Generator, resamples: int = RESAMPLES) -> FloatArray:
@@ -515,6 +572,15 @@ def _recentred(scores: FloatArray, value: float) -> FloatArray:
     """Resampled scores moved so that their mean is the score."""
     moved: FloatArray = scores + (value - float(np.nanmean(scores)))
     return moved
+
+
+def _times(found: Interval, factor: float) -> Interval:
+    """An interval in another unit."""
+
+    def scaled(end: float | None) -> float | None:
+        return None if end is None else factor * end
+
+    return Interval(stderr=scaled(found.stderr), low=scaled(found.low), high=scaled(found.high), method=found.method)
 
 
 def _wilson_interval(value: float, n: float, confidence: float) -> Interval:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness.boards import Board
 from harness.export import CSV_COLUMNS, csv_text
-from harness.ranks import Ranking
+from harness.ranks import Estimate, Ranking
 
 SCORE_COLUMNS = CSV_COLUMNS
 """Columns of a task's CSV: those of ``glotbench export csv``."""
@@ -25,7 +25,9 @@ STANDING_COLUMNS = (
         "rank_first",
         "rank_last",
     ),
-    *("mean", "ci_low", "ci_high", "worst_decile", "gap_to_pivot"),
+    *("mean", "ci_low", "ci_high", "worst_decile", "micro"),
+    *("above_chance", "above_chance_ci_low", "above_chance_ci_high"),
+    *("gap_to_pivot", "gap_ci_low", "gap_ci_high", "gap_languages"),
     *("languages_scored", "languages_common", "languages", "n", "n_failed"),
 )
 """Columns of the overview's CSV: one row a task, metric, group of languages and model."""
@@ -39,11 +41,17 @@ def standings(board: Board, metric: str, group: str, languages: int, ranking: Ra
     for row in ranking.rows:
         values = (
             *(*board.key, metric, group, row.model.name, row.model.tag, row.model.label),
-            *(row.first, row.last, row.mean, row.low, row.high, row.worst, row.gap),
+            *(row.first, row.last, row.mean, row.low, row.high, row.worst, row.micro),
+            *_estimate(row.normalised)[:3],
+            *_estimate(row.gap),
             *(row.scored, len(ranking.common), languages, row.n, row.n_failed),
         )
         rows.append(dict(zip(STANDING_COLUMNS, values, strict=True)))
     return rows
+
+
+def _estimate(found: Estimate | None) -> tuple[float | None, float | None, float | None, int | None]:
+    return (None,) * 4 if found is None else (found.value, found.low, found.high, found.languages)
 
 
 def score_rows(boards: Sequence[Board]) -> list[Row]:

@@ -38,6 +38,10 @@ class StandingsView:
     def has_gap(self) -> bool:
         return any(row.gap is not None for row in self.ranking.rows)
 
+    @property
+    def has_normalised(self) -> bool:
+        return any(row.normalised is not None for row in self.ranking.rows)
+
     @cached_property
     def leaders(self) -> list[Standing]:
         """The models that may be the best one."""

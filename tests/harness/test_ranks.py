@@ -1,7 +1,7 @@
 import pytest
 
 from harness.boards import MetricTable, boards
-from harness.ranks import Evidence, Ranking, field, ranking
+from harness.ranks import Estimate, Evidence, Ranking, field, ranking
 from harness.records import ScoreRecord
 from tests.leaderboard_runs import record_of, score
 
@@ -69,16 +69,22 @@ def test_an_unknown_interval_ties_with_everything() -> None:
     assert found.rows[0].low is None
 
 
-def test_the_gap_is_the_pivot_minus_the_mean_of_the_others() -> None:
+def test_the_gap_is_the_mean_of_the_others_minus_the_pivot() -> None:
     table = table_of(score("a", "eng_Latn", 70.0), score("a", "x", 40.0), score("a", "y", 50.0))
-    assert ranking(table, "eng_Latn").rows[0].gap == pytest.approx(25.0)
+    gap = ranking(table, "eng_Latn").rows[0].gap
+    assert gap == Estimate(value=pytest.approx(-25.0), low=None, high=None, languages=2)
+    of_one = ranking(table, "eng_Latn", within={"x"}).rows[0].gap
+    assert of_one is not None
+    assert of_one.value == pytest.approx(-30.0)
     assert ranking(table, "fra_Latn").rows[0].gap is None
 
 
 def test_evidence_replaces_intervals_and_ranks() -> None:
     table = table_of(score("a", "x", 50.0), score("b", "x", 49.0))
     one, two = table.models
-    evidence = Evidence(intervals={one: (49.9, 50.1), two: (48.9, 49.1)}, ranks={one: (1, 1), two: (2, 2)})
+    evidence = Evidence(
+        intervals={one: (49.9, 50.1), two: (48.9, 49.1)}, ranks={one: (1, 1), two: (2, 2)}, normalised={}, gaps={}
+    )
     found = ranking(table, "eng_Latn", evidence)
     assert ranks(found) == {"a": (1, 1), "b": (2, 2)}
     assert found.resampled
