@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.output import PATH, listed, print_table, say, task_folders
+from harness.commands.output import PATH, TRUST_CODE, listed, named_tasks, print_table, say, task_folders
 
 
 @click.group()
@@ -19,45 +19,57 @@ _FOLDERS = click.option("--tasks", "folders", type=PATH, multiple=True, help="Fo
 
 @tasks.command("list")
 @_FOLDERS
-def tasks_list(folders: tuple[Path, ...]) -> None:
-    """Every task with its kind, number of languages and description."""
-    from harness.loader import load_tasks, task_index
+@click.option("--source", type=click.Choice(["glotbench", "lm-eval", "all"]), default="glotbench", show_default=True)
+@click.option("--search", default="", help="Only tasks with this text in their name or description.")
+def tasks_list(folders: tuple[Path, ...], source: str, search: str) -> None:
+    """Every task with its kind, number of languages and description.
+
+    Of lm-eval's tasks, groups and tags come first, then tasks that are in none of them; --search finds the others too.
+    """
+    from harness.commands.task_list import lm_eval_rows, own_rows
 
     places = task_folders(folders)
-    found = load_tasks(sorted(task_index(places)), places)
-    rows = [
-        [task.spec.task, task.spec.kind, str(len(task.spec.languages)), task.spec.description.strip()] for task in found
-    ]
-    print_table(["task", "kind", "languages", "description"], rows)
+    if source != "lm-eval":
+        print_table(["task", "kind", "languages", "description"], own_rows(places, search))
+    if source == "all":
+        click.echo()
+    if source != "glotbench":
+        rows, inside = lm_eval_rows(folders, search)
+        print_table(["task", "kind", "tasks", "languages"], rows)
+        if inside:
+            say(f"{inside} more tasks are in these groups and tags; --search TEXT finds them")
 
 
 @tasks.command("show")
 @click.argument("name", metavar="TASK")
 @_FOLDERS
-def tasks_show(name: str, folders: tuple[Path, ...]) -> None:
-    """One task, whole: its file as loaded, languages spelled out."""
+@TRUST_CODE
+def tasks_show(name: str, folders: tuple[Path, ...], trust_code: bool) -> None:
+    """One task, whole: its file as loaded, languages spelled out. A group of lm-eval's may be several."""
     from harness.languages import find
-    from harness.loader import load_tasks
 
-    task = load_tasks([name], task_folders(folders))[0]
-    spec = task.spec
-    click.echo(f"{spec.task}: {spec.description.strip()}")
-    for label, value in (
-        ("file", str(task.path)),
-        ("kind", spec.kind),
-        ("source", spec.source),
-        ("license", spec.license),
-        ("pivot", spec.pivot),
-        ("metrics", ", ".join(metric.name for metric in spec.metrics)),
-        ("variants", ", ".join(spec.variants)),
-        ("prompts", ", ".join(spec.prompts)),
-    ):
-        if value:
-            click.echo(f"{label + ':':10}{value}")
-    click.echo("languages:")
-    for code, own in spec.languages.items():
-        language = find(code)
-        click.echo(f"  {code:10} {language.name}" + (f"  (in the data: {own})" if own != code else ""))
+    for number, task in enumerate(named_tasks([name], folders, trust_code=trust_code)):
+        if number:
+            click.echo()
+        spec = task.spec
+        click.echo(f"{spec.task}: {spec.description.strip()}")
+        for label, value in (
+            ("file", str(task.path)),
+            ("kind", spec.kind),
+            ("source", spec.source),
+            ("license", spec.license),
+            ("pivot", spec.pivot),
+            ("lm-eval", spec.lm_eval),
+            ("metrics", ", ".join(metric.label for metric in spec.metrics)),
+            ("variants", ", ".join(spec.variants)),
+            ("prompts", ", ".join(spec.prompts)),
+        ):
+            if value:
+                click.echo(f"{label + ':':10}{value}")
+        click.echo("languages:")
+        for code, own in spec.languages.items():
+            language = find(code)
+            click.echo(f"  {code:10} {language.name}" + (f"  (in the data: {own})" if own != code else ""))
 
 
 @tasks.command("validate")
@@ -65,7 +77,10 @@ def tasks_show(name: str, folders: tuple[Path, ...]) -> None:
 @_FOLDERS
 @click.option("--data-root", type=PATH, help="Also read the data from here, and check it.")
 @click.option("--languages", default="", help="Comma-separated codes whose data is read; by default all.")
-def tasks_validate(names: tuple[str, ...], folders: tuple[Path, ...], data_root: Path | None, languages: str) -> None:
+@TRUST_CODE
+def tasks_validate(
+    names: tuple[str, ...], folders: tuple[Path, ...], data_root: Path | None, languages: str, trust_code: bool
+) -> None:
     """Check task files (by default all): every mistake at once, with file and line.
 
     With --data-root the data is read too, and every prompt filled in with every row. What is a mistake ends the command
@@ -73,15 +88,14 @@ def tasks_validate(names: tuple[str, ...], folders: tuple[Path, ...], data_root:
     """
     from harness.data_checks import check_data
     from harness.errors import DataError, SpecError, UserError
-    from harness.languages import canonical
-    from harness.loader import load_tasks, task_index
+    from harness.languages import identify
+    from harness.loader import task_names
     from harness.tasks.base import Selection
 
     if data_root is not None and not data_root.is_dir():
         raise DataError(f"--data-root {data_root}: no such folder")
-    places = task_folders(folders)
-    part = Selection(languages=tuple(canonical(code) for code in listed(languages)))
-    wanted = names or sorted(task_index(places))
+    part = Selection(languages=tuple(identify(text).code for text in listed(languages)))
+    wanted = names or task_names(task_folders(folders))
     problems: list[str] = []
     for name in wanted:
         try:
@@ -109,3 +123,37 @@ def tasks_schema() -> None:
     from harness.schema import task_schema
 
     click.echo(json.dumps(task_schema(), indent=2, ensure_ascii=False))
+
+
+@tasks.command("new")
+@click.argument("kind")
+@click.argument("name")
+@click.option("--languages", default="eng_Latn,yor_Latn", show_default=True, help="Comma-separated codes.")
+@click.option("--out", type=PATH, help="The file to write; by default NAME.yaml here. One that exists is left alone.")
+def tasks_new(kind: str, name: str, languages: str, out: Path | None) -> None:
+    """Write a first file for a task of some KIND, with remarks; it is valid as it stands.
+
+    Prints the file's path, alone, on standard output.
+    """
+    from typing import get_args
+
+    from harness.errors import UserError
+    from harness.spec import Kind
+    from harness.task_templates import new_task
+    from metrics.spelling import did_you_mean
+
+    kinds: tuple[Kind, ...] = get_args(Kind)
+    found = next((known for known in kinds if known == kind), None)
+    if found is None:
+        raise UserError(f"no kind '{kind}'{did_you_mean(kind, kinds)}; there are {', '.join(kinds)}")
+    path = out or Path(f"{name}.yaml")
+    text = new_task(found, name, listed(languages), path.name)
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as handle:
+            handle.write(text)
+    except FileExistsError as error:
+        raise UserError(f"{path}: is there already; name another file with --out") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}); check the folder") from error
+    say(f"next: put the data where the file says, then: glotbench tasks validate {path} --data-root .")
+    click.echo(path)
