@@ -7,15 +7,12 @@ made harmless for each format; the JSON keeps them as they are. Knows no statist
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
-import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 
 from harness.compare import Comparison, Contrast
 from harness.gate import Finding, GateReport, exit_code
+from harness.markup import code_span, fixed, is_unsafe, json_text, plain_line, signed, table_cell
 from harness.pairing import MACRO, SegmentDrop
 
 COMPARE_COLUMNS = (
@@ -49,7 +46,7 @@ _ORDER = ("regressed", "not comparable", "missing", "inconclusive", "waived", "p
 
 def comparison_json(comparison: Comparison) -> str:
     """The whole comparison; undefined numbers are null."""
-    return _json(dataclasses.asdict(comparison))
+    return json_text(dataclasses.asdict(comparison))
 
 
 def comparison_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
@@ -68,42 +65,41 @@ def comparison_markdown(comparison: Comparison) -> str:
     lines = [
         "# Comparison",
         "",
-        f"Systems: {', '.join(_code(name) for name in comparison.systems)}. Paired on common segments; 95 % intervals; "
-        f"p over languages: {correction}; level {comparison.alpha:g}; seed {comparison.seed}.",
+        f"Systems: {', '.join(code_span(name) for name in comparison.systems)}. Paired on common segments; "
+        f"95 % intervals; p over languages: {correction}; level {comparison.alpha:g}; seed {comparison.seed}.",
     ]
     pairs = dict.fromkeys((row.system, row.against) for row in comparison.contrasts)
     for system, against in pairs:
         rows = [row for row in comparison.contrasts if (row.system, row.against) == (system, against)]
-        lines += ["", f"## {_code(system)} against {_code(against)}", ""]
+        lines += ["", f"## {code_span(system)} against {code_span(against)}", ""]
         lines += ["| task | metric | language | score | against | difference | 95 % interval | p | verdict | n |"]
         lines += ["|---|---|---|--:|--:|--:|---|--:|---|--:|"]
         lines += [_contrast_line(row) for row in rows]
         for row in rows:
             if row.worst and row.verdict == "worse":
                 place = f"{row.task} {row.language} {row.title}"
-                lines += ["", f"Largest losses, {_cell(place)}:", "", *_segment_lines(row.worst[:3])]
+                lines += ["", f"Largest losses, {table_cell(place)}:", "", *_segment_lines(row.worst[:3])]
     if comparison.not_compared:
         lines += ["", "## Not compared", ""]
     for left in comparison.not_compared:
         place = " / ".join(part for part in (left.task, left.variant, left.prompt, left.language, left.metric) if part)
-        lines.append(f"- {_code(left.system)} against {_code(left.against)}, {_cell(place)}: {_cell(left.reason)}")
+        pair = f"{code_span(left.system)} against {code_span(left.against)}"
+        lines.append(f"- {pair}, {table_cell(place)}: {table_cell(left.reason)}")
     return "\n".join(lines) + "\n"
 
 
 def _contrast_line(row: Contrast) -> str:
     digits = row.decimals
     setting = " / ".join(part for part in (row.task, row.variant, row.prompt) if part)
-    language = f"**macro** ({row.languages})" if row.language == MACRO else _cell(row.language)
-    interval = (
-        f"{_signed(row.low, digits + 1)} to {_signed(row.high, digits + 1)}" if row.low is not None else "unknown"
-    )
+    language = f"**macro** ({row.languages})" if row.language == MACRO else table_cell(row.language)
+    interval = f"{signed(row.low, digits + 1)} to {signed(row.high, digits + 1)}" if row.low is not None else "unknown"
     cells = [
-        _cell(setting),
-        _cell(row.title),
+        table_cell(setting),
+        table_cell(row.title),
         language,
-        _number(row.value, digits),
-        _number(row.value_against, digits),
-        _signed(row.delta, digits + 1),
+        fixed(row.value, digits),
+        fixed(row.value_against, digits),
+        signed(row.delta, digits + 1),
         interval,
         f"{row.p_corrected:.3g}",
         row.verdict,
@@ -120,7 +116,7 @@ def gate_json(report: GateReport, *, strict: bool = False) -> str:
     body = dataclasses.asdict(report)
     body["date"] = report.date.isoformat()
     code = exit_code(report, strict=strict)
-    return _json({"outcome": _OUTCOMES[code], "exit_code": code, "strict": strict, **body})
+    return json_text({"outcome": _OUTCOMES[code], "exit_code": code, "strict": strict, **body})
 
 
 def gate_lines(report: GateReport, *, strict: bool = False) -> list[str]:
@@ -128,10 +124,12 @@ def gate_lines(report: GateReport, *, strict: bool = False) -> list[str]:
     lines = [f"candidate {report.candidate} against baseline {report.baseline}"]
     for finding in _sorted(report.findings):
         if finding.verdict != "passed":
-            lines.append(f"{finding.verdict.upper():<15}{_place(finding)}: {_plain(finding.reason)}  [{finding.rule}]")
-    lines += [f"note: {_plain(note)}" for note in report.notes]
+            lines.append(
+                f"{finding.verdict.upper():<15}{_place(finding)}: {plain_line(finding.reason)}  [{finding.rule}]"
+            )
+    lines += [f"note: {plain_line(note)}" for note in report.notes]
     lines.append(f"{_counts(report.findings)}; gate {_OUTCOMES[exit_code(report, strict=strict)]}")
-    return [_plain(line) for line in lines]
+    return [plain_line(line) for line in lines]
 
 
 def gate_markdown(report: GateReport, *, command: str = "", strict: bool = False) -> str:
@@ -144,7 +142,8 @@ def gate_markdown(report: GateReport, *, command: str = "", strict: bool = False
     lines = [
         f"# Quality gate: {outcome}",
         "",
-        f"Candidate {_code(report.candidate)} against baseline {_code(report.baseline)}: {_counts(report.findings)}.",
+        f"Candidate {code_span(report.candidate)} against baseline {code_span(report.baseline)}: "
+        f"{_counts(report.findings)}.",
         "",
     ]
     shown = _sorted(report.findings)[:WORST_SHOWN]
@@ -160,11 +159,11 @@ def gate_markdown(report: GateReport, *, command: str = "", strict: bool = False
     ]
     for finding in shown:
         if finding.worst and finding.verdict == "regressed":
-            lines += ["", f"Largest losses, {_cell(_place(finding))}:", "", *_segment_lines(finding.worst[:3])]
+            lines += ["", f"Largest losses, {table_cell(_place(finding))}:", "", *_segment_lines(finding.worst[:3])]
     if report.notes:
-        lines += ["", *(f"- {_cell(note)}" for note in report.notes)]
+        lines += ["", *(f"- {table_cell(note)}" for note in report.notes)]
     if command:
-        lines += ["", "To reproduce:", "", f"    {_plain(command)}"]
+        lines += ["", "To reproduce:", "", f"    {plain_line(command)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -206,15 +205,15 @@ def _finding_line(finding: Finding) -> str:
     setting = " / ".join(part for part in (finding.task, finding.variant, finding.prompt) if part)
     cells = [
         f"**{finding.verdict}**" if finding.fails else finding.verdict,
-        _cell(setting),
-        _cell(finding.language),
-        _cell(finding.metric),
-        _number(finding.baseline, digits),
-        _number(finding.value, digits),
-        _signed(finding.delta, digits + 1),
-        _number(finding.minimum_detectable_effect, digits + 1),
+        table_cell(setting),
+        table_cell(finding.language),
+        table_cell(finding.metric),
+        fixed(finding.baseline, digits),
+        fixed(finding.value, digits),
+        signed(finding.delta, digits + 1),
+        fixed(finding.minimum_detectable_effect, digits + 1),
         str(finding.n or ""),
-        _cell(finding.reason),
+        table_cell(finding.reason),
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -245,7 +244,7 @@ def _place(finding: Finding) -> str:
 def _segment_lines(drops: Sequence[SegmentDrop]) -> Iterator[str]:
     """Markdown list of segments; texts stand in code spans, where markup and mentions mean nothing."""
     for drop in drops:
-        yield f"- segment {_code(drop.segment)}: {drop.score_against:.4g} before, {drop.score:.4g} now"
+        yield f"- segment {code_span(drop.segment)}: {drop.score_against:.4g} before, {drop.score:.4g} now"
         texts = (
             ("source", drop.source),
             ("reference", drop.reference),
@@ -254,14 +253,14 @@ def _segment_lines(drops: Sequence[SegmentDrop]) -> Iterator[str]:
         )
         for name, text in texts:
             if text is not None:
-                yield f"  - {name}: {_code(_short(text))}"
+                yield f"  - {name}: {code_span(_short(text))}"
 
 
 def _plain_segment(drop: SegmentDrop) -> str:
     parts = [f"segment {drop.segment}: {drop.score_against:.4g} -> {drop.score:.4g}"]
     texts = (("reference", drop.reference), ("before", drop.hypothesis_against), ("now", drop.hypothesis))
     parts += [f"{name}: {_short(text)}" for name, text in texts if text is not None]
-    return _plain(" | ".join(parts))
+    return plain_line(" | ".join(parts))
 
 
 def _short(text: str) -> str:
@@ -269,62 +268,9 @@ def _short(text: str) -> str:
     return flat if len(flat) <= _LONGEST_TEXT else flat[: _LONGEST_TEXT - 1] + "…"
 
 
-def _plain(text: str) -> str:
-    """One line without control characters, line separators, lone surrogates or marks that reorder the line."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if _is_unsafe(character) else character for character in text)
-
-
-def _is_unsafe(character: str) -> bool:
-    if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
-        return True
-    return "\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069"
-
-
-def _code(text: str) -> str:
-    """A Markdown code span that its text cannot end. Not for tables, where a ``|`` still ends the cell."""
-    plain = _plain(text)
-    runs = [len(run) for run in re.findall("`+", plain)]
-    fence = "`" * (max(runs, default=0) + 1)
-    pad = " " if plain.startswith("`") or plain.endswith("`") or not plain else ""
-    return f"{fence}{pad}{plain}{pad}{fence}"
-
-
-def _cell(text: str) -> str:
-    """Text of a Markdown table cell or list: no markup, no mention, no new column."""
-    plain = _plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return (
-        re.sub(r"([\\`*\[\]|~#!])", r"\\\1", plain).replace("@", "@\N{ZERO WIDTH NON-JOINER}").replace("://", ":&#47;/")
-    )
-
-
 def _xml(text: str) -> str:
     """Text that XML 1.0 can hold; newlines stay."""
     return "".join(
-        character if character in "\n\t" or not (_is_unsafe(character) or character in "\ufffe\uffff") else "\ufffd"
+        character if character in "\n\t" or not (is_unsafe(character) or character in "\ufffe\uffff") else "\ufffd"
         for character in text
     )
-
-
-def _number(value: float | None, decimals: int) -> str:
-    return "" if value is None else f"{value + 0.0:.{decimals}f}"
-
-
-def _signed(value: float | None, decimals: int) -> str:
-    return "" if value is None else f"{value + 0.0:+.{decimals}f}"
-
-
-def _json(body: dict[str, object]) -> str:
-    return json.dumps(_without_nan(body), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-
-
-def _without_nan(value: object) -> object:
-    """Undefined numbers as null, lone surrogates as U+FFFD: what strict JSON readers and UTF-8 files can hold."""
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    return value
