@@ -36,6 +36,7 @@ BUILT_IN: Mapping[str, str] = {
     "chrf": "metrics.lexical:chrf",
     "chrf++": "metrics.lexical:chrf_plus_plus",
     "ter": "metrics.lexical:Ter",
+    "comet": "metrics.comet.metric:comet",
     "acc": "metrics.accuracy:acc",
     "acc_norm": "metrics.accuracy:acc_norm",
     "acc_bytes": "metrics.accuracy:acc_bytes",
@@ -133,7 +134,8 @@ def create(name: str, options: Mapping[str, Option] | None = None) -> Metric:
         _check_type(f"{name}: {key}", value, known[key].annotation)
     metric = factory(**given)
     if part:
-        metric.info = dataclasses.replace(metric.info, name=name, title=f"{metric.info.title} ({part})")
+        title = metric.info.title if metric.info.title.endswith(part) else f"{metric.info.title} ({part})"
+        metric.info = dataclasses.replace(metric.info, name=name, title=title)
     return metric
 
 
