@@ -1,7 +1,7 @@
 """Data sources -> documents, joined across languages.
 
-Where rows come from is ``harness.sources``; how a file becomes rows is ``harness.formats``; which rows are read and
-what their columns are called is ``harness.rows``. Knows nothing of prompts, models or metrics.
+Where rows come from is ``harness.sources``; how a source becomes rows is ``harness.reading``. Knows nothing of prompts,
+models or metrics.
 """
 
 from __future__ import annotations
@@ -12,18 +12,14 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal
 
-from harness import hub
 from harness.errors import DataError
-from harness.formats import FORMATS, TableForm, lines_of, read_lines, rows_of
-from harness.rows import Row, RowFilter, Shape, cell, no_column
+from harness.formats import TableForm, lines_of, read_lines, rows_of
+from harness.reading import read_rows, read_source
+from harness.rows import Row, cell, no_column
 from harness.sources import (
     DataRoots,
-    Hub,
-    Mirrored,
     Names,
     Reading,
-    Release,
-    Source,
     archive_of,
     as_patterns,
     file_patterns,
@@ -84,23 +80,6 @@ def documents_hash(documents: Sequence[Document]) -> str:
         for document in documents
     ]
     return content_hash(rows)[:16]
-
-
-def read_rows(dataset: DatasetSpec, roots: DataRoots, names: Names, where: str, split: str) -> Iterator[Row]:
-    """Rows of one split, those that ``where`` of the data set selects; keys are not looked at.
-
-    Args:
-        dataset: The source. roots: Where to look.
-        names: What stands for the placeholders of its patterns: ``lang``, and where they are known ``source``,
-            ``target``, ``other`` and ``config``.
-        where: What to call the task in an error.
-
-    Raises:
-        DataError: There is no such data, it cannot be read, or no row is selected.
-    """
-    names = filled_names(dataset, names)
-    source = find_source(dataset, roots, names, where, split)
-    yield from _rows(dataset, source, names, where, fill(dataset.text, names))
 
 
 def read_documents(
@@ -232,7 +211,7 @@ def _side(
     column = fill(column, names)
     splits = _distinct(dataset, splits or dataset.splits)
     rows = chain.from_iterable(
-        _rows(dataset, find_source(dataset, roots, names, where, split, patterns), names, where, column)
+        read_source(dataset, find_source(dataset, roots, names, where, split, patterns), names, where, column)
         for split in splits
     )
     for identifier, cluster, row in _items(dataset, roots, names, rows, where, splits):
@@ -252,54 +231,6 @@ def _distinct(dataset: DatasetSpec, splits: Sequence[str]) -> Sequence[str]:
     """The splits, or one of them where files do not tell them apart: their rows are read once."""
     patterns = " ".join(" ".join(as_patterns(one)) for one in (dataset.files, dataset.source_files))
     return splits if dataset.path is not None or "{split}" in patterns else splits[:1]
-
-
-def _rows(dataset: DatasetSpec, source: Source, names: Names, where: str, text: str) -> Iterator[Row]:
-    """Rows of a source that ``where`` of the data set selects; ``text`` is the column of files of bare lines."""
-    wanted = RowFilter({column: _values(value, names) for column, value in dataset.where.items()})
-    match source:
-        case Mirrored():
-            rows = _mirrored_rows(source, wanted, where)
-        case Release():
-            rows = _release_rows(dataset, source, wanted, text)
-        case Hub():
-            rows = _hub_rows(dataset, source, wanted, where, text)
-    yield from wanted.rows(rows) if wanted else rows
-    wanted.check(where)
-
-
-def _mirrored_rows(source: Mirrored, wanted: RowFilter, where: str) -> Iterator[Row]:
-    """Rows as the hub gives them: tables have types, quotes and missing values as ``datasets`` reads them."""
-    form = FORMATS[source.files[0].endings[0]]
-    if form in ("csv", "tsv"):
-        yield from hub.csv_rows([file.path for file in source.files], "\t" if form == "tsv" else ",", where)
-        return
-    for file in source.files:
-        yield from rows_of(file, TableForm(), wanted)
-
-
-def _release_rows(dataset: DatasetSpec, source: Release, wanted: RowFilter, text: str) -> Iterator[Row]:
-    form = TableForm(
-        format=dataset.format or "",
-        columns=dataset.columns,
-        header=dataset.header,
-        quotes=dataset.quotes,
-        skip=dataset.skip,
-        text=text,
-    )
-    shape = Shape(dataset)
-    rows = rows_of(source.file, form, None if shape or dataset.skip else wanted)
-    return shape.rows(rows, str(source.file)) if shape else rows
-
-
-def _hub_rows(dataset: DatasetSpec, source: Hub, wanted: RowFilter, where: str, text: str) -> Iterator[Row]:
-    try:
-        loaded = hub.load(source.data, where)
-    except DataError:
-        if source.otherwise is None:
-            raise
-        return _release_rows(dataset, source.otherwise, wanted, text)
-    return hub.rows_of_split(loaded, source.data, where, wanted)
 
 
 def _items(
@@ -358,11 +289,6 @@ def _texts(dataset: DatasetSpec, roots: DataRoots, names: Names, where: str) -> 
     return {
         name: roots.locate([fill(pattern, names)], where, archive).text() for name, pattern in dataset.texts.items()
     }
-
-
-def _values(value: object, names: Names) -> list[object]:
-    given = value if isinstance(value, tuple) else (value,)
-    return [fill(one, names) if isinstance(one, str) else one for one in given]
 
 
 def _cell(row: Row, column: str, where: str) -> object:

@@ -1,4 +1,4 @@
-"""Fills a data root for machines without network, and says what is in it.
+"""Fills a data root for machines without network.
 
 What the units of a task read decides what is fetched: hub data sets, split by split, into the mirror's layout; releases
 from their ``url`` into their place. A file that is there and still has its recorded hash is not fetched again. A file
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,20 +21,16 @@ from harness.hub import HubData, UnreachableError
 from harness.loader import TaskFile
 from harness.manifest import FileEntry, Manifest, fetching_into, read_manifest
 from harness.mirror import find_mirrored
+from harness.places import all_readings, below
 from harness.sources import (
-    Hub,
-    Mirrored,
     Reading,
-    Release,
-    Source,
     file_patterns,
     fill,
     hub_data,
     safe_path,
 )
 from harness.store import sha256_file
-from harness.tasks import units
-from harness.tasks.base import Selection, Unit
+from harness.tasks.base import Selection
 
 Progress = Callable[[str, int, int], None]
 
@@ -71,36 +67,6 @@ class FetchReport:
     problems: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where one unit reads one split from.
-
-    Attributes:
-        task, variant, language, split: Who reads what; instead of a split ``clusters``, or the name of a whole text.
-        source: From where; ``None`` if it is nowhere, then ``problem`` says.
-    """
-
-    task: str
-    variant: str
-    language: str
-    split: str
-    source: Source | None = None
-    problem: str = ""
-
-    @property
-    def files(self) -> tuple[DataFile, ...]:
-        """The files, where they are files."""
-        if isinstance(self.source, Mirrored):
-            return self.source.files
-        return (self.source.file,) if self.source is not None and not isinstance(self.source, Hub) else ()
-
-    def __str__(self) -> str:
-        if isinstance(self.source, Hub):
-            kind = "copy of the repository" if self.source.data.local else "hub"
-            return f"{kind} {self.source.data}"
-        return " ".join(map(str, self.files)) or self.problem
-
-
 def fetch(tasks: Sequence[TaskFile], selection: Selection, root: Path, progress: Progress) -> FetchReport:
     """Bring everything that the tasks read into the data root.
 
@@ -132,74 +98,11 @@ def fetch(tasks: Sequence[TaskFile], selection: Selection, root: Path, progress:
     return report
 
 
-def places(tasks: Sequence[TaskFile], selection: Selection, root: Path | None) -> Iterator[Place]:
-    """Where the tasks' units read from, once for each variant, language and split."""
-    for task, unit, reading in _readings(tasks, selection, root):
-        try:
-            source, problem = reading.source(unit.roots, unit.where), ""
-        except DataError as error:
-            source, problem = None, str(error)
-        own = {code: language for language, code in task.spec.languages.items()}
-        language = own.get(reading.names.get("lang", ""), unit.language)
-        place = Place(task=task.spec.task, variant=unit.variant, language=language, split=reading.split)
-        yield replace(place, source=source, problem=problem)
-        for what, patterns in reading.whole_files():
-            try:
-                source, problem = Release(file=unit.roots.locate(patterns, unit.where, reading.archive)), ""
-            except DataError as error:
-                source, problem = None, str(error)
-            yield replace(place, split=what, source=source, problem=problem)
-
-
-def verify(tasks: Sequence[TaskFile], selection: Selection, root: Path) -> tuple[int, list[str], list[str]]:
-    """Check every file of the manifest, and that the tasks' data is there.
-
-    Returns:
-        How many files are as they were fetched; problems; and remarks on files that no manifest speaks of.
-
-    Raises:
-        DataError: There is no manifest, or it is damaged.
-    """
-    manifest = read_manifest(root)
-    if not manifest.files and not tasks:
-        raise DataError(f"{root}: no MANIFEST.json with files in it; 'glotbench data fetch' writes it")
-    problems = [found for name in manifest.files if (found := manifest.problem(root, name))]
-    right = len(manifest.files) - len(problems)
-    remarks: dict[str, None] = {}
-    for place in places(tasks, selection, root):
-        if place.source is None:
-            problems.append(place.problem)
-        elif isinstance(place.source, Hub) and not place.source.data.local:
-            problems.append(
-                f"{place.task} {place.language}: split '{place.split}' of {place.source.data} is not in the mirror; "
-                "fetch it"
-            )
-        for file in place.files:
-            name = _below(file.path, root)
-            if name is not None and name not in manifest.files:
-                remarks[f"{name}: not in the manifest; nothing is known of where it came from"] = None
-    return right, list(dict.fromkeys(problems)), list(remarks)
-
-
-def _readings(
-    tasks: Sequence[TaskFile], selection: Selection, root: Path | None
-) -> Iterator[tuple[TaskFile, Unit, Reading]]:
-    """Everything the tasks read, the same rows once for each variant of a task."""
-    for task in tasks:
-        seen: set[tuple[object, ...]] = set()
-        for unit in units(task, selection, root):
-            for reading in unit.readings():
-                key = (unit.variant, reading.names.get("lang"), *reading.key)
-                if key not in seen:
-                    seen.add(key)
-                    yield task, unit, reading
-
-
 def _wanted(tasks: Sequence[TaskFile], selection: Selection, root: Path) -> tuple[list[Wanted], list[str]]:
     """What is to be there for the tasks, each file once; and what nobody can fetch, one line each."""
     found: dict[str, Wanted] = {}
     problems: dict[str, None] = {}
-    for task, unit, reading in _readings(tasks, selection, root):
+    for task, unit, reading in all_readings(tasks, selection, root):
         try:
             one = _release(reading, unit.where) or _hub_split(reading, unit.where)
             if one is None:
@@ -336,7 +239,7 @@ class _Fetching:
     def _keep(self, wanted: Wanted, files: Sequence[DataFile]) -> None:
         """Note that files are there already."""
         for file in files:
-            name = _below(file.path, self._root) or str(file)
+            name = below(file.path, self._root) or str(file)
             if name not in self._manifest.files:
                 self._record(wanted, file.path, FileEntry(sha256="", bytes=0, source="found"), fetched=False)
             self._report.kept.append(name)
@@ -355,8 +258,3 @@ class _Fetching:
         self._manifest.save(self._root)
         if fetched:
             self._report.fetched.append(name)
-
-
-def _below(path: Path, root: Path) -> str | None:
-    """Path below the data root, with ``/``; ``None`` for a file elsewhere."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None

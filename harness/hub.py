@@ -7,6 +7,7 @@ Everything the library can raise becomes one line that says what to do. Nothing 
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ def load(data: HubData, where: str, cache: Path | None = None) -> Any:
     """
     import datasets
 
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells every retry; what matters is told below
     try:
         return datasets.load_dataset(
             data.path if data.local else f"hf://datasets/{data.path}",

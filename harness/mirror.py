@@ -48,12 +48,16 @@ def find_mirrored(root: Path, path: str, config: str, split: str, where: str) ->
     header = _header(folder)
     cloned = HubData(path=str(folder), config=config, split=split, local=True, streaming=True)
     if header is not None and _declares(header, config):
+        _check_inside(header, folder, where)
         return cloned
     for base in _bases(folder, config):
         for name in (split, *_ALIASES.get(split, ())):
             if files := _files(base, name, where):
                 return files
-    return cloned if header is not None and not config else None
+    if header is None or config:
+        return None
+    _check_inside(header, folder, where)
+    return cloned
 
 
 def _bases(folder: Path, config: str) -> Iterator[Path]:
@@ -115,3 +119,25 @@ def _declares(header: dict[str, Any], config: str) -> bool:
     configs = header.get("configs")
     names = [one.get("config_name") for one in configs if isinstance(one, dict)] if isinstance(configs, list) else []
     return config in names if config else bool(names)
+
+
+def _check_inside(header: dict[str, Any], folder: Path, where: str) -> None:
+    """Refuse a README whose configurations name files outside the repository.
+
+    Raises:
+        DataError: A path is absolute, leads up, or is an address.
+    """
+    configs = header.get("configs")
+    for config in configs if isinstance(configs, list) else ():
+        said = [config.get("data_files"), config.get("data_dir")] if isinstance(config, dict) else []
+        for text in _texts(said):
+            if "://" in text or "::" in text or PurePosixPath(text).is_absolute() or ".." in PurePosixPath(text).parts:
+                raise DataError(f"{where}: {folder / 'README.md'} names '{text}', which is outside of it; correct it")
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in nested lists and mappings."""
+    if isinstance(value, str):
+        yield value
+    for inside in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(inside)

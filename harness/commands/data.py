@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.output import PATH, listed, print_table, say, task_folders
+from harness.commands.output import PATH, listed, named_tasks, print_table, say
 
 if TYPE_CHECKING:
     from harness.tasks.base import Selection
@@ -39,10 +39,9 @@ def data_fetch(
     """
     from harness.errors import DataError
     from harness.fetch import fetch
-    from harness.loader import load_tasks
     from harness.progress import TerminalProgress
 
-    tasks = load_tasks(names, task_folders(folders))
+    tasks = named_tasks(names, folders)
     with TerminalProgress() as progress:
         report = fetch(tasks, _selection(languages, variants), data_root, progress)
     for name in report.fetched:
@@ -63,11 +62,10 @@ def data_verify(
 ) -> None:
     """Check the sha256 of every file of the manifest, and that the data of TASK... is all there."""
     from harness.errors import DataError
-    from harness.fetch import verify
-    from harness.loader import load_tasks
+    from harness.places import verify
 
     _must_be_folder(data_root)
-    tasks = load_tasks(names, task_folders(folders))
+    tasks = named_tasks(names, folders)
     right, problems, remarks = verify(tasks, _selection(languages, variants), data_root)
     for remark in remarks:
         say(f"remark: {remark}")
@@ -89,12 +87,11 @@ def data_path(
 ) -> None:
     """Where each language and split of TASK... is read from."""
     from harness.errors import DataError
-    from harness.fetch import places
-    from harness.loader import load_tasks
+    from harness.places import places
 
     if data_root is not None:
         _must_be_folder(data_root)
-    found = list(places(load_tasks(names, task_folders(folders)), _selection(languages, variants), data_root))
+    found = list(places(named_tasks(names, folders), _selection(languages, variants), data_root))
     rows = [[place.task, place.variant, place.language, place.split, str(place)] for place in found if place.source]
     if rows:
         print_table(["task", "variant", "language", "split", "read from"], rows)
@@ -104,10 +101,10 @@ def data_path(
 
 
 def _selection(languages: str, variants: str) -> Selection:
-    from harness.languages import canonical
+    from harness.languages import identify
     from harness.tasks.base import Selection
 
-    return Selection(languages=tuple(canonical(code) for code in listed(languages)), variants=listed(variants))
+    return Selection(languages=tuple(identify(text).code for text in listed(languages)), variants=listed(variants))
 
 
 def _must_be_folder(data_root: Path) -> None:

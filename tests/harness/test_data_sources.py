@@ -131,6 +131,17 @@ def test_a_copy_of_the_hubs_repository_is_read_as_its_readme_says(tmp_path: Path
         read(tmp_path, HUB, split="tests")
 
 
+@pytest.mark.parametrize(
+    "data_files", ["../../secret.tsv", "/etc/passwd", "https://x.org/x.tsv", "[{split: test, path: [a.tsv, ../b.tsv]}]"]
+)
+def test_a_readme_cannot_lead_out_of_its_repository(tmp_path: Path, data_files: str) -> None:
+    write(tmp_path / "data/org/nli/a.tsv", ROWS)
+    text = f"---\nconfigs:\n- config_name: amh\n  data_files: {data_files}\n---\n"
+    (tmp_path / "data/org/nli/README.md").write_text(text)
+    with pytest.raises(DataError, match=r"README\.md names '.*', which is outside of it"):
+        read(tmp_path, HUB)
+
+
 def test_sources_in_order(tmp_path: Path) -> None:
     """The mirror of the hub, the files there, their archive; the files beside the task are last."""
     dataset = {
