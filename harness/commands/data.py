@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.output import PATH, listed, named_tasks, print_table, say
+from harness.commands.output import PATH, TRUST_CODE, listed, named_tasks, print_table, say
 
 if TYPE_CHECKING:
     from harness.tasks.base import Selection
@@ -29,8 +29,14 @@ _VARIANTS = click.option("--variants", default="", help="Comma-separated variant
 @_LANGUAGES
 @_VARIANTS
 @_FOLDERS
+@TRUST_CODE
 def data_fetch(
-    names: tuple[str, ...], data_root: Path, languages: str, variants: str, folders: tuple[Path, ...]
+    names: tuple[str, ...],
+    data_root: Path,
+    languages: str,
+    variants: str,
+    folders: tuple[Path, ...],
+    trust_code: bool,
 ) -> None:
     """Bring the data of TASK... into a folder, for --data-root on machines without network.
 
@@ -41,7 +47,7 @@ def data_fetch(
     from harness.fetch import fetch
     from harness.progress import TerminalProgress
 
-    tasks = named_tasks(names, folders)
+    tasks = named_tasks(names, folders, trust_code=trust_code)
     with TerminalProgress() as progress:
         report = fetch(tasks, _selection(languages, variants), data_root, progress)
     for name in report.fetched:
@@ -57,15 +63,21 @@ def data_fetch(
 @_LANGUAGES
 @_VARIANTS
 @_FOLDERS
+@TRUST_CODE
 def data_verify(
-    names: tuple[str, ...], data_root: Path, languages: str, variants: str, folders: tuple[Path, ...]
+    names: tuple[str, ...],
+    data_root: Path,
+    languages: str,
+    variants: str,
+    folders: tuple[Path, ...],
+    trust_code: bool,
 ) -> None:
     """Check the sha256 of every file of the manifest, and that the data of TASK... is all there."""
     from harness.errors import DataError
     from harness.places import verify
 
     _must_be_folder(data_root)
-    tasks = named_tasks(names, folders)
+    tasks = named_tasks(names, folders, trust_code=trust_code)
     right, problems, remarks = verify(tasks, _selection(languages, variants), data_root)
     for remark in remarks:
         say(f"remark: {remark}")
@@ -82,8 +94,14 @@ def data_verify(
 @_LANGUAGES
 @_VARIANTS
 @_FOLDERS
+@TRUST_CODE
 def data_path(
-    names: tuple[str, ...], data_root: Path | None, languages: str, variants: str, folders: tuple[Path, ...]
+    names: tuple[str, ...],
+    data_root: Path | None,
+    languages: str,
+    variants: str,
+    folders: tuple[Path, ...],
+    trust_code: bool,
 ) -> None:
     """Where each language and split of TASK... is read from."""
     from harness.errors import DataError
@@ -91,7 +109,7 @@ def data_path(
 
     if data_root is not None:
         _must_be_folder(data_root)
-    found = list(places(named_tasks(names, folders), _selection(languages, variants), data_root))
+    found = list(places(named_tasks(names, folders, trust_code=trust_code), _selection(languages, variants), data_root))
     rows = [[place.task, place.variant, place.language, place.split, str(place)] for place in found if place.source]
     if rows:
         print_table(["task", "variant", "language", "split", "read from"], rows)
