@@ -12,10 +12,11 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from harness.errors import SpecError
-from harness.lm_eval_files import LmEvalFiles, code_in
+from harness.lm_eval_files import Code, LmEvalFiles, code_in
+from harness.lm_eval_languages import Facts, read_languages
 
 EntryKind = Literal["task", "group", "tag", "python"]
 
@@ -31,6 +32,14 @@ _LABELS = frozenset(["task", "task_alias", "group", "group_alias", "tag", "aggre
 _TASK_KINDS = ("task", "python")
 
 
+class Score(NamedTuple):
+    """One entry of a ``metric_list``; a function is ``!`` and its dotted name, what is not said is empty."""
+
+    metric: str
+    aggregation: str
+    higher_is_better: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One name.
@@ -41,7 +50,13 @@ class Entry:
         children: Names under a group or tag, in lm-eval's order, whether they exist or not.
         output_type, dataset_path, dataset_name: As the file says; empty where it does not, and for groups and tags.
         code: Whether the configuration names Python code (``!function``).
-        alias: What a group or task calls itself in tables.
+        language, pattern, own: See :class:`harness.lm_eval_languages.Reading`; empty for groups and tags.
+        scores: What a task is scored by, in the file's order. filters: Names of its answer filters.
+        judges: Whether code of the task's own turns answers into scores (``process_results``).
+        choices: How many choices every document has, where the file lists them; else 0.
+        pooled: Whether a group has a score of its own over its members in which every document weighs the same
+            (``aggregate_metric_list``).
+        size, languages: How many tasks are in a group or tag, and in how many languages that are known.
         changes: What a group says of this member; stands before what the file says.
         inline: Whether the member is written out in its group: ``changes`` is all there is.
     """
@@ -55,7 +70,16 @@ class Entry:
     dataset_path: str = ""
     dataset_name: str = ""
     code: bool = False
-    alias: str = ""
+    language: str = ""
+    pattern: str = ""
+    own: str = ""
+    scores: tuple[Score, ...] = ()
+    filters: tuple[str, ...] = ()
+    judges: bool = False
+    choices: int = 0
+    pooled: bool = False
+    size: int = 0
+    languages: int = 0
     changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     inline: bool = False
 
@@ -63,6 +87,11 @@ class Entry:
     def is_task(self) -> bool:
         """Whether it is a task and no collection of them."""
         return self.kind in _TASK_KINDS
+
+    @property
+    def request_kind(self) -> str:
+        """What lm-eval asks the model for; generation where a task does not say."""
+        return self.output_type or "generate_until"
 
 
 Lookup = Callable[[str], Entry | None]
@@ -85,7 +114,58 @@ def read_entries(root: Path, others: Lookup) -> tuple[dict[str, Entry], list[str
             builder.add(path, files.read(path))
         except SpecError as error:
             builder.problems.extend(error.problems)
-    return builder.entries(), builder.problems
+    return _counted(_with_languages(builder.entries())), builder.problems
+
+
+def _with_languages(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """The entries, tasks with their languages; a member that a group changes has that of the task it was."""
+    tasks = {_base(name): entry for name, entry in entries.items() if entry.is_task}
+    readings = read_languages(
+        {name: Facts(dataset_name=entry.dataset_name, folder=_folder(entry)) for name, entry in tasks.items()}
+    )
+    made = dict(entries)
+    for name, entry in entries.items():
+        if entry.is_task:
+            found = readings[_base(name)]
+            said = (found.pattern, found.own) if SEPARATOR not in name else (name, name)
+            made[name] = dataclasses.replace(
+                entry, language=entry.language or found.language, pattern=said[0], own=said[1]
+            )
+    return made
+
+
+def _counted(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """The entries, groups and tags with how much is in them."""
+    inside: dict[str, frozenset[str]] = {}
+
+    def leaves(name: str) -> frozenset[str]:
+        if name not in inside:
+            inside[name] = frozenset()  # for a group that holds itself
+            entry = entries.get(name)
+            if entry is None or entry.is_task:
+                inside[name] = frozenset([name])
+            else:
+                inside[name] = frozenset().union(*map(leaves, entry.children))
+        return inside[name]
+
+    made = dict(entries)
+    for name, entry in entries.items():
+        if not entry.is_task:
+            found = [entries[leaf] for leaf in leaves(name) if leaf in entries]
+            spoken = {leaf.language for leaf in found if leaf.language}
+            made[name] = dataclasses.replace(entry, size=len(leaves(name)), languages=len(spoken))
+    return made
+
+
+def _base(name: str) -> str:
+    """Name of the task that a member of a group is, or was before the group changed it."""
+    parts = [part for part in name.split(SEPARATOR) if not part.isdecimal()]
+    return parts[-1] if parts else name
+
+
+def _folder(entry: Entry) -> str:
+    assert entry.path is not None
+    return entry.path.parent.relative_to(entry.root).as_posix()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +244,11 @@ class _Builder:
             output_type=_text(config, "output_type"),
             dataset_path=_text(config, "dataset_path"),
             dataset_name=_text(config, "dataset_name"),
-            alias=_text(config, "task_alias"),
-            code=bool(code_in(config, path)),
+            code=bool(code_in(dict(config), path)),
+            scores=_scores(config),
+            filters=_filters(config),
+            judges=isinstance(config.get("process_results"), Code),
+            choices=len(choices) if isinstance(choices := config.get("doc_to_choice"), list) else 0,
         )
 
     def _group(self, name: str, path: Path, config: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
@@ -188,7 +271,7 @@ class _Builder:
             path=path,
             root=self._root,
             children=tuple(dict.fromkeys(children)),
-            alias=_text(config, "group_alias"),
+            pooled=_pooled(config.get("aggregate_metric_list")),
         )
 
     def _member(self, group: str, path: Path, item: object, said: Mapping[str, Any], index: int) -> str:
@@ -227,7 +310,9 @@ class _Builder:
                 output_type=_text(merged, "output_type") or entry.output_type,
                 dataset_path=_text(merged, "dataset_path") or entry.dataset_path,
                 dataset_name=_text(merged, "dataset_name") or entry.dataset_name,
-                code=entry.code or bool(code_in(effective, own)),
+                code=entry.code or bool(code_in(dict(effective), own)),
+                scores=_scores(merged) if "metric_list" in merged else entry.scores,
+                filters=_filters(merged) if "filter_list" in merged else entry.filters,
             )
             return own
         children = tuple(self._changed(own, child, effective) for child in entry.children)
@@ -249,6 +334,41 @@ def _kind(config: Mapping[str, Any]) -> EntryKind | None:
     if "group" in config:
         return "group"
     return "task" if "task" in config else None
+
+
+def _scores(config: Mapping[str, Any]) -> tuple[Score, ...]:
+    listed = config.get("metric_list")
+    return tuple(
+        Score(
+            metric=_named(one.get("metric")),
+            aggregation=_named(one.get("aggregation")),
+            higher_is_better=one.get("higher_is_better", True) is not False,
+        )
+        for one in (listed if isinstance(listed, list) else [])
+        if isinstance(one, Mapping)
+    )
+
+
+def _filters(config: Mapping[str, Any]) -> tuple[str, ...]:
+    listed = config.get("filter_list")
+    return tuple(
+        str(one["name"])
+        for one in (listed if isinstance(listed, list) else [])
+        if isinstance(one, Mapping) and "name" in one
+    )
+
+
+def _pooled(listed: object) -> bool:
+    every = listed if isinstance(listed, list) else [listed]
+    return bool(listed) and all(
+        isinstance(one, Mapping) and one.get("weight_by_size", True) is not False for one in every
+    )
+
+
+def _named(value: object) -> str:
+    if isinstance(value, Code):
+        return f"!{value.name}"
+    return value if isinstance(value, str) else ""
 
 
 def _text(config: Mapping[str, Any], key: str) -> str:

@@ -6,6 +6,7 @@ when any of them changes. The same index is made, every time, of a user's folder
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.util
 import json
@@ -17,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SpecError, UserError
-from harness.lm_eval_entries import SEPARATOR, Entry, no_others, read_entries
+from harness.lm_eval_entries import SEPARATOR, Entry, Score, no_others, read_entries
 from harness.lm_eval_files import IGNORED_FOLDERS, Code, LmEvalFiles, code_in, with_code
 from metrics.spelling import did_you_mean
+
+PREFIX = "lm-eval:"
+"""What stands before the name of one of lm-eval's own tasks."""
 
 _FORMAT = 1
 """Version of the cache file; to be raised with any change to what is in it."""
@@ -99,16 +103,19 @@ class Index:
             self._collect(child, found, (*above, name))
 
 
-def stock_index(cache: Path) -> Index:
+def stock_index(cache: Path | None) -> Index:
     """Index of lm-eval's own tasks.
 
     Args:
-        cache: Folder in which the index is kept; where it cannot be written, the index is made every time.
+        cache: Folder in which the index is kept; where there is none, or it cannot be written, the index is made
+            every time.
 
     Raises:
         UserError: lm-eval is not installed.
     """
     root = stock_root()
+    if cache is None:
+        return Index(root, read_entries(root, no_others)[0])
     file = cache / f"lm-eval-index-{hashlib.sha256(str(root).encode()).hexdigest()[:8]}.json"
     key = _fingerprint(root)
     rows = _cached(file, key)
@@ -151,24 +158,39 @@ def read_config(entry: Entry, *, trusted: bool) -> dict[str, Any]:
     """
     if not entry.is_task or entry.path is None:
         raise UserError(f"'{entry.name}' is a {entry.kind} of lm-eval's, not a task; name one of its tasks")
-    file = {} if entry.inline else LmEvalFiles(entry.root).read(entry.path)
+    refused = [] if trusted else refused_code(entry)
+    if refused:
+        raise SpecError(refused)
+    made: dict[str, Any] = with_code(_config(entry, entry.path), package=stock_root())
+    return made
+
+
+def refused_code(entry: Entry) -> list[str]:
+    """What is wrong with a task whose code is not trusted: a line for every function outside lm-eval's package.
+
+    Raises:
+        SpecError: A file is wrong.
+    """
+    package = stock_root()
+    if not entry.code or entry.path is None or (entry.root == package and not entry.changes):
+        return []
+    return [
+        f"{code.path}:{code.line}: code ('!function {code.name}') runs only with --trust-task-code; read it first, and "
+        "trust only what you would run as a program"
+        for code in code_in(_config(entry, entry.path), entry.path)
+        if not code.path.is_relative_to(package)
+    ]
+
+
+def _config(entry: Entry, path: Path) -> dict[str, Any]:
+    """A task's configuration with code named, not run."""
+    file = {} if entry.inline else LmEvalFiles(entry.root).read(path)
     config = {**file, **entry.changes, "task": entry.name}
     for key in _NOT_OF_A_TASK:
         config.pop(key, None)
     metadata = config.get("metadata") or {}
     config["metadata"] = metadata if isinstance(metadata, Mapping) else {"_metadata": metadata}
-    package = stock_root()
-    refused = [code for code in code_in(config, entry.path) if not code.path.is_relative_to(package)]
-    if refused and not trusted:
-        raise SpecError(
-            [
-                f"{code.path}:{code.line}: code ('!function {code.name}') runs only with --trust-task-code; read it "
-                "first, and trust only what you would run as a program"
-                for code in refused
-            ]
-        )
-    made: dict[str, Any] = with_code(config, package=package)
-    return made
+    return config
 
 
 def stock_root() -> Path:
@@ -200,8 +222,10 @@ def _fingerprint(root: Path) -> str:
     return f"{_FORMAT} {installed} {digest.hexdigest()}"
 
 
-_Row = list[Any]
-"""An entry in the cache: its fields but name and root, code as text."""
+_Row = dict[str, Any]
+"""An entry in the cache: its fields that have another value than usual, but name and root; code as text."""
+
+_USUAL = {field.name: field.default for field in dataclasses.fields(Entry)} | {"changes": {}, "path": None}
 
 
 class _Rows(Mapping[str, Entry]):
@@ -212,21 +236,13 @@ class _Rows(Mapping[str, Entry]):
         self._rows = rows
 
     def __getitem__(self, name: str) -> Entry:
-        kind, path, children, output_type, dataset_path, dataset_name, code, alias, changes, inline = self._rows[name]
-        return Entry(
-            name=name,
-            kind=kind,
-            path=self._root / path if path else None,
-            root=self._root,
-            children=tuple(children),
-            output_type=output_type,
-            dataset_path=dataset_path,
-            dataset_name=dataset_name,
-            code=code,
-            alias=alias,
-            changes=_from_plain(changes, self._root),
-            inline=inline,
-        )
+        row = dict(self._rows[name])
+        for key in ("children", "filters"):
+            row[key] = tuple(row.get(key, ()))
+        row["scores"] = tuple(Score(*score) for score in row.get("scores", ()))
+        row["path"] = self._root / row["path"] if "path" in row else None
+        row["changes"] = _from_plain(row.get("changes", {}), self._root)
+        return Entry(name=name, root=self._root, **row)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._rows)
@@ -239,18 +255,13 @@ class _Rows(Mapping[str, Entry]):
 
 
 def _row(entry: Entry) -> _Row:
-    return [
-        entry.kind,
-        entry.path.relative_to(entry.root).as_posix() if entry.path else "",
-        entry.children,
-        entry.output_type,
-        entry.dataset_path,
-        entry.dataset_name,
-        entry.code,
-        entry.alias,
-        _to_plain(entry.changes, entry.root),
-        entry.inline,
-    ]
+    values = {key: getattr(entry, key) for key in _USUAL if key not in ("name", "root")}
+    row = {key: value for key, value in values.items() if value != _USUAL[key]}
+    if entry.path is not None:
+        row["path"] = entry.path.relative_to(entry.root).as_posix()
+    if entry.changes:
+        row["changes"] = _to_plain(entry.changes, entry.root)
+    return row
 
 
 def _to_plain(value: object, root: Path) -> object:

@@ -204,7 +204,7 @@ def _script_follows(name: str, end: int) -> bool:
 
 
 def _reading(name: str, best: _Span, believed: list[_Span], language: str) -> Reading:
-    """The name with ``{lang}`` for the best part and for every other part that says the same (``mlqa_{lang}_{lang}``)."""
+    """The name with ``{lang}`` for the best part and all that say the same (``mlqa_{lang}_{lang}``)."""
     places = sorted({(span.start, span.end) for span in believed if span.text == best.text}, reverse=True)
     pattern = name
     for start, end in places:

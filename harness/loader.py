@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from harness.dataset_checks import check_datasets
 from harness.directions import expand_directions
 from harness.errors import SpecError, UserError
 from harness.languages import canonical
-from harness.lm_eval_index import Index
+from harness.lm_eval_index import PREFIX
+from harness.lm_eval_tasks import LmEvalTasks, wrong_names
 from harness.spec import GatePolicy, TaskSpec
 from harness.task_checks import check_task, read_languages
+from harness.task_file import TaskFile
 from harness.variant_checks import read_variants
 from harness.yaml_reader import MAX_BYTES, Location, Problem, YamlFile, read_yaml
 from metrics.spelling import did_you_mean
@@ -35,31 +37,26 @@ __all__ = [
     "load_tasks",
     "select",
     "task_index",
+    "task_names",
 ]
 
 _LM_EVAL_KEYS = frozenset(
-    ["dataset_path", "dataset_name", "doc_to_text", "doc_to_target", "output_type", "include", "group", "metric_list"]
+    [
+        "class",
+        "dataset_name",
+        "dataset_path",
+        "doc_to_target",
+        "doc_to_text",
+        "group",
+        "include",
+        "metric_list",
+        "output_type",
+        "tag",
+    ]
 )
 _TOP_KEY = re.compile(r"^(?P<key>[A-Za-z_]+):[ \t]*(?P<value>.*)$", re.MULTILINE)
 _NAME = re.compile(r"""^(?P<quote>["']?)(?P<name>[^"'#\s]+)(?P=quote)[ \t]*(#.*)?\r?$""")
 _SUFFIXES = (".yaml", ".yml")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskFile:
-    """A task file that was loaded.
-
-    Attributes:
-        path: The file, as found. spec: What it says. sha256: Hex hash of its bytes.
-        index: Where the names of lm-eval's tasks that ``spec`` has are looked up; ``None`` where it has none.
-        trusted: Whether code that the file names may run.
-    """
-
-    path: Path
-    spec: TaskSpec
-    sha256: str
-    index: Index | None = None
-    trusted: bool = False
 
 
 def load_task(path: Path) -> TaskSpec:
@@ -71,40 +68,60 @@ def load_task(path: Path) -> TaskSpec:
     return _load(path).spec
 
 
-def load_tasks(names: Sequence[str], folders: Sequence[Path]) -> list[TaskFile]:
+def load_tasks(
+    names: Sequence[str], folders: Sequence[Path], *, trust_code: bool = False, cache: Path | None = None
+) -> list[TaskFile]:
     """Task files by name or path, in the order asked for, each once.
 
     Args:
-        names: Names of tasks in the folders, or paths of YAML files.
-        folders: Searched recursively; where two have a task of the same name, the earlier folder's is taken.
+        names: Names of tasks in the folders (ours, or lm-eval's tasks, groups and tags), paths of YAML files, or
+            ``lm-eval:NAME`` for a task, group or tag of lm-eval's own. A group may be several tasks of ours.
+        folders: Searched recursively; where two have a task of the same name, the earlier folder's is taken, and ours
+            before lm-eval's.
+        trust_code: Whether Python code may run that lm-eval's files in the folders name.
+        cache: Folder in which the index of lm-eval's own tasks is kept.
 
     Raises:
         UserError: A name is unknown, or a folder has a name twice.
         SpecError: With every problem of all files.
     """
     index = task_index(folders)
-    paths: dict[Path, None] = {}
-    unknown: list[str] = []
-    for name in names:
-        if name in index:
-            paths[index[name]] = None
-        elif name.endswith(_SUFFIXES) and Path(name).is_file():
-            paths[Path(name)] = None
-        else:
-            unknown.append(_unknown_task(name, index, folders))
-    if unknown:
-        raise UserError("\n".join(unknown))
+    lm_eval = LmEvalTasks(folders, cache, trusted=trust_code)
     loaded: list[TaskFile] = []
+    unknown: list[str] = []
     problems: list[str] = []
-    for path in paths:
+    for name in dict.fromkeys(names):
         try:
-            loaded.append(_load(path))
+            found = _named(name, index, lm_eval)
         except SpecError as error:
             problems += error.problems
+        except UserError as error:
+            unknown += str(error).splitlines()
+        else:
+            loaded += found or ()
+            unknown += [_unknown_task(name, index, folders, lm_eval)] if found is None else []
+    if unknown:
+        raise UserError("\n".join(unknown))
     if problems:
         raise SpecError(problems)
+    loaded = list({(task.path, task.spec.task): task for task in loaded}.values())
     _check_distinct(loaded)
     return loaded
+
+
+def task_names(folders: Sequence[Path]) -> list[str]:
+    """Names of every task in some folders, ours and lm-eval's; groups and tags of lm-eval's are left out.
+
+    Raises:
+        UserError: There is no such folder.
+        SpecError: A folder has a name twice, or one of lm-eval's files cannot be read.
+    """
+    index = task_index(folders)
+    lm_eval = LmEvalTasks(folders, None, trusted=False)
+    wrong = [problem for problem in lm_eval.problems() if _is_lm_eval(Path(problem.partition(".yaml:")[0] + ".yaml"))]
+    if wrong:
+        raise SpecError(wrong)
+    return sorted({*index, *lm_eval.names()})
 
 
 def task_index(folders: Sequence[Path]) -> dict[str, Path]:
@@ -173,20 +190,35 @@ def load_policy(path: Path) -> GatePolicy:
     return policy
 
 
-def _load(path: Path) -> TaskFile:
-    return _task_file(read_yaml(path))
+def _named(name: str, index: dict[str, Path], lm_eval: LmEvalTasks) -> list[TaskFile] | None:
+    """The tasks of a name or path; ``None`` where there are none."""
+    if name.startswith(PREFIX):
+        return lm_eval.own(name.removeprefix(PREFIX))
+    path = index.get(name)
+    if path is None and name.endswith(_SUFFIXES) and Path(name).is_file():
+        path = Path(name)
+        if _is_lm_eval(path):
+            return lm_eval.at(path)
+    return lm_eval.in_folders(name) if path is None else [_load(path, lm_eval)]
+
+
+def _load(path: Path, lm_eval: LmEvalTasks | None = None) -> TaskFile:
+    """A task file of ours; with ``lm_eval``, checked against lm-eval's names where it has patterns of them."""
+    file = read_yaml(path)
+    task = _task_file(file)
+    if lm_eval is None or not task.spec.from_lm_eval:
+        return task
+    problems = [file.problem(place, text) for place, text in wrong_names(task.spec, lm_eval.stock)]
+    if problems:
+        raise SpecError(problems)
+    return replace(task, index=lm_eval.stock, trusted=lm_eval.trusted)
 
 
 def _task_file(file: YamlFile) -> TaskFile:
     raw = file.value
     assert isinstance(raw, dict)
     if "kind" not in raw and raw.keys() & _LM_EVAL_KEYS:
-        raise SpecError(
-            [
-                f"{file.path}: an lm-eval task file ('{min(raw.keys() & _LM_EVAL_KEYS)}' and no 'kind'); this is not "
-                "read yet: write a glotbench task file for the same data, as tasks/README.md describes"
-            ]
-        )
+        raise SpecError([f"{file.path}: a task file of lm-eval's, which has no 'kind'; name it to run it"])
     languages, problems = read_languages(file)
     value: dict[str, object] = dict(raw)
     if isinstance(raw.get("languages"), list | dict):
@@ -220,27 +252,41 @@ def _validated(model: type[BaseModel], value: object, file: YamlFile, found: Seq
     return made
 
 
-def _task_name(path: Path) -> str | None:
-    """Name in the ``task:`` line of one of our task files; ``None`` for every other file."""
+def _top_keys(path: Path) -> dict[str, str]:
+    """What stands at the beginning of lines with a colon after it, and behind that; from the text alone."""
     try:
         if not path.is_file() or path.stat().st_size > MAX_BYTES:
-            return None
+            return {}
         text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
-        return None
-    keys = {match["key"]: match["value"] for match in reversed(list(_TOP_KEY.finditer(text)))}
+        return {}
+    return {match["key"]: match["value"] for match in reversed(list(_TOP_KEY.finditer(text)))}
+
+
+def _is_lm_eval(path: Path) -> bool:
+    keys = _top_keys(path).keys()
+    return "kind" not in keys and bool(keys & _LM_EVAL_KEYS)
+
+
+def _task_name(path: Path) -> str | None:
+    """Name in the ``task:`` line of one of our task files; ``None`` for every other file."""
+    keys = _top_keys(path)
     if "task" not in keys or ("kind" not in keys and keys.keys() & _LM_EVAL_KEYS):
         return None
     match = _NAME.match(keys["task"])
     return match["name"] if match else None
 
 
-def _unknown_task(name: str, index: dict[str, Path], folders: Sequence[Path]) -> str:
+def _unknown_task(name: str, index: dict[str, Path], folders: Sequence[Path], lm_eval: LmEvalTasks) -> str:
     if name.endswith(_SUFFIXES) or "/" in name:
         return f"{name}: no such task file; check the path, or name a task ('glotbench tasks list' shows them)"
-    hint = did_you_mean(name, index)
+    hint = did_you_mean(name, [*index, *lm_eval.names()])
     where = ", ".join(map(str, folders)) or "no folder"
-    return f"unknown task '{name}'{hint}; 'glotbench tasks list' shows the tasks (searched: {where})"
+    wrong = "".join(f"\n{problem}" for problem in lm_eval.problems())
+    return (
+        f"unknown task '{name}'{hint}; 'glotbench tasks list' shows the tasks (searched: {where}); lm-eval's own are "
+        f"called {PREFIX}NAME{wrong}"
+    )
 
 
 def _check_distinct(tasks: Sequence[TaskFile]) -> None:

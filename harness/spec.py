@@ -61,8 +61,12 @@ class MetricSpec(_Spec):
 
     @property
     def label(self) -> str:
-        """Name of the score in records: ``exact_match``, or ``exact_match@flexible-extract`` for a named filter."""
-        return f"{self.name}@{self.filter}" if self.filter else self.name
+        """Name of the score in records: ``exact_match``, ``exact_match@flexible-extract`` for a named filter.
+
+        A mean of what a task's own code computes is ``mean@rouge1``.
+        """
+        part = "+".join(filter(None, [str(self.options.get("of", "")), self.filter]))
+        return f"{self.name}@{part}" if part else self.name
 
     @model_validator(mode="before")
     @classmethod

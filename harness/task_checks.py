@@ -175,7 +175,9 @@ def _check_metrics(raw: Raw) -> Iterator[Problem]:
         if not isinstance(name, str):
             continue
         place = (*here, "name") if isinstance(written, dict) else here
-        label = f"{name}@{chain}" if (chain := _filter(written)) else name
+        chain = _filter(written)
+        of = str(options.get("of", "")) if isinstance(options, dict) else ""
+        label = "@".join(filter(None, [name, "+".join(filter(None, [of, chain]))]))
         if label in seen:
             yield place, f"{shown(label)} stands above already; a task scores each metric once"
         seen.add(label)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from harness.task_file import TaskFile
+
 PATH = click.Path(path_type=Path)
 """Type of every option that names a file or folder."""
+
+TRUST_CODE = click.option(
+    "--trust-task-code", "trust_code", is_flag=True, help="Let code run that lm-eval files in --tasks folders name."
+)
 
 
 def say(text: str) -> None:
@@ -29,6 +38,25 @@ def task_folders(folders: Sequence[Path]) -> list[Path]:
         if not folder.is_dir():
             raise UserError(f"--tasks {folder}: no such folder")
     return [*folders, shipped_tasks()]
+
+
+def named_tasks(names: Sequence[str], folders: Sequence[Path], *, trust_code: bool = False) -> list[TaskFile]:
+    """The tasks that are named on the command line.
+
+    Args:
+        folders: Users' folders of task files. trust_code: Whether code that files in them name may run.
+
+    Raises:
+        UserError: There is no such folder or task, or a file is wrong.
+    """
+    from harness.loader import load_tasks
+
+    return load_tasks(names, task_folders(folders), trust_code=trust_code, cache=cache_folder())
+
+
+def cache_folder() -> Path:
+    """Where what takes long to make is kept between commands."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "glotbench"
 
 
 def listed(text: str) -> tuple[str, ...]:

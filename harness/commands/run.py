@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from harness.commands.output import PATH, listed, say, task_folders
+from harness.commands.output import PATH, TRUST_CODE, listed, named_tasks, say
 
 
 @click.command()
 @click.argument("task_names", metavar="TASK...", nargs=-1, required=True)
 @click.option("--model", "models", multiple=True, required=True, help="BACKEND:NAME[,key=value...]; may be repeated.")
-@click.option("--languages", default="", help="Comma-separated codes; by default all of the task's.")
+@click.option("--languages", default="", help="Comma-separated codes or names; by default all of the task's.")
 @click.option("--directions", default="", help="Comma-separated source-target, xx-target or all; else the task's.")
 @click.option("--variants", default="", help="Comma-separated variants; by default all.")
 @click.option("--prompts", default="", help="Comma-separated prompts; by default all.")
@@ -22,6 +22,7 @@ from harness.commands.output import PATH, listed, say, task_folders
 @click.option("--out", type=PATH, default=Path("results"), show_default=True, help="Results folder.")
 @click.option("--tasks", "folders", type=PATH, multiple=True, help="Folder of more task files; may be repeated.")
 @click.option("--data-root", type=PATH, help="Local data, laid out as the task files say.")
+@TRUST_CODE
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
 def run(
     task_names: tuple[str, ...],
@@ -35,6 +36,7 @@ def run(
     out: Path,
     folders: tuple[Path, ...],
     data_root: Path | None,
+    trust_code: bool,
     seed: int,
 ) -> None:
     """Infer and score TASK... on every model; the same command again resumes.
@@ -43,8 +45,7 @@ def run(
     """
     from harness.engine.models import parse_model
     from harness.errors import DataError
-    from harness.languages import canonical
-    from harness.loader import load_tasks
+    from harness.languages import identify
     from harness.progress import TerminalProgress
     from harness.runner import RunPlan
     from harness.runner import run as run_plan
@@ -54,10 +55,10 @@ def run(
     if data_root is not None and not data_root.is_dir():
         raise DataError(f"--data-root {data_root}: no such folder")
     plan = RunPlan(
-        tasks=load_tasks(task_names, task_folders(folders)),
+        tasks=named_tasks(task_names, folders, trust_code=trust_code),
         models=[parse_model(text) for text in models],
         selection=Selection(
-            languages=tuple(canonical(code) for code in listed(languages)),
+            languages=tuple(identify(text).code for text in listed(languages)),
             directions=listed(directions),
             variants=listed(variants),
             prompts=listed(prompts),

@@ -99,16 +99,17 @@ def tasks_validate(
     problems: list[str] = []
     for name in wanted:
         try:
-            task = load_tasks([name], places)[0]
-            report = check_data(task, data_root, part) if data_root is not None else None
+            found = named_tasks([name], folders, trust_code=trust_code)
+            reports = [check_data(task, data_root, part) for task in found] if data_root is not None else []
         except SpecError as error:
             problems += error.problems
         except UserError as error:
             problems += str(error).splitlines()
         else:
-            problems += report.problems if report else ()
-            for remark in report.remarks if report else ():
-                say(f"remark: {remark}")
+            for report in reports:
+                problems += report.problems
+                for remark in report.remarks:
+                    say(f"remark: {remark}")
     if problems:
         raise SpecError(problems)
     files = "1 task file is valid" if len(wanted) == 1 else f"{len(wanted)} task files are valid"

@@ -195,4 +195,4 @@ def test_prompts_equal_lm_eval(
         rows = ours[shots, chat].segments(key)
         assert len(rows) == len(samples) == 7
         for index, row in enumerate(rows):
-            assert row.source == samples[index]["arguments"]["gen_args_0"]["arg_0"], (task, index)
+            assert row.source == samples[index]["arguments"][0][0], (task, index)
