@@ -17,6 +17,7 @@ from harness import __version__
 from harness.commands.compare import compare
 from harness.commands.data import data
 from harness.commands.demo import demo
+from harness.commands.env import env
 from harness.commands.export import doctor, export
 from harness.commands.gate import gate
 from harness.commands.leaderboard import leaderboard
@@ -31,7 +32,7 @@ def cli() -> None:
     """How well does a model work in every language, how sure are we, and did it get worse?"""
 
 
-for _command in (run, score, compare, gate, leaderboard, tasks, data, export, doctor, demo):
+for _command in (run, score, compare, gate, leaderboard, tasks, data, export, doctor, demo, env):
     cli.add_command(_command)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,13 +103,17 @@ def score_run(folder: RunFolder, metrics: Sequence[str], *, seed: int = 0) -> li
 def text_metric(text: str, target_language: str = "") -> TextMetric:
     """A metric from ``name`` or ``name:option=value:...``, with the tokenizer of the target language by default.
 
+    Options may be separated by commas too, and ``comet:PATH`` is ``comet:model=PATH``.
+
     Raises:
         UserError: The metric or an option is unknown, or the metric does not judge texts.
     """
-    name, *parts = text.split(":")
+    name, *parts = re.split(r"[:,]", text)
     options: dict[str, MetricOption] = {}
     for part in parts:
         key, equals, value = part.partition("=")
+        if not equals and name == "comet" and not options:
+            key, equals, value = "model", "=", part
         if not equals:
             raise UserError(f"--metrics {text}: '{part}' is not option=value")
         options[key] = _typed(value)
@@ -119,7 +124,9 @@ def text_metric(text: str, target_language: str = "") -> TextMetric:
     except MetricError as error:
         raise UserError(f"--metrics {text}: {error}") from error
     if not isinstance(metric, TextMetric):
-        raise UserError(f"--metrics {text}: {metric.info.title} does not compare texts; use bleu, chrf, chrf++ or ter")
+        raise UserError(
+            f"--metrics {text}: {metric.info.title} does not compare texts; use bleu, chrf, chrf++, ter or comet"
+        )
     return metric
 
 

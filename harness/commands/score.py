@@ -37,12 +37,23 @@ def score(
     if run_folder is not None:
         if hypotheses or references:
             raise click.UsageError("give a RUN, or --hypotheses with --references, not both")
-        scores = score_run(RunFolder(run_folder), listed(metrics))
+        scores = score_run(RunFolder(run_folder), _metrics(metrics))
     elif hypotheses and references:
-        scores = score_files(hypotheses, references, sources, listed(metrics), target_language=target_language)
+        scores = score_files(hypotheses, references, sources, _metrics(metrics), target_language=target_language)
     else:
         raise click.UsageError("give a RUN, or --hypotheses with --references")
     _print_scores(scores, form)
+
+
+def _metrics(text: str) -> list[str]:
+    """Metrics of a comma-separated option; ``option=value`` after a comma belongs to the metric before it."""
+    found: list[str] = []
+    for part in listed(text):
+        if found and "=" in part and ":" not in part.partition("=")[0]:
+            found[-1] += f",{part}"
+        else:
+            found.append(part)
+    return found
 
 
 def _print_scores(scores: list[SystemScore], form: str) -> None:

@@ -6,9 +6,11 @@ tests skip with the reason. float32 on CPU; segment scores within 1e-5, error sp
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -219,6 +221,29 @@ def test_the_worker_gives_the_originals_number(
     assert "implementation:glotbench" in ours.signature()
     assert "implementation:unbabel" in theirs.signature()
     assert OriginalComet(locate(place)).predict(triples(samples[:1]))["scores"]
+
+
+def test_both_implementations_from_the_command_line(
+    originals: Path, encoder: Path, samples: Sequence[tuple[str, str, str]], tmp_path: Path
+) -> None:
+    for column, name in enumerate(("sources", "hypotheses", "references")):
+        lines = "".join(f"{sample[column]}\n" for sample in samples[:5])
+        (tmp_path / name).write_text(lines, encoding="utf-8")
+    place = originals / "wmt22-comet-da"
+    metrics = f"chrf,comet:{place},encoder={encoder},comet:{place},implementation=unbabel"
+    files = [part for name in ("sources", "hypotheses", "references") for part in (f"--{name}", str(tmp_path / name))]
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "score", *files, "--metrics", metrics, "--format", "csv"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader(done.stdout.splitlines()))
+    assert [row["metric"] for row in rows] == ["chrf", "comet", "comet"]
+    assert float(rows[1]["score"]) == pytest.approx(float(rows[2]["score"]), abs=TOLERANCE)
 
 
 def test_several_references_are_averaged(originals: Path, encoder: Path) -> None:
