@@ -1,8 +1,9 @@
-"""BLEU, chrF, chrF++ and TER on sacrebleu's own statistics, with sacrebleu's scores and signatures.
+"""BLEU, chrF, chrF++ and TER with sacrebleu's statistics, scores and signatures.
 
-sacrebleu tokenises, extracts and matches; what is ours is the last step, from summed statistics to scores, for any
-number of sums at once. The statistics of a segment are sacrebleu's followed by a 1, so that "nothing was summed" can be
-told from "nothing matched". The order of operations is sacrebleu's, so scores are equal to the last bit.
+sacrebleu tokenises, and finds the edits of TER; n-grams are counted for many segments at once (:mod:`metrics.ngrams`),
+and scores are computed from any number of sums at once. The statistics of a segment are sacrebleu's followed by a 1, so
+that "nothing was summed" can be told from "nothing matched". The order of operations is sacrebleu's, so scores are
+equal to the last bit.
 
 Knows nothing of languages: which tokenizer suits a target language is the caller's to say.
 Reference: Post 2018, https://aclanthology.org/W18-6319/; https://github.com/mjpost/sacrebleu, version 2.6.
@@ -13,17 +14,20 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metrics import ngrams
 from metrics.base import FloatArray, MetricError, MetricInfo, Segment, TextMetric
 from metrics.spelling import did_you_mean
 from metrics.tokenizers import BLEU_TOKENIZERS, require_tokenizer
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric as SacrebleuMetric
+    from sacrebleu.metrics.chrf import CHRF
 
 KINDS = ("translation", "generate_until")
 
@@ -73,20 +77,28 @@ class SacrebleuTextMetric(TextMetric):
         return self._scorer
 
     def segment_stats(self, segments: Sequence[Segment]) -> FloatArray:
-        scorer = self.scorer()
-        rows: list[list[float]] = []
         for index, segment in enumerate(segments):
             if not segment.references:
                 raise MetricError(
                     f"{self.info.name}: segment {index}: no reference; give at least one (an empty one is allowed)"
                 )
-            references = [scorer._preprocess_segment(text) for text in segment.references]
-            matches = scorer._compute_segment_statistics(
-                scorer._preprocess_segment(segment.hypothesis), scorer._extract_reference_info(references)
-            )
-            self._seen.add(len(references))
-            rows.append([*matches, 1.0])
-        return np.array(rows, dtype=np.float64).reshape(len(rows), self._width())
+        self.scorer()
+        self.see(segments)
+        if not segments:
+            return np.zeros((0, self._width()))
+        return np.column_stack([self._statistics(segments), np.ones(len(segments))])
+
+    def see(self, segments: Sequence[Segment]) -> None:
+        """Remember how many references the segments have; for whoever extracts their statistics elsewhere."""
+        self._seen.update(len(segment.references) for segment in segments)
+
+    @abstractmethod
+    def _statistics(self, segments: Sequence[Segment]) -> FloatArray:
+        """sacrebleu's statistics ``[n, k - 1]`` of one or more segments with references."""
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without the sacrebleu object, which another process makes for itself."""
+        return {**self.__dict__, "_scorer": None}
 
     @abstractmethod
     def _width(self) -> int:
@@ -174,6 +186,29 @@ class Bleu(SacrebleuTextMetric):
 
     def _signature_extras(self) -> dict[str, int]:
         return {} if self.max_ngram_order == 4 else {"order": self.max_ngram_order}
+
+    def _statistics(self, segments: Sequence[Segment]) -> FloatArray:
+        scorer, order = self.scorer(), self.max_ngram_order
+        vocabulary: dict[str, int] = {}
+
+        def words(text: str) -> ngrams.IntArray:
+            return ngrams.number_words(scorer._preprocess_segment(text).split(), vocabulary)
+
+        hypotheses = [words(segment.hypothesis) for segment in segments]
+        references = [[words(text) for text in segment.references] for segment in segments]
+        # Of two references equally close in length, the shorter one.
+        closest = [
+            min((abs(len(hypothesis) - len(text)), len(text)) for text in texts)[1]
+            for hypothesis, texts in zip(hypotheses, references, strict=True)
+        ]
+        return np.column_stack(
+            [
+                [len(hypothesis) for hypothesis in hypotheses],
+                closest,
+                ngrams.matches(hypotheses, references, order),
+                ngrams.lengths(hypotheses, order),
+            ]
+        )
 
     def _width(self) -> int:
         return 3 + 2 * self.max_ngram_order
@@ -266,6 +301,33 @@ class Chrf(SacrebleuTextMetric):
     def _signature_extras(self) -> dict[str, int]:
         return {} if self.beta == 2 else {"beta": self.beta}
 
+    def _statistics(self, segments: Sequence[Segment]) -> FloatArray:
+        scorer = cast("CHRF", self.scorer())
+        pairs = [(segment.hypothesis, text) for segment in segments for text in segment.references]
+        hypotheses = [scorer._preprocess_segment(hypothesis) for hypothesis, _ in pairs]
+        references = [scorer._preprocess_segment(text) for _, text in pairs]
+
+        def letters(text: str) -> ngrams.IntArray:
+            return ngrams.code_points(text if self.whitespace else "".join(text.split()))
+
+        vocabulary: dict[str, int] = {}
+
+        def words(text: str) -> ngrams.IntArray:
+            return ngrams.number_words(scorer._remove_punctuation(text), vocabulary)
+
+        triples = _triples(list(map(letters, hypotheses)), list(map(letters, references)), self.char_order)
+        if self.word_order:
+            of_words = _triples(list(map(words, hypotheses)), list(map(words, references)), self.word_order)
+            triples = np.concatenate([triples, of_words], axis=1)
+        found = triples.reshape(len(pairs), -1)
+        if len(pairs) == len(segments):
+            return found
+        scores = self.score(np.column_stack([found, np.ones(len(pairs))]))
+        first = np.cumsum([0, *(len(segment.references) for segment in segments)])
+        # The best reference's; of several equally good ones the first's.
+        best = [start + int(np.argmax(scores[start:end])) for start, end in pairwise(first)]
+        return found[best]
+
     def _width(self) -> int:
         return 3 * (self.char_order + self.word_order) + 1
 
@@ -342,6 +404,15 @@ class Ter(SacrebleuTextMetric):
             case_sensitive=self.case_sensitive,
         )
 
+    def _statistics(self, segments: Sequence[Segment]) -> FloatArray:
+        scorer = self.scorer()
+        rows = []
+        for segment in segments:
+            references = [scorer._preprocess_segment(text) for text in segment.references]
+            hypothesis = scorer._preprocess_segment(segment.hypothesis)
+            rows.append(scorer._compute_segment_statistics(hypothesis, scorer._extract_reference_info(references)))
+        return np.array(rows, dtype=np.float64)
+
     def _width(self) -> int:
         return 3
 
@@ -412,6 +483,16 @@ def chrf_plus_plus(
         eps_smoothing=eps_smoothing,
         nrefs=nrefs,
     )
+
+
+def _triples(hypotheses: list[ngrams.IntArray], references: list[ngrams.IntArray], order: int) -> FloatArray:
+    """``[n, order, 3]``: n-grams of the hypothesis, of the reference, and their matches.
+
+    As in sacrebleu, a hypothesis has none of an order that its reference has none of.
+    """
+    of_hypothesis, of_reference = ngrams.lengths(hypotheses, order), ngrams.lengths(references, order)
+    matched = ngrams.matches(hypotheses, [[text] for text in references], order)
+    return np.stack([np.where(of_reference > 0, of_hypothesis, 0), of_reference, matched], axis=-1)
 
 
 def _chrf_title(beta: int, word_order: int) -> str:
