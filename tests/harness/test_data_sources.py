@@ -444,3 +444,41 @@ def test_tsv_archive_and_language_column_of_a_real_release(tmp_path: Path) -> No
     assert read(tmp_path, dataset, split="validation", names={"lang": "th"}) == [
         {"language": "th", "label": 0, "premise": "น้ำเดือด", "hypothesis": "ร้อน"}
     ]
+
+
+def test_a_release_archive_of_line_aligned_files(tmp_path: Path) -> None:
+    """FLORES-200's tarball, as it is under the data root."""
+    texts = {"eng_Latn": "Water boils.\nFire burns.\n", "nqo_Nkoo": "ߖߌ ߦߋ߫ ߓߊ߯ߙߊ\nߕߊ ߦߋ߫ ߡߊ߲߬ߞߊ߲\n"}
+    members = {
+        f"./flores200_dataset/{split}/{code}.{split}": text.encode()
+        for split in ("dev", "devtest")
+        for code, text in texts.items()
+    }
+    (tmp_path / "data").mkdir()
+    packed(tmp_path / "data/flores200_dataset.tar.gz", members)
+    dataset = DatasetSpec(
+        files="flores200_dataset/{split}/{lang}.{split}",
+        archive="flores200_dataset.tar.gz",
+        format="lines",
+        splits=("dev", "devtest"),
+    )
+    pairs = read_pairs(dataset, roots(tmp_path), Direction(source="eng_Latn", target="nqo_Nkoo", other="nqo_Nkoo"), "t")
+    assert [pair.fields["target"] for pair in pairs] == texts["nqo_Nkoo"].split("\n")[:2] * 2
+    assert [pair.id for pair in pairs] == ["1", "2", "3", "4"]
+
+
+def test_nested_questions_and_a_canary_in_front(tmp_path: Path) -> None:
+    """XQuAD's repository; MTOB's examples, which begin with a row that is none."""
+    question = {"id": "56be", "question": "ስንት?", "answers": [{"text": "ሁለት", "answer_start": 0}]}
+    article = {"title": "t", "paragraphs": [{"context": "ሁለት ወንዞች", "qas": [question]}]}
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/xquad.am.json").write_text(json.dumps({"data": [article], "version": "1.1"}), encoding="utf-8")
+    squad = DatasetSpec(files="xquad.{lang}.json", format="squad", key="id", cluster="context")
+    (document,) = read_documents(squad, roots(tmp_path), "am", "t")
+    assert (document.id, document.cluster) == ("56be", "ሁለት ወንዞች")
+    assert document.fields["answers"] == {"text": ["ሁለት"], "answer_start": [0]}
+    examples = [{"big-bench-canary": "..."}, {"original": "Mu he jie.", "ground_truth": "They came."}]
+    (tmp_path / "data/ke.json").write_text(json.dumps(examples), encoding="utf-8")
+    mtob = DatasetSpec(files="ke.json", skip=1, text="original", pivot_text="ground_truth")
+    pairs = read_pairs(mtob, roots(tmp_path), Direction(source="kgv", target="eng", other="kgv"), "t")
+    assert [pair.fields for pair in pairs] == [{"source": "Mu he jie.", "target": "They came."}]
