@@ -70,6 +70,7 @@ class _DataCheck:
         self.file = read_yaml(task.path)
         self._task = task
         self._read: tuple[tuple[str, str], list[Document]] = (("", ""), [])
+        self._prompt_checks: dict[str, PromptCheck] = {}
         self._hashes: dict[str, dict[str, list[str]]] = {}
 
     def unit(self, unit: Unit) -> None:
@@ -104,7 +105,9 @@ class _DataCheck:
             if not self._names_language():
                 self._same_rows(unit, unit.language, [dict(one.fields) for one in documents])
         documents = self._read[1]
-        check = PromptCheck(self._task.spec.kind, unit.prompt, unit.prompt_spec, self.findings)
+        check = self._prompt_checks.setdefault(
+            unit.prompt, PromptCheck(self._task.spec.kind, unit.prompt, unit.prompt_spec, self.findings)
+        )
         first = unit.fields(documents[0])
         if not documents or not check.columns(first, unit.language):
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -109,6 +110,7 @@ def _check_dataset(raw: Raw, dataset: Raw, languages: Mapping[str, str], here: L
         return
     yield from _check_selection(dataset, here)
     yield from _check_placeholders(raw, dataset, here)
+    yield from _check_paths(dataset, here)
     yield from _check_told_apart(raw, dataset, languages, here)
     yield from _check_release(dataset, here)
     path = dataset.get("path")
@@ -147,6 +149,18 @@ def _check_placeholders(raw: Raw, dataset: Raw, here: Location) -> Iterator[Prob
         for key, value in given.items() if isinstance(given, dict) else ():
             for place, pattern in _strings(value, (*here, field, key)):
                 yield from check_pattern(pattern, allowed, place)
+
+
+def _check_paths(dataset: Raw, here: Location) -> Iterator[Problem]:
+    """Whether files stay below the folder of the data."""
+    for field in (*_FILES, "cluster_files", "archive", "texts"):
+        given = dataset.get(field)
+        parts = given.items() if isinstance(given, dict) else [("", given)]
+        for key, value in parts:
+            for place, pattern in _strings(value, (*here, field, key) if key else (*here, field)):
+                path = PurePosixPath(pattern)
+                if path.is_absolute() or ".." in path.parts:
+                    yield place, f"{shown(pattern)} leaves the folder of the data; write a path below it"
 
 
 def _check_told_apart(raw: Raw, dataset: Raw, languages: Mapping[str, str], here: Location) -> Iterator[Problem]:

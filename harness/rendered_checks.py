@@ -21,6 +21,7 @@ from metrics.spelling import did_you_mean
 
 Fields = Mapping[str, object]
 
+_ENOUGH = 3
 _SINGLE_BRACES = re.compile(r"(?<!\{)\{ *([^\W\d]\w*) *\}(?!\})")
 
 
@@ -49,6 +50,7 @@ class PromptCheck:
     def __init__(self, kind: str, name: str, prompt: PromptSpec, findings: Findings) -> None:
         self._kind = kind
         self._part = ""
+        self._broken = 0
         self._prompt = prompt
         self._here: Location = ("prompts", name)
         self._findings = findings
@@ -91,14 +93,19 @@ class PromptCheck:
     def rows(self, documents: Sequence[tuple[str, Fields]], language: str) -> list[RenderedRow]:
         """Every row as it is asked; what cannot be made is noted, and the list is then shorter.
 
+        A prompt that cannot be made in some languages is not tried in more: it may be a costly one.
+
         Args:
             documents: Id, and what templates see, of every row.
         """
-        made = []
+        made: list[RenderedRow] = []
+        if self._broken >= _ENOUGH:
+            return made
         for identifier, fields in documents:
             try:
                 made.append(self._row(identifier, fields))
             except UserError as error:
+                self._broken += 1
                 reason = str(error).removeprefix(f"{self._part}: ")
                 place = (*self._here, self._part)
                 self._findings.add(place, reason, language, rule="error", rows=[identifier], of=len(documents))
