@@ -193,6 +193,12 @@ def find_source(
     beside = next(filter(None, (roots.beside_task(pattern, where) for pattern in patterns)), None)
     local = Release(file=beside) if beside else None
     if dataset.path is not None:
+        if local is None and (script := _loading_script(dataset.path, roots)):
+            raise DataError(
+                f"{where}: the mirror of '{dataset.path}' holds no data of split '{split}' but a loading script "
+                f"({script}), which 'datasets' does not run; name a script-free source as 'path', or the release's "
+                "own 'files'"
+            )
         return Hub(data=hub_data(dataset, names, split), otherwise=local)
     if local is None:
         if not given:
@@ -204,6 +210,14 @@ def find_source(
             )
         raise roots.missing(patterns, where, archive, dataset.url)
     return local
+
+
+def _loading_script(path: str, roots: DataRoots) -> Path | None:
+    """The script ``org/name/name.py`` in the mirror of a data set, as the hub has where it has no data."""
+    if roots.data_root is None:
+        return None
+    script = roots.data_root / path / f"{PurePosixPath(path).name}.py"
+    return script if script.is_file() else None
 
 
 def mirrored_source(

@@ -345,3 +345,25 @@ def test_many_languages_make_one_line(tmp_path: Path) -> None:
     rows = {f"{code}.jsonl": [{"question": code, "answer": "x"}] for code in codes}
     (found,) = problems(write(tmp_path, task, rows))
     assert found.endswith("(amh_Ethi; also mya_Mymr, tha_Thai, jpn_Jpan and 2 more)")
+
+
+def test_a_mirror_that_holds_only_a_loading_script(tmp_path: Path) -> None:
+    task = """\
+    task: similar
+    kind: sts
+    dataset:
+      path: org/similar
+      name: "{lang}"
+    languages: [amh, mya]
+    metrics: [cosine_spearman]
+    """
+    path = write(tmp_path, task, {})
+    mirror = tmp_path / "mirror" / "org" / "similar"
+    mirror.mkdir(parents=True)
+    (mirror / "similar.py").write_text("raise SystemExit('this must not run')\n", encoding="utf-8")
+    for readme in ("", "# Similar sentences\n", "---\nlicense: cc0-1.0\n---\n# Similar\n"):
+        (mirror / "README.md").write_text(readme, encoding="utf-8")
+        (found,) = check_data(load_tasks([str(path)], [])[0], tmp_path / "mirror").problems
+        assert found.startswith(f"{path}:4: dataset.path: the mirror of 'org/similar' holds no data of split 'test'")
+        assert "similar.py), which 'datasets' does not run; name a script-free source" in found
+        assert found.endswith("(amh_Ethi; also mya_Mymr)")

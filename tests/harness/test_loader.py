@@ -250,7 +250,7 @@ def test_yaml_traps_are_text_when_quoted(tmp_path: Path) -> None:
         ("kind: translation", "kind: translaton", "kind: unknown value 'translaton' (did you mean 'translation'?)"),
         ("task: news", "task: my news", "task: found 'my news', which does not match the pattern"),
         ("task: news", "task: 12", "task: expected text, found 12, which is a number in YAML; quote it: '12'"),
-        ("[bleu, ", "[acc, ", "metrics[0]: acc does not fit kind translation; these do: bleu, chrf"),
+        ("[bleu, ", "[acc, ", "metrics[0]: acc does not fit kind translation; these do: bleu,"),
         ("[bleu, ", "[chrf, ", "metrics[1].name: 'chrf' stands above already"),
         ("word_order: 2", "word_order: x", "metrics[1].word_order: needs int, found str 'x'"),
         ("word_order: 2", "options: {wordorder: 2}", "metrics[1].options.wordorder: unknown key (did you mean 'word_"),
