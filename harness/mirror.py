@@ -9,8 +9,10 @@ of files, the header of the README alone.
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,7 +28,7 @@ _ALIASES = {
 """What the hub calls the same split, where no file has the split's own name."""
 
 _ENDINGS = tuple(ending + packed for ending in FORMATS for packed in ("", ".gz"))
-_SHARD = re.compile(r"-(\d{5})-of-(\d{5})$")
+_SHARD = re.compile(r"-(\d{5})-of-(\d{5})(\.[\w.]+)$")
 _README_BYTES = 10_000_000
 
 
@@ -45,11 +47,11 @@ def find_mirrored(root: Path, path: str, config: str, split: str, where: str) ->
     folder = root / path
     if not folder.is_dir():
         return None
-    header = _header(folder)
+    header = _header_of(folder)
     cloned = HubData(path=str(folder), config=config, split=split, local=True, streaming=True)
     if header is not None and _declares(header, config):
         _check_inside(header, folder, where)
-        return cloned
+        return _plainly_declared(header, folder, config, split) or cloned
     for base in _bases(folder, config):
         for name in (split, *_ALIASES.get(split, ())):
             if files := _files(base, name, where):
@@ -75,43 +77,74 @@ def _files(base: Path, split: str, where: str) -> tuple[DataFile, ...]:
         whole = base / f"{split}{ending}"
         if whole.is_file():
             return (DataFile(whole),)
-        shards = sorted(
-            path for path in base.iterdir() if path.name.endswith(ending) and _shard(path, split, ending) is not None
-        )
-        if shards:
-            found = [_shard(path, split, ending) for path in shards]
-            counts = {of for one in found if one for _, of in [one]}
-            if counts != {len(shards)}:
+    shards: dict[str, list[tuple[int, int, Path]]] = {}
+    for path in sorted(base.glob(f"{glob.escape(split)}-*")):
+        if match := _SHARD.match(path.name[len(split) :]):
+            shards.setdefault(match[3].lower(), []).append((int(match[1]), int(match[2]), path))
+    for ending in _ENDINGS:
+        if found := shards.get(ending):
+            count = found[0][1]
+            if [(number, of) for number, of, _ in found] != [(number, count) for number in range(count)]:
                 raise DataError(
-                    f"{where}: {base}: {len(shards)} of {max(counts)} shards of '{split}' are there; fetch the others"
+                    f"{where}: {base}: {len(found)} of {count} shards of '{split}' are there; fetch the others"
                 )
-            return tuple(map(DataFile, shards))
+            return tuple(DataFile(path) for _, _, path in found)
     converted = sorted((base / split).glob("[0-9][0-9][0-9][0-9].parquet"))
     return tuple(map(DataFile, converted))
 
 
-def _shard(path: Path, split: str, ending: str) -> tuple[int, int] | None:
-    """Number and count of a shard of the split; ``None`` for every other file."""
-    stem = path.name.removesuffix(ending)
-    match = _SHARD.search(stem)
-    if match is None or stem[: match.start()] != split:
-        return None
-    return int(match[1]), int(match[2])
-
-
-def _header(folder: Path) -> dict[str, Any] | None:
+def _header_of(folder: Path) -> dict[str, Any] | None:
     """The YAML header of a repository's README; empty where the README has none, ``None`` without README."""
+    readme = folder / "README.md"
+    try:
+        found = readme.stat()
+    except OSError:
+        return None
+    return _header(readme, found.st_size, found.st_mtime_ns) if found.st_size <= _README_BYTES else None
+
+
+@lru_cache(maxsize=64)
+def _header(readme: Path, _size: int, _changed: int) -> dict[str, Any]:
+    """Parsed once: a header with hundreds of configurations takes half a second."""
     import yaml
 
-    readme = folder / "README.md"
-    if not readme.is_file() or readme.stat().st_size > _README_BYTES:
-        return None
-    match = re.match(r"---\r?\n(.*?)\r?\n---\s", readme.read_text(encoding="utf-8", errors="replace") + "\n", re.DOTALL)
+    text = readme.read_text(encoding="utf-8", errors="replace")
+    match = re.match(r"---\r?\n(.*?)\r?\n---\s", text + "\n", re.DOTALL)
     try:
-        value = yaml.safe_load(match[1]) if match else None
+        value = yaml.load(match[1], getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if match else None
     except yaml.YAMLError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _plainly_declared(header: dict[str, Any], folder: Path, config: str, split: str) -> tuple[DataFile, ...]:
+    """Files of a split where the header names them and says nothing of how they are read; else none.
+
+    Saves ``datasets`` from looking through all configurations for each. Tables of declared types are left to it.
+    """
+    entries = [one for one in header["configs"] if isinstance(one, dict) and one.get("config_name") == config]
+    if len(entries) != 1 or entries[0].keys() - {"config_name", "data_files", "default"}:
+        return ()
+    said = entries[0].get("data_files")
+    named = [one for one in said if isinstance(one, dict)] if isinstance(said, list) else []
+    patterns = [text for one in named if one.get("split") == split for text in _texts(one.get("path"))]
+    if not patterns or any("**" in pattern or "[" in pattern for pattern in patterns):
+        return ()
+    files = [DataFile(path) for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()]
+    kinds = {FORMATS.get(file.endings[0]) for file in files}
+    types = _types(header, config)
+    matter = "class_label" in str(types) if kinds == {"parquet"} else bool(types)
+    if len(kinds) != 1 or None in kinds or matter:
+        return ()
+    return tuple(files)
+
+
+def _types(header: dict[str, Any], config: str) -> list[object]:
+    """Columns of the configuration that the header declares; parquet files know them but for names of classes."""
+    said = header.get("dataset_info")
+    entries = said if isinstance(said, list) else [said]
+    fitting = [one for one in entries if isinstance(one, dict) and one.get("config_name", config) == config]
+    return [one["features"] for one in fitting if one.get("features")]
 
 
 def _declares(header: dict[str, Any], config: str) -> bool:

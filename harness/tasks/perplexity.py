@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.data import read_documents, require_columns
+from harness.data import read_documents, text_of
 from harness.languages import find, spaces_words
 from harness.loader import TaskFile
 from harness.sources import Reading
@@ -42,13 +42,12 @@ class PerplexityUnit(PairUnit):
     def read(self) -> list[Document]:
         if self.compared:
             return super().read()
-        documents = read_documents(self.dataset, self.roots, self.spec.languages[self.language], self.where)
-        require_columns(documents, [self.dataset.text], self.where)
+        documents = read_documents(self.dataset, self.roots, self.own_code, self.where)
         return [
             Document(
                 id=document.id,
                 cluster=document.cluster,
-                fields={"target": str(document.fields[self.dataset.text])},
+                fields={"target": text_of(self.dataset, document.fields, self.own_code, self.where)},
             )
             for document in documents
         ]

@@ -131,6 +131,37 @@ def test_a_copy_of_the_hubs_repository_is_read_as_its_readme_says(tmp_path: Path
         read(tmp_path, HUB, split="tests")
 
 
+TYPED = """dataset_info:
+- config_name: amh
+  features:
+  - {name: text, dtype: string}
+  - {name: label, dtype: {class_label: {names: {'0': 'no', '1': 'yes'}}}}
+"""
+
+
+@pytest.mark.parametrize("types", ["", TYPED])
+@pytest.mark.parametrize("more", ["", "  sep: ';'\n"])
+@pytest.mark.parametrize("form", ["tsv", "jsonl", "parquet"])
+def test_a_copy_of_a_repository_has_the_rows_that_datasets_reads(
+    tmp_path: Path, form: str, more: str, types: str
+) -> None:
+    import datasets
+
+    folder = tmp_path / "data/org/nli"
+    rows = [{"text": "ሰላም; 'ለ'", "label": "yes"}, {"text": "မင်္ဂလာပါ", "label": "no"}]
+    write(folder / f"x/a-1.{form}", rows)
+    write(folder / f"x/a-2.{form}", rows[::-1])
+    files = f"configs:\n- config_name: amh\n  data_files: [{{split: test, path: x/a-*.{form}}}]\n{more}"
+    (folder / "README.md").write_text(f"---\n{files}{types}---\n")
+    try:
+        expected = list(datasets.load_dataset(str(folder), "amh", split="test", streaming=True))
+    except (ValueError, TypeError, datasets.exceptions.DatasetGenerationError):
+        with pytest.raises(DataError, match="cannot be read"):
+            read(tmp_path, HUB)
+    else:
+        assert read(tmp_path, HUB) == expected
+
+
 @pytest.mark.parametrize(
     "data_files", ["../../secret.tsv", "/etc/passwd", "https://x.org/x.tsv", "[{split: test, path: [a.tsv, ../b.tsv]}]"]
 )
