@@ -86,6 +86,15 @@ class LmEvalFiles:
         """
         return self._merged(str(path), set())
 
+    def chain(self, path: Path) -> list[Path]:
+        """A file that was read and all that it includes, each once, itself first."""
+        found = [str(path)]
+        for one in found:
+            for included in self._included(one, self._parse(one)):
+                if included not in found:
+                    found.append(included)
+        return [Path(one) for one in found]
+
     def _merged(self, path: str, seen: set[str]) -> dict[str, Any]:
         if path in seen:
             raise SpecError([f"{path}: includes a file twice, or itself; lm-eval refuses that: include it once"])
@@ -93,15 +102,19 @@ class LmEvalFiles:
         own = self._parse(path)
         if "include" not in own:
             return own
-        named = own["include"]
         merged: dict[str, Any] = {}
-        for name in named if isinstance(named, list) else [named]:
-            included = os.path.join(os.path.dirname(path), str(name))  # noqa: PTH118, PTH120
-            merged.update(self._merged(os.path.normpath(included), seen))
+        for included in self._included(path, own):
+            merged.update(self._merged(included, seen))
             merged.pop("task_list", None)
         merged.update(own)
         del merged["include"]
         return merged
+
+    def _included(self, path: str, own: Mapping[str, Any]) -> list[str]:
+        named = own.get("include", [])
+        names = named if isinstance(named, list) else [named]
+        folder = os.path.dirname(path)  # noqa: PTH120
+        return [os.path.normpath(os.path.join(folder, str(name))) for name in names]  # noqa: PTH118
 
     def _parse(self, path: str) -> dict[str, Any]:
         if path not in self._parsed:

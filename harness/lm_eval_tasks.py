@@ -12,9 +12,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness.errors import SpecError, UserError
+from harness.lm_eval_checks import mistakes, remarks
 from harness.lm_eval_entries import Entry
 from harness.lm_eval_family import task_specs
-from harness.lm_eval_index import Index, folder_index, refused_code, stock_index
+from harness.lm_eval_index import Index, folder_index, refused_code, stock_index, stock_root
 from harness.spec import TaskSpec, VariantSpec
 from harness.task_file import TaskFile
 from harness.yaml_reader import Location, Problem
@@ -62,7 +63,7 @@ class LmEvalTasks:
         for folder in self._folders:
             index = self._index(folder)
             if name in index:
-                return self._files(index, name)
+                return self._checked(index, name)
         return None
 
     def at(self, path: Path) -> list[TaskFile]:
@@ -76,7 +77,7 @@ class LmEvalTasks:
         index = self._index(next((one for one in self._folders if real.is_relative_to(one.resolve())), path.parent))
         for name in index.names():
             if index.entry(name).path == real:
-                return self._files(index, name)
+                return self._checked(index, name)
         wrong = [problem for problem in index.problems if problem.startswith(f"{real}:")]
         raise SpecError(wrong or [f"{path}: no task or group of lm-eval's; write 'task:' and its name"])
 
@@ -94,12 +95,18 @@ class LmEvalTasks:
             self._indexes[folder] = folder_index(folder, lambda: self.stock)
         return self._indexes[folder]
 
+    def _checked(self, index: Index, name: str) -> list[TaskFile]:
+        """The tasks of a name in a user's folder, whose files are looked at first."""
+        leaves = [index.entry(leaf) for leaf in index.leaves(name)]
+        problems = [problem for leaf in leaves for problem in mistakes(leaf, index)]
+        problems += [] if self.trusted else [problem for leaf in leaves for problem in refused_code(leaf)]
+        if problems:
+            raise SpecError(list(dict.fromkeys(problems)))
+        return self._files(index, name)
+
     def _files(self, index: Index, name: str) -> list[TaskFile]:
         specs = task_specs(index, name)
         leaves = [index.entry(leaf) for leaf in index.leaves(name)]
-        refused = [] if self.trusted else [problem for leaf in leaves for problem in refused_code(leaf)]
-        if refused:
-            raise SpecError(list(dict.fromkeys(refused)))
         path = index.entry(name).path or next((leaf.path for leaf in leaves if leaf.path), index.root)
         content = b"".join(_bytes(leaf) for leaf in leaves)
         return [
@@ -114,28 +121,38 @@ def _stock(folder: Path | None) -> Index:
     return stock_index(folder)
 
 
+def worth_a_look(task: TaskFile) -> list[str]:
+    """Remarks on the prompts of a task that is lm-eval's files in a user's folder; none for others."""
+    index = task.index
+    if index is None or index.root == stock_root():
+        return []
+    names = sorted({leaf for _, one in _patterned(task.spec) for leaf in index.leaves(one)})
+    entries = [entry for entry in map(index.entry, names) if entry.root == index.root]
+    return list(dict.fromkeys(text for entry in entries for text in remarks(entry)))
+
+
 def wrong_names(spec: TaskSpec, index: Index) -> Iterator[Problem]:
     """Names that a task's patterns make and lm-eval does not have, and tasks of another kind, each at its pattern."""
-    variants: Mapping[str, VariantSpec] = spec.variants or {"": VariantSpec()}
-    told: set[tuple[Location, str]] = set()
-    for label, variant in variants.items():
-        place: Location = ("variants", label, "lm_eval") if variant.lm_eval else ("lm_eval",)
-        pattern = variant.lm_eval or spec.lm_eval
-        if pattern is None:
-            continue
-        names = list(dict.fromkeys(_names(spec, variant, pattern)))
+    by_place: dict[Location, dict[str, None]] = {}
+    for place, name in _patterned(spec):
+        by_place.setdefault(place, {})[name] = None
+    for place, names in by_place.items():
         missing = [name for name in names if not all(part in index for part in _parts(name, index))]
         there = [name for name in names if name not in missing]
-        for text in [*_missing(missing, index), *_other_kinds(spec, index, there)]:
-            if (place, text) not in told:
-                told.add((place, text))
-                yield place, text
+        yield from ((place, text) for text in [*_missing(missing, index), *_other_kinds(spec, index, there)])
 
 
-def _names(spec: TaskSpec, variant: VariantSpec, pattern: str) -> Iterator[str]:
-    for prompt in variant.prompts or spec.prompts or [""]:
-        for language in variant.languages or spec.languages:
-            yield pattern.replace("{lang}", spec.languages[language]).replace("{prompt}", prompt)
+def _patterned(spec: TaskSpec) -> Iterator[tuple[Location, str]]:
+    """Every name that a task's patterns make, with the place of its pattern."""
+    variants: Mapping[str, VariantSpec] = spec.variants or {"": VariantSpec()}
+    for label, variant in variants.items():
+        pattern = variant.lm_eval or spec.lm_eval
+        place: Location = ("variants", label, "lm_eval") if variant.lm_eval else ("lm_eval",)
+        for prompt in variant.prompts or spec.prompts or [""]:
+            for language in variant.languages or spec.languages:
+                if pattern is not None:
+                    own = spec.languages[language]
+                    yield place, pattern.replace("{lang}", own).replace("{prompt}", prompt)
 
 
 def _parts(name: str, index: Index) -> list[str]:

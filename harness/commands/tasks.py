@@ -89,6 +89,7 @@ def tasks_validate(
     from harness.data_checks import check_data
     from harness.errors import DataError, SpecError, UserError
     from harness.languages import identify
+    from harness.lm_eval_tasks import worth_a_look
     from harness.loader import task_names
     from harness.tasks.base import Selection
 
@@ -101,6 +102,7 @@ def tasks_validate(
         try:
             found = named_tasks([name], folders, trust_code=trust_code)
             reports = [check_data(task, data_root, part) for task in found] if data_root is not None else []
+            looks = [text for task in found for text in worth_a_look(task)]
         except SpecError as error:
             problems += error.problems
         except UserError as error:
@@ -108,8 +110,9 @@ def tasks_validate(
         else:
             for report in reports:
                 problems += report.problems
-                for remark in report.remarks:
-                    say(f"remark: {remark}")
+                looks += report.remarks
+            for remark in looks:
+                say(f"remark: {remark}")
     if problems:
         raise SpecError(problems)
     files = "1 task file is valid" if len(wanted) == 1 else f"{len(wanted)} task files are valid"
