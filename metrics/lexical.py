@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from metrics import ngrams
 from metrics.base import FloatArray, MetricError, MetricInfo, Segment, TextMetric
 from metrics.spelling import did_you_mean
-from metrics.tokenizers import BLEU_TOKENIZERS, require_tokenizer
+from metrics.tokenizers import BLEU_TOKENIZERS, SENTENCEPIECE_TOKENIZERS, SentencePieceFile, require_tokenizer
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric as SacrebleuMetric
@@ -62,7 +63,7 @@ class SacrebleuTextMetric(TextMetric):
     def _make_scorer(self) -> SacrebleuMetric:
         """The sacrebleu metric with the options of this one."""
 
-    def _signature_extras(self) -> dict[str, int]:
+    def _signature_extras(self) -> dict[str, int | str]:
         """Settings that change the score but are missing from sacrebleu's signature."""
         return {}
 
@@ -124,6 +125,8 @@ class Bleu(SacrebleuTextMetric):
 
     Args:
         tokenize: One of :data:`metrics.tokenizers.BLEU_TOKENIZERS`.
+        tokenizer_path: The model file of a SentencePiece tokenizer; empty: where sacrebleu keeps it. Given, the
+            signature says what is in the file (``model``).
         lowercase: Compare in lower case.
         effective_order: Leave out orders longer than the hypothesis, also in the corpus score.
         smooth_method: ``none``, ``floor``, ``add-k`` or ``exp``.
@@ -139,6 +142,7 @@ class Bleu(SacrebleuTextMetric):
         self,
         *,
         tokenize: str = "13a",
+        tokenizer_path: str = "",
         lowercase: bool = False,
         effective_order: bool = False,
         smooth_method: str = "exp",
@@ -163,7 +167,14 @@ class Bleu(SacrebleuTextMetric):
                 "leave it out or choose smooth_method floor or add-k"
             )
         _check_at_least("bleu: max_ngram_order", max_ngram_order, 1)
+        if tokenizer_path and tokenize not in SENTENCEPIECE_TOKENIZERS:
+            raise MetricError(
+                f"bleu: tokenizer_path: tokenizer '{tokenize}' has no model file; leave it out or choose tokenize "
+                + ", ".join(SENTENCEPIECE_TOKENIZERS)
+            )
         self.tokenize = tokenize
+        self.tokenizer_path = tokenizer_path
+        self._model = ""
         self.lowercase = lowercase
         self.effective_order = effective_order
         self.smooth_method = smooth_method
@@ -171,21 +182,28 @@ class Bleu(SacrebleuTextMetric):
         self.max_ngram_order = max_ngram_order
 
     def _make_scorer(self) -> SacrebleuMetric:
-        require_tokenizer(self.tokenize)
+        from_file = SentencePieceFile(self.tokenize, self.tokenizer_path) if self.tokenizer_path else None
+        if from_file is None:
+            require_tokenizer(self.tokenize)
         from sacrebleu.metrics.bleu import BLEU
 
-        return BLEU(
+        scorer = BLEU(
             lowercase=self.lowercase,
             force=True,  # only silences a warning about tokenised input
-            tokenize=self.tokenize,
+            tokenize="none" if from_file else self.tokenize,
             smooth_method=self.smooth_method,
             smooth_value=self.smooth_value,
             max_ngram_order=self.max_ngram_order,
             effective_order=self.effective_order,
         )
+        if from_file:
+            from_file.use_in(scorer)
+            self._model = from_file.content_hash
+        return scorer
 
-    def _signature_extras(self) -> dict[str, int]:
-        return {} if self.max_ngram_order == 4 else {"order": self.max_ngram_order}
+    def _signature_extras(self) -> dict[str, int | str]:
+        order = {} if self.max_ngram_order == 4 else {"order": self.max_ngram_order}
+        return {**order, "model": self._model} if self._model else {**order}
 
     def _statistics(self, segments: Sequence[Segment]) -> FloatArray:
         scorer, order = self.scorer(), self.max_ngram_order
@@ -298,7 +316,7 @@ class Chrf(SacrebleuTextMetric):
             eps_smoothing=self.eps_smoothing,
         )
 
-    def _signature_extras(self) -> dict[str, int]:
+    def _signature_extras(self) -> dict[str, int | str]:
         return {} if self.beta == 2 else {"beta": self.beta}
 
     def _statistics(self, segments: Sequence[Segment]) -> FloatArray:
@@ -421,6 +439,39 @@ class Ter(SacrebleuTextMetric):
         with np.errstate(invalid="ignore", divide="ignore"):
             rate = np.where(length > 0, edits / length, np.where(edits > 0, 1.0, 0.0))
         return np.where(count > 0, 100 * rate, np.nan)
+
+
+def spbleu(
+    *,
+    tokenize: str = "flores200",
+    tokenizer_path: str = "",
+    lowercase: bool = False,
+    effective_order: bool = False,
+    nrefs: int = 0,
+) -> Bleu:
+    """spBLEU (Goyal et al. 2022): BLEU over the pieces of a multilingual SentencePiece model, in any language the same.
+
+    Args:
+        tokenize: ``flores200`` (NLLB Team 2022) or ``flores101``; other options as in :class:`Bleu`.
+
+    Raises:
+        MetricError: A tokenizer that is no SentencePiece model.
+    """
+    _check_choice("spbleu: tokenize", tokenize, SENTENCEPIECE_TOKENIZERS)
+    metric = Bleu(
+        tokenize=tokenize,
+        tokenizer_path=tokenizer_path,
+        lowercase=lowercase,
+        effective_order=effective_order,
+        nrefs=nrefs,
+    )
+    metric.info = replace(
+        metric.info,
+        name="spbleu",
+        title="spBLEU",
+        description="BLEU over word pieces of one multilingual vocabulary, so that every language is cut up alike.",
+    )
+    return metric
 
 
 def chrf(

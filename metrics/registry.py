@@ -36,6 +36,7 @@ BUILT_IN: Mapping[str, str] = {
     "chrf": "metrics.lexical:chrf",
     "chrf++": "metrics.lexical:chrf_plus_plus",
     "ter": "metrics.lexical:Ter",
+    "spbleu": "metrics.lexical:spbleu",
     "comet": "metrics.comet.metric:comet",
     "acc": "metrics.accuracy:acc",
     "acc_norm": "metrics.accuracy:acc_norm",
@@ -123,7 +124,7 @@ def create(name: str, options: Mapping[str, Option] | None = None) -> Metric:
         MetricError: Unknown name, unknown option, or a value of the wrong type or out of range.
     """
     base, _, part = name.partition(PART)
-    factory = _factory(base)
+    factory = _factory(base, name)
     given = dict(options or {})
     known = inspect.signature(factory, eval_str=True).parameters
     for key in given:
@@ -139,7 +140,8 @@ def create(name: str, options: Mapping[str, Option] | None = None) -> Metric:
     return metric
 
 
-def _factory(name: str) -> Factory:
+def _factory(name: str, wanted: str = "") -> Factory:
+    """The factory of a name; ``wanted`` is what was asked for, where that says more."""
     if name in BUILT_IN:
         module, _, attribute = BUILT_IN[name].partition(":")
         factory: Factory = getattr(import_module(module), attribute)
@@ -147,7 +149,7 @@ def _factory(name: str) -> Factory:
     third_party = _third_party()
     if name not in third_party:
         known = names()
-        raise MetricError(f"{name}: unknown metric{did_you_mean(name, known)}; known: {', '.join(known)}")
+        raise MetricError(f"{wanted or name}: unknown metric{did_you_mean(name, known)}; known: {', '.join(known)}")
     point = third_party[name]
     try:
         loaded: Factory = point.load()

@@ -1,11 +1,20 @@
-"""Which of sacrebleu's BLEU tokenizers exist, and whether one can be used on this machine. Nothing is downloaded."""
+"""sacrebleu's BLEU tokenizers: which exist, whether one can be used on this machine, and one from a model file.
+
+Nothing is downloaded.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metrics.base import MetricError
+
+if TYPE_CHECKING:
+    from sacrebleu.metrics.bleu import BLEU
 
 BLEU_TOKENIZERS = (
     "none",
@@ -20,9 +29,9 @@ BLEU_TOKENIZERS = (
     "flores200",
     "spBLEU-1K",
 )
-"""sacrebleu's tokenizers. The last four are SentencePiece models that must already lie in sacrebleu's folder."""
+"""sacrebleu's tokenizers. The last four are SentencePiece models, in a file or in sacrebleu's folder."""
 
-_SENTENCEPIECE = ("spm", "flores101", "flores200", "spBLEU-1K")
+SENTENCEPIECE_TOKENIZERS = ("spm", "flores101", "flores200", "spBLEU-1K")
 _MECAB_EXTRA = {"ja-mecab": "ja", "ko-mecab": "ko"}
 
 
@@ -34,7 +43,7 @@ def require_tokenizer(name: str) -> None:
     """
     if name in _MECAB_EXTRA:
         _require_mecab(name)
-    elif name in _SENTENCEPIECE:
+    elif name in SENTENCEPIECE_TOKENIZERS:
         _require_sentencepiece(name)
 
 
@@ -66,7 +75,58 @@ def _require_sentencepiece(name: str) -> None:
         problems.append("the Python package sentencepiece is missing; run: pip install sentencepiece")
     if not model.exists():
         problems.append(
-            f"its model file {model} is missing; fetch {url} and save it there (nothing is downloaded for you)"
+            f"its model file {model} is missing; fetch {url} and save it there, or say where it is with the option "
+            "tokenizer_path=FILE (nothing is downloaded for you)"
         )
     if problems:
         raise MetricError(f"bleu: tokenize: '{name}' cannot be used: " + "; ".join(problems))
+
+
+class SentencePieceFile:
+    """sacrebleu's SentencePiece tokenizer with a model from any file.
+
+    Args:
+        name: Which of sacrebleu's models the file is.
+        path: The ``.model`` file.
+
+    Raises:
+        MetricError: The package or the file is missing, or the file is no SentencePiece model.
+    """
+
+    def __init__(self, name: str, path: str) -> None:
+        from sacrebleu.tokenizers.tokenizer_spm import SPM_MODELS
+
+        where = f"bleu: tokenizer_path: {path}"
+        if find_spec("sentencepiece") is None:
+            raise MetricError(f"{where}: the Python package sentencepiece is missing; run: pip install sentencepiece")
+        if not Path(path).is_file():
+            raise MetricError(
+                f"{where}: no such file; give the model of '{name}', which is at {SPM_MODELS[name]['url']}"
+            )
+        from sentencepiece import SentencePieceProcessor
+
+        content = Path(path).read_bytes()
+        self._processor = SentencePieceProcessor()
+        try:
+            self._processor.LoadFromSerializedProto(content)
+        except RuntimeError as error:
+            raise MetricError(f"{where}: not a SentencePiece model; give the .model file of '{name}'") from error
+        self._name = SPM_MODELS[name]["signature"]
+        self.content_hash = hashlib.sha256(content).hexdigest()[:12]
+        self._tokenized = lru_cache(maxsize=2**16)(self._tokenize)
+
+    def signature(self) -> str:
+        """sacrebleu's name of the model."""
+        return str(self._name)
+
+    def __call__(self, line: str) -> str:
+        """Pieces of a text with spaces between them."""
+        return self._tokenized(line)
+
+    def use_in(self, scorer: BLEU) -> None:
+        """Let a sacrebleu object tokenise with this."""
+        scorer.tokenizer = self
+        scorer.tokenizer_signature = self.signature()
+
+    def _tokenize(self, line: str) -> str:
+        return " ".join(self._processor.EncodeAsPieces(line))

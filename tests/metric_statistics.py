@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from metrics import registry
 from metrics.alignment import LayerMetric
 from metrics.base import FloatArray, Metric, PooledMetric, Segment, TextMetric
 from metrics.classification import Brier, ClassMetric
@@ -12,6 +13,11 @@ from metrics.perplexity import CountMetric, TextCounts, count_texts
 from metrics.preference import PreferenceMetric
 from metrics.probing import ProbeF1
 from metrics.tagging import SpanF1
+
+INCOMPLETE = {"spbleu", "comet", "off_target", "wrong_script"}
+"""Metrics that need a model's file or a target language; what they compute is tested where there is one."""
+
+COMPLETE = tuple(name for name in registry.BUILT_IN if name not in INCOMPLETE)
 
 WORDS = ("a", "bá", "ጤና", "ကျောင်း", "โรงเรียน", "学校", "ߞߊ߲", "👩‍👧", "b.", "(c)", " ", "")
 

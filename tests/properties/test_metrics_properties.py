@@ -13,7 +13,7 @@ from metrics import registry
 from metrics.alignment import mexa_stats
 from metrics.base import FloatArray, Metric, MetricError, Segment, TextMetric
 from metrics.embedding import sts_stats
-from tests.metric_statistics import random_statistics
+from tests.metric_statistics import COMPLETE, random_statistics
 
 SETTINGS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -37,7 +37,7 @@ def text_metric(name: str) -> TextMetric:
 @st.composite
 def statistics(draw: st.DrawFn) -> tuple[Metric, FloatArray]:
     """A metric, and statistics of it for one to eight segments."""
-    name = draw(st.sampled_from(registry.names()[: len(registry.BUILT_IN)]))
+    name = draw(st.sampled_from(COMPLETE))
     metric = registry.create(name)
     if isinstance(metric, TextMetric):
         return metric, metric.segment_stats(draw(SEGMENTS))
