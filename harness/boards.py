@@ -65,8 +65,8 @@ class MetricTable:
 
     @property
     def digits(self) -> int:
-        """Digits after the point: three where the unit spans 0-1, else what the metric says is worth showing."""
-        return max(self.facts.decimals, 0 if self.facts.unit == "points" else 3)
+        """Digits after the point."""
+        return digits_of(self.facts)
 
     @property
     def signatures(self) -> tuple[str, ...]:
@@ -106,6 +106,11 @@ class Board:
     def directions(self) -> bool:
         """Whether rows are translation directions."""
         return any(len(sides_of(language)) == 2 for language in self.languages)
+
+
+def digits_of(facts: ScoreRecord) -> int:
+    """Digits after the point: three where the unit spans 0-1, else what the metric says is worth showing."""
+    return max(facts.decimals, 0 if facts.unit == "points" else 3)
 
 
 def sides_of(code: str) -> tuple[str, ...]:

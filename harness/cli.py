@@ -21,6 +21,7 @@ from harness.commands.env import env
 from harness.commands.export import doctor, export
 from harness.commands.gate import gate
 from harness.commands.leaderboard import leaderboard
+from harness.commands.report import report
 from harness.commands.run import run
 from harness.commands.score import score
 from harness.commands.tasks import tasks
@@ -32,7 +33,7 @@ def cli() -> None:
     """How well does a model work in every language, how sure are we, and did it get worse?"""
 
 
-for _command in (run, score, compare, gate, leaderboard, tasks, data, export, doctor, demo, env):
+for _command in (run, score, report, compare, gate, leaderboard, tasks, data, export, doctor, demo, env):
     cli.add_command(_command)
 
 

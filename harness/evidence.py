@@ -93,6 +93,11 @@ class SegmentEvidence:
                     self._paired[model, language] = pair
 
     @property
+    def has_statistics(self) -> bool:
+        """Whether there is anything to resample."""
+        return bool(self._joint or self._single)
+
+    @property
     def has_pairs(self) -> bool:
         """Whether any language has items in common with the pivot."""
         return bool(self._paired)

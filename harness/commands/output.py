@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,11 +64,14 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def print_table(header: list[str], rows: list[list[str]]) -> None:
-    """Columns by display width, so that wide and combining characters line up."""
+def print_table(header: list[str], rows: list[list[str]], right: Collection[int] = ()) -> None:
+    """Columns by display width, so that wide and combining characters line up; those in ``right`` end together."""
     from rich.cells import cell_len
 
     widths = [max(cell_len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     for row in [header, *rows]:
-        cells = [text + " " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True)]
+        cells = []
+        for column, (text, width) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (width - cell_len(text))
+            cells.append(space + text if column in right else text + space)
         click.echo("  ".join(cells).rstrip())
