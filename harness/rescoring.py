@@ -18,6 +18,7 @@ from harness.stats import Interval, interval
 from harness.store import RunFolder
 from metrics import registry
 from metrics.base import Metric, MetricError, Segment, TextMetric
+from metrics.parallel import segment_stats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +132,7 @@ def text_metric(text: str, target_language: str = "") -> TextMetric:
 
 
 def _score(system: str, metric: TextMetric, segments: Sequence[Segment], seed: int) -> SystemScore:
-    stats = metric.segment_stats(segments)
+    stats = segment_stats(metric, segments)
     found = interval(metric, stats, None, rng=np.random.default_rng(seed))
     return SystemScore(
         system=system,

@@ -78,19 +78,23 @@ class SacrebleuTextMetric(TextMetric):
         return self._scorer
 
     def segment_stats(self, segments: Sequence[Segment]) -> FloatArray:
-        for index, segment in enumerate(segments):
-            if not segment.references:
-                raise MetricError(
-                    f"{self.info.name}: segment {index}: no reference; give at least one (an empty one is allowed)"
-                )
-        self.scorer()
         self.see(segments)
+        self.scorer()
         if not segments:
             return np.zeros((0, self._width()))
         return np.column_stack([self._statistics(segments), np.ones(len(segments))])
 
     def see(self, segments: Sequence[Segment]) -> None:
-        """Remember how many references the segments have; for whoever extracts their statistics elsewhere."""
+        """Check segments and remember how many references they have, for whoever extracts statistics elsewhere.
+
+        Raises:
+            MetricError: A segment has no reference.
+        """
+        for index, segment in enumerate(segments):
+            if not segment.references:
+                raise MetricError(
+                    f"{self.info.name}: segment {index}: no reference; give at least one (an empty one is allowed)"
+                )
         self._seen.update(len(segment.references) for segment in segments)
 
     @abstractmethod

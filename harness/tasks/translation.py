@@ -27,6 +27,7 @@ from harness.tasks.base import Outcome, Selection, failure, template_hash, unit_
 from harness.tasks.pairs import PairUnit, selected_directions
 from harness.types import Document, Failed, Generate, GenerateResponse, Request, Response
 from metrics.base import Segment, TextMetric
+from metrics.parallel import segment_stats
 
 _MAX_TOKENS = 256
 _FEWSHOT_SEED = 1234
@@ -53,7 +54,7 @@ class TranslationUnit(PairUnit):
             for row in (rows[index] for index in scored)
         ]
         statistics = {
-            name: cast(TextMetric, metric).segment_stats(segments) for name, (metric, _) in self.metrics().items()
+            name: segment_stats(cast(TextMetric, metric), segments) for name, (metric, _) in self.metrics().items()
         }
         return Outcome(rows=rows, scored=scored, statistics=statistics)
 
