@@ -95,3 +95,36 @@ def test_real_data_commands_run(shared_data: Path, tmp_path: Path, heading: str,
         cut = f"{command} --limit 12 --languages {languages}" if " run " in command else command
         done = shell(cut, tmp_path, MINILM=str(get_model_path()), DATA=str(shared_data))
         assert done.returncode == 0, f"{cut}\n{done.stderr}"
+
+
+def blocks(document: str) -> list[tuple[str, str, str]]:
+    """Fenced blocks of a page in order: their language, the last file named before them, and their text."""
+    text = (REPOSITORY / document).read_text(encoding="utf-8")
+    found = []
+    for match in re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        named = re.findall(r"`([\w./-]+\.\w+)`", text[: match.start()])
+        found.append((match[1], named[-1] if named else "", match[2]))
+    return found
+
+
+def test_a_benchmark_is_added_as_the_walk_through_says(tmp_path: Path, tiny_causal_model: Path) -> None:
+    """Every file written, every line typed, and where the page shows what is printed, that."""
+    page = blocks("docs/add-a-benchmark.md")
+    assert [language for language, _, _ in page].count("tsv") == 2
+    printed, expected = "", 0
+    for index, (language, named, text) in enumerate(page):
+        if language in ("yaml", "tsv"):
+            (tmp_path / named).write_text(text, encoding="utf-8")
+        elif language == "text":
+            assert printed == text
+        else:
+            following = page[index + 1][2] if page[index + 1 : index + 2] and page[index + 1][0] == "text" else ""
+            expected = 2 if following.startswith("error:") else 0
+            typed = text.replace("hf:PATH_OR_NAME", f"hf:{tiny_causal_model}")
+            done = shell(f"set -e\n{typed}", tmp_path)
+            assert done.returncode == expected, f"{typed}\n{done.stdout}\n{done.stderr}"
+            printed = done.stdout + done.stderr
+    runs = list((tmp_path / "results").glob("everyday--*/run.json"))
+    assert len(runs) == 2
+    assert (tmp_path / "site" / "index.html").is_file()
+    assert not (tmp_path / "everyday.yaml").exists()
