@@ -6,7 +6,9 @@ its own: ``HF_ENDPOINT`` is read when they are imported.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli import main
 from harness.download import TRIES, download
 from harness.errors import DataError
 from harness.manifest import fetching_into
@@ -35,13 +38,11 @@ configs:
 TEXTS = {"amh": "ውሃ ይፈላል", "mya": "ရေဆူနေသည်"}
 TASK = """\
 task: {task}
-kind: multiple_choice
+kind: sts
 license: CC0-1.0
 dataset: {{{dataset}}}
 languages: {{amh_Ethi: amh, mya_Mymr: mya}}
-prompts:
-  p: {{doc_to_text: "{{{{premise}}}}", doc_to_choice: [yes_, no_], doc_to_target: label}}
-metrics: [acc]
+metrics: [cosine_spearman]
 """
 
 
@@ -50,8 +51,8 @@ def repository(mark: str) -> dict[str, bytes]:
     files = {"README.md": README.encode()}
     for code, text in TEXTS.items():
         for split in ("dev", "test"):
-            rows = "".join(f'"{text} ""{mark}"" {split} {number}"\t{number % 2}\n' for number in range(4))
-            files[f"data/{code}/{split}.tsv"] = ("premise\tlabel\n" + rows).encode()
+            rows = "".join(f'"{text} ""{mark}"" {split}"\t{text} {number}\t{number}.5\n' for number in range(4))
+            files[f"data/{code}/{split}.tsv"] = ("sentence1\tsentence2\tscore\n" + rows).encode()
     return files
 
 
@@ -70,8 +71,22 @@ class Place:
         (self.folder / f"{name}.yaml").write_text(TASK.format(task=name, dataset=dataset), encoding="utf-8")
 
     def data(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """``glotbench data ...`` with this mirror and these tasks."""
-        return self.run("data", *arguments, "--data-root", str(self.root), "--tasks", str(self.folder))
+        """``glotbench data ...`` with this mirror and these tasks, in this process: nothing here asks the hub."""
+        typed = ["glotbench", "data", *arguments, "--data-root", str(self.root), "--tasks", str(self.folder)]
+        out, err, before = io.StringIO(), io.StringIO(), sys.argv
+        sys.argv = typed
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
+                main()
+        finally:
+            sys.argv = before
+        code = ended.value.code
+        assert isinstance(code, int | None)
+        return subprocess.CompletedProcess(typed, code or 0, out.getvalue(), err.getvalue())
+
+    def fetch(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """``glotbench data fetch ...`` from the hub."""
+        return self.run("data", "fetch", *arguments, "--data-root", str(self.root), "--tasks", str(self.folder))
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         environment = {
@@ -109,7 +124,7 @@ def test_a_hub_data_set_is_fetched_once_verified_and_read_offline(place: Place) 
     place.task("nli", f'path: org/nli, name: "{{lang}}", revision: {old}, fewshot_split: validation')
     place.task("scripted", 'path: org/script, name: "{lang}"')
 
-    done = place.data("fetch", "nli", "scripted", "--languages", "amh")
+    done = place.fetch("nli", "scripted", "--languages", "amh")
     names = ["org/nli/amh/test.parquet", "org/nli/amh/validation.parquet"]
     assert (done.returncode, done.stdout.split()) == (2, names), done.stderr
     assert "'org/script': the hub's copy is a loading script (script.py)" in done.stderr
@@ -131,7 +146,7 @@ def test_a_hub_data_set_is_fetched_once_verified_and_read_offline(place: Place) 
     }
 
     before = len(place.hub.asked)
-    done = place.data("fetch", "nli")
+    done = place.fetch("nli")
     assert (done.returncode, done.stdout.split()) == (0, [name.replace("amh", "mya") for name in names]), done.stderr
     assert "2 files fetched, 2 were there already" in done.stderr
     assert not [asked for asked in place.asked_since(before) if "amh/test.tsv" in asked and asked.startswith("GET")]
@@ -145,7 +160,7 @@ def test_a_hub_data_set_is_fetched_once_verified_and_read_offline(place: Place) 
     assert f"{names[1]}: No such file or directory; fetch it again" in done.stderr
 
     place.task("nli", f'path: org/nli, name: "{{lang}}", revision: {new}, fewshot_split: validation')
-    done = place.data("fetch", "nli")
+    done = place.fetch("nli")
     assert len(done.stdout.split()) == 4, "another commit is pinned"
     assert {entry["revision"] for entry in place.manifest().values()} == {new}
     done = place.data("verify", "nli")
@@ -155,7 +170,7 @@ def test_a_hub_data_set_is_fetched_once_verified_and_read_offline(place: Place) 
     out = place.folder / "results"
     done = place.run(
         *("run", "nli", "--model", "echo:echo", "--out", str(out)),
-        *("--data-root", str(place.root), "--tasks", str(place.folder), "--num-fewshot", "1"),
+        *("--data-root", str(place.root), "--tasks", str(place.folder)),
         HF_ENDPOINT="http://127.0.0.1:9",
     )
     assert done.returncode == 0, done.stderr
@@ -169,6 +184,11 @@ def test_what_is_on_the_hub_is_read_from_there_without_a_mirror(place: Place) ->
     place.task("private", 'path: org/private, name: "{lang}"')
     folders = ("--tasks", str(place.folder), "--out", str(place.folder / "results"))
     assert place.run("run", "nli", "--model", "echo:echo", *folders).returncode == 0
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(place.folder / "empty")}
+    done = place.run("run", "nli", "--model", "echo:other", *folders, **offline)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "'org/nli': the hub cannot be reached" in done.stderr
+    assert "'glotbench data fetch' makes a mirror for --data-root" in done.stderr
     for name, message in (
         ("wrong", "'org/nli': no configuration 'xamh' (did you mean 'amh'?); it has amh, mya"),
         ("private", "'org/private': Dataset 'org/private' doesn't exist on the Hub or cannot be accessed."),
@@ -179,26 +199,29 @@ def test_what_is_on_the_hub_is_read_from_there_without_a_mirror(place: Place) ->
 
 
 def test_large_sets_are_streamed_and_only_their_beginning_is_kept(place: Place) -> None:
-    rows = "".join(json.dumps({"premise": f"ጽሑፍ {number}", "label": 0}) + "\n" for number in range(5000))
+    rows = "".join(json.dumps({"sentence1": f"ጽሑፍ {number}"}) + "\n" for number in range(5000))
     commit = place.hub.commit("org/large", {"test.jsonl": rows.encode()})
     dataset = f"path: org/large, revision: {commit}, streaming: true, where: {{}}, max_items: "
     place.task("large", dataset + "3")
     path = place.folder / "large.yaml"
     path.write_text(path.read_text().replace("{amh_Ethi: amh, mya_Mymr: mya}", "[amh_Ethi]"))
-    assert place.data("fetch", "large").stdout == "org/large/test.jsonl\n"
+    assert place.fetch("large").stdout == "org/large/test.jsonl\n"
     assert (place.root / "org/large/test.jsonl").read_text().count("\n") == 3
     path.write_text(path.read_text().replace("max_items: 3", "max_items: 7"))
-    assert place.data("fetch", "large").stdout == "org/large/test.jsonl\n", "three are not enough for seven"
+    assert place.fetch("large").stdout == "org/large/test.jsonl\n", "three are not enough for seven"
     assert place.manifest()["org/large/test.jsonl"]["first"] == 7
 
 
 def test_releases_are_fetched_into_their_place_and_their_hash_is_checked(place: Place) -> None:
-    table = {f"nli/{code}/test.tsv": f"premise\tlabel\n{text}\t1\n".encode() for code, text in TEXTS.items()}
+    table = {
+        f"nli/{code}/test.tsv": f"sentence1\tsentence2\tscore\n{text}\t{text}\t1\n".encode()
+        for code, text in TEXTS.items()
+    }
     archive = packed(place.folder / "release.tar.gz", table).read_bytes()
     place.hub.files = {"/release.tar.gz": archive, **{f"/raw/{name}": content for name, content in table.items()}}
     place.hub.failures = {"/release.tar.gz": 1}
     url = place.hub.url
-    files = 'files: "nli/{lang}/{split}.tsv", types: {label: int}'
+    files = 'files: "nli/{lang}/{split}.tsv", types: {score: float}'
     good = hashlib.sha256(archive).hexdigest()
     place.task("packed", f"{files}, archive: archives/nli.tgz, url: {url}/release.tar.gz, sha256: {good}")
     place.task("other", f"{files}, archive: other.tgz, url: {url}/release.tar.gz, sha256: {'f' * 64}")
@@ -228,7 +251,7 @@ def test_releases_are_fetched_into_their_place_and_their_hash_is_checked(place: 
 
 
 def test_what_the_user_laid_there_is_kept_and_entered(place: Place) -> None:
-    table = b"premise\tlabel\nx\t1\n"
+    table = b"sentence1\tsentence2\tscore\nx\ty\t1\n"
     for name in ("nli/amh/test.tsv", "nli/mya/test.tsv"):
         (place.root / name).parent.mkdir(parents=True)
         (place.root / name).write_bytes(table)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness import hub
-from harness.data import DataRoots, Direction, documents_hash, read_documents, read_pairs, read_rows
+from harness.data import DataRoots, Direction, documents_hash, read_documents, read_pairs, read_rows, text_of
 from harness.errors import DataError
 from harness.rows import Row
 from harness.sources import fill
@@ -349,6 +349,10 @@ def test_both_sides_in_one_row(tmp_path: Path) -> None:
     salt = DatasetSpec(path="salt", key="id", text="{lang}_text")
     pairs = read_pairs(salt, roots(tmp_path), Direction(source="eng", target="lug", other="lug"), "t")
     assert [(pair.id, pair.fields) for pair in pairs] == [("7", {"source": "water", "target": "amazzi"})]
+    row = {"lug_text": "amazzi", "ach_text": None}
+    assert text_of(salt, row, "lug", "t") == "amazzi"
+    with pytest.raises(DataError, match="nothing in column 'ach_text'"):
+        text_of(salt, row, "ach", "t")
     with pytest.raises(DataError, match="nothing in column 'ach_text'"):
         read_pairs(salt, roots(tmp_path), Direction(source="eng", target="ach", other="ach"), "t")
 
