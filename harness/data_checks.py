@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.data import read_documents
-from harness.errors import ColumnError, UserError
+from harness.errors import ColumnError, DataError, UserError
 from harness.findings import Findings
+from harness.hub import UnreachableError
 from harness.loader import TaskFile
 from harness.rendered_checks import PromptCheck, RenderedRow
+from harness.sources import Hub, find_source
 from harness.store import content_hash
 from harness.tasks import units
 from harness.tasks.base import Selection, Unit
@@ -70,6 +72,7 @@ class _DataCheck:
         self.file = read_yaml(task.path)
         self._task = task
         self._read: tuple[tuple[str, str], list[Document]] = (("", ""), [])
+        self._unreachable: DataError | None = None
         self._prompt_checks: dict[str, PromptCheck] = {}
         self._hashes: dict[str, dict[str, list[str]]] = {}
 
@@ -77,17 +80,29 @@ class _DataCheck:
         """One unit: its metrics, its data, its prompt."""
         try:
             unit.metrics()
-            if isinstance(unit, LanguageModelUnit):
+            if self._unreachable is not None and self._only_hub(unit):
+                self._note(unit, self._unreachable)
+            elif isinstance(unit, LanguageModelUnit):
                 self._own_prompt(unit)
             else:
                 self._sides(unit, unit.documents)
                 unit.prompt_hash()
         except MetricError as error:
             self.findings.add(("metrics",), str(error), unit.language)
+        except UnreachableError as error:
+            self._unreachable = DataError(str(error).removeprefix(f"{unit.where}: "))
+            self._note(unit, error)
         except UserError as error:
             self._note(unit, error)
         finally:
             unit.release()
+
+    def _only_hub(self, unit: Unit) -> bool:
+        """Whether all that a unit reads is on the hub: without a way there, waiting for it again is of no use."""
+        found = [
+            find_source(one.dataset, unit.roots, one.names, unit.where, one.split, one.files) for one in unit.readings()
+        ]
+        return all(isinstance(one, Hub) and not one.data.local and one.otherwise is None for one in found)
 
     def languages(self) -> None:
         """Two languages with the same rows: a file was copied, and not translated."""

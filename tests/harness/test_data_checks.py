@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.data_checks import DataReport, check_data
+from harness.hub import HubData, UnreachableError
 from harness.loader import load_tasks
 from harness.resources import shipped_tasks
 from harness.tasks.base import Selection
@@ -367,3 +368,27 @@ def test_a_mirror_that_holds_only_a_loading_script(tmp_path: Path) -> None:
         assert found.startswith(f"{path}:4: dataset.path: the mirror of 'org/similar' holds no data of split 'test'")
         assert "similar.py), which 'datasets' does not run; name a script-free source" in found
         assert found.endswith("(amh_Ethi; also mya_Mymr)")
+
+
+def test_a_hub_that_cannot_be_reached_is_waited_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = """\
+    task: similar
+    kind: sts
+    dataset: {path: org/similar, name: "{lang}"}
+    languages: [amh, mya, tha]
+    metrics: [cosine_spearman]
+    """
+    tried = []
+
+    def load(data: HubData, where: str, cache: Path | None = None) -> object:
+        tried.append(data.config)
+        raise UnreachableError(f"{where}: data set 'org/similar': the hub cannot be reached")
+
+    monkeypatch.setattr("harness.hub.load", load)
+    mirrored = [{"sentence1": "น้ำ", "sentence2": "ข้าว", "score": number} for number in (1, 2)]
+    path = write(tmp_path, task, {"mirror/org/similar/tha/test.jsonl": mirrored})
+    report = check_data(load_tasks([str(path)], [])[0], tmp_path / "mirror")
+    assert report.problems == (
+        f"{path}:3: dataset.path: data set 'org/similar': the hub cannot be reached (amh_Ethi; also mya_Mymr)",
+    )
+    assert tried == ["amh"]
