@@ -64,7 +64,7 @@ class Section:
         chance: Lowest and highest score of guessing over languages; ``None`` where it is not defined.
         pivot: Name of the language that gaps are measured to.
         directions: Whether rows are translation directions.
-        others: Names of the metrics that the task has too.
+        others: Names of the metrics that the task has too and the report does not show.
         notes: What a reader must know: what was left out, and why a number is missing.
     """
 
@@ -90,9 +90,11 @@ def breakdown(runs: Sequence[RunFolder], by: By, scope: Scope) -> list[Section]:
         RecordError: The statistics of a run cannot be read.
     """
     sections = []
-    for found in tables_in(runs, scope, apart=by not in ("overview", "variant")):
-        tables = [_Table(board, table, runs) for board, table in found]
-        sections.append(_section(tables, by))
+    chosen = tables_in(runs, scope, apart=by not in ("overview", "variant"))
+    shown = {table.facts.metric for found in chosen for _, table in found}
+    for found in chosen:
+        section = _section([_Table(board, table, runs) for board, table in found], by)
+        sections.append(replace(section, others=tuple(name for name in section.others if name not in shown)))
     return sections
 
 

@@ -198,6 +198,65 @@ class TestInterval:
         exact = stats.macro_interval(mean, rng=rng).stderr
         assert stats.macro_interval(corpus, rng=rng).stderr == pytest.approx(exact, rel=0.1)
 
+    @pytest.mark.parametrize("binary", [True, False])
+    def test_macro_interval_of_one_sample_is_its_own(self, binary: bool) -> None:
+        rng = RNG(8)
+        rows = MeanMetric.stats(rng.integers(0, 2, size=60).astype(float))
+        labels = [str(index) for index in range(60)]
+        sample = Sample(metric=mean_metric(binary=binary, bounds=(0, 1)), systems=(rows,), clusters=labels)
+        own = stats.interval(sample.metric, rows, labels, rng=RNG(1))
+        assert stats.macro_interval([sample], rng=RNG(1)) == own
+        doubled = stats.macro_interval([sample], rng=RNG(1), weights=[2.0])
+        assert (doubled.low, doubled.high) == (2 * (own.low or 0), 2 * (own.high or 0))
+
+    def test_weights_are_what_each_score_counts_in_the_sum(self) -> None:
+        rng = RNG(9)
+        labels = [str(index) for index in range(200)]
+        item = rng.normal(0, 1, size=200)
+        columns = [item + rng.normal(0, 1, size=200) for _ in range(3)]
+        metric = mean_metric(bounds=(-99, 99))
+        samples = [Sample(metric=metric, systems=(MeanMetric.stats(one),), clusters=labels) for one in columns]
+        weights = [0.5, 2.0, 0.1]
+        summed = sum(weight * column for weight, column in zip(weights, columns, strict=True))
+        found = stats.macro_interval(samples, rng=rng, weights=weights)
+        assert found.stderr == pytest.approx(np.std(summed, ddof=1) / np.sqrt(200))
+        assert ((found.low or 0) + (found.high or 0)) / 2 == pytest.approx(np.mean(summed))
+
+    def test_binary_scores_that_never_vary_are_not_certain(self) -> None:
+        labels = [str(index) for index in range(50)]
+        metric = mean_metric(binary=True, bounds=(0, 1))
+        never = Sample(metric=metric, systems=(MeanMetric.stats(np.zeros(50)),), clusters=labels)
+        found = stats.macro_interval([never, never], rng=RNG(1))
+        assert (found.low, found.high) == pytest.approx(stats.wilson(0, 50))
+        both = Sample(metric=metric, systems=(never.systems[0], never.systems[0].copy()), clusters=labels)
+        apart = stats.macro_difference([both, both], rng=RNG(1))
+        assert (apart.low, apart.high) == pytest.approx((-stats.wilson(0, 50)[1], stats.wilson(0, 50)[1]))
+
+    @pytest.mark.parametrize("kind", ["mean", "ratio"])
+    def test_macro_difference_is_paired_and_joint(self, kind: str) -> None:
+        rng = RNG(10)
+        labels = [str(index) for index in range(300)]
+        item = rng.integers(0, 15, size=300)
+        pairs = [(item + rng.integers(0, 6, size=300), item + rng.integers(0, 5, size=300)) for _ in range(3)]
+        delta = np.mean([5.0 * (one - other) for one, other in pairs], axis=0)
+        if kind == "mean":
+            metric: MeanMetric | RatioMetric = mean_metric(bounds=(0, 100))
+            systems = [tuple(MeanMetric.stats(5.0 * one) for one in pair) for pair in pairs]
+        else:
+            metric = RatioMetric()
+            systems = [tuple(np.column_stack([one, np.full(300, 20)]).astype(float) for one in pair) for pair in pairs]
+        samples = [Sample(metric=metric, systems=pair, clusters=labels) for pair in systems]
+        found = stats.macro_difference(samples, rng=rng)
+        expected = delta.std(ddof=1) / np.sqrt(300)
+        assert found.stderr == pytest.approx(expected, rel=1e-9 if kind == "mean" else 0.1)
+        assert ((found.low or 0) + (found.high or 0)) / 2 == pytest.approx(delta.mean(), abs=0.25 * expected)
+
+    def test_one_cluster_says_nothing(self) -> None:
+        rows = MeanMetric.stats(np.array([1.0, 0.0, 1.0]))
+        sample = Sample(metric=mean_metric(bounds=(0, 1)), systems=(rows, rows[::-1].copy()), clusters=["d"] * 3)
+        assert stats.macro_interval([sample, sample], rng=RNG(1)).low is None
+        assert stats.macro_difference([sample], rng=RNG(1)).low is None
+
 
 class TestPaired:
     @pytest.mark.parametrize(("wins", "losses"), [(0, 0), (5, 0), (3, 9), (20, 20), (7, 1)])
