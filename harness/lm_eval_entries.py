@@ -98,7 +98,11 @@ Lookup = Callable[[str], Entry | None]
 """Where to look for names that a folder does not have."""
 
 
-def read_entries(root: Path, others: Lookup) -> tuple[dict[str, Entry], list[str]]:
+FileProblem = tuple[Path, str]
+"""A file, and what is wrong with it or what it includes."""
+
+
+def read_entries(root: Path, others: Lookup) -> tuple[dict[str, Entry], list[FileProblem]]:
     """Every name in the files of a folder.
 
     Args:
@@ -113,7 +117,7 @@ def read_entries(root: Path, others: Lookup) -> tuple[dict[str, Entry], list[str
         try:
             builder.add(path, files.read(path))
         except SpecError as error:
-            builder.problems.extend(error.problems)
+            builder.problems += [(path, problem) for problem in error.problems]
     return _counted(_with_languages(builder.entries())), builder.problems
 
 
@@ -179,7 +183,7 @@ class _Named:
 
 class _Builder:
     def __init__(self, root: Path, others: Lookup) -> None:
-        self.problems: list[str] = []
+        self.problems: list[FileProblem] = []
         self._root = root
         self._others = others
         self._named: dict[str, _Named] = {}
@@ -194,11 +198,12 @@ class _Builder:
             return
         name = config.get("group" if kind == "group" else "task")
         if not isinstance(name, str) or not name:
-            self.problems.append(f"{path}: {'group' if kind == 'group' else 'task'}: expected a name, found {name!r}")
+            key = "group" if kind == "group" else "task"
+            self.problems.append((path, f"{path}: {key}: expected a name, found {name!r}"))
             return
         if name in self._named:
             first = self._named[name].path or "a tag"
-            self.problems.append(f"{path}: the name '{name}' is also that of {first}; rename one")
+            self.problems.append((path, f"{path}: the name '{name}' is also that of {first}; rename one"))
             return
         self._named[name] = _Named(kind, path, config)
         if kind == "group":
@@ -232,7 +237,7 @@ class _Builder:
             try:
                 self._task(name, named.kind, named.path, named.config)
             except SpecError as error:
-                self.problems.extend(error.problems)
+                self.problems += [(named.path, problem) for problem in error.problems]
         return self._entries.get(name)
 
     def _task(self, name: str, kind: EntryKind, path: Path, config: Mapping[str, Any]) -> None:

@@ -104,7 +104,10 @@ class LmEvalFiles:
             return own
         merged: dict[str, Any] = {}
         for included in self._included(path, own):
-            merged.update(self._merged(included, seen))
+            try:
+                merged.update(self._merged(included, seen))
+            except SpecError as error:
+                raise SpecError([f"{problem} (included by {path})" for problem in error.problems]) from error
             merged.pop("task_list", None)
         merged.update(own)
         del merged["include"]

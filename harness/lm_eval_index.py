@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SpecError, UserError
-from harness.lm_eval_entries import SEPARATOR, Entry, Score, no_others, read_entries
+from harness.lm_eval_entries import SEPARATOR, Entry, FileProblem, Score, no_others, read_entries
 from harness.lm_eval_files import IGNORED_FOLDERS, Code, LmEvalFiles, code_in, with_code
 from metrics.spelling import did_you_mean
 
@@ -45,7 +45,7 @@ class Index:
         self,
         root: Path,
         entries: Mapping[str, Entry],
-        problems: Sequence[str] = (),
+        problems: Sequence[FileProblem] = (),
         others: Callable[[], Index] | None = None,
     ) -> None:
         self.root = root

@@ -143,7 +143,7 @@ class _Names:
         if self._support(name, span) > 1 and _share(equal) >= _MOSTLY:
             return True
         following = self._after.get(name[: span.start], {})
-        return span.words == 1 and _count(following) > 1 and _share(following) >= _MOSTLY
+        return span.words == 1 and span.start > 0 and _count(following) > 1 and _share(following) >= _MOSTLY
 
 
 def read_languages(tasks: Mapping[str, Facts]) -> dict[str, Reading]:

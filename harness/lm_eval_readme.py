@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 _BEGINNING = 4_000
@@ -15,6 +16,7 @@ _LINK = re.compile(r"https?://[^\s`)>\]\"',]+")
 _MARKUP = re.compile(r"[`*_]{1,3}|\[|\]\([^)]*\)")
 
 
+@cache
 def about(folder: Path, root: Path) -> tuple[str, str]:
     """Title and address in the README of a folder, or of the nearest one above it.
 

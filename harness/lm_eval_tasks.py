@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.errors import SpecError, UserError
 from harness.lm_eval_checks import mistakes, remarks
-from harness.lm_eval_entries import Entry
+from harness.lm_eval_entries import Entry, FileProblem
 from harness.lm_eval_family import task_specs
 from harness.lm_eval_index import Index, folder_index, refused_code, stock_index, stock_root
 from harness.spec import TaskSpec, VariantSpec
@@ -78,7 +78,7 @@ class LmEvalTasks:
         for name in index.names():
             if index.entry(name).path == real:
                 return self._checked(index, name)
-        wrong = [problem for problem in index.problems if problem.startswith(f"{real}:")]
+        wrong = [problem for file, problem in index.problems if file == real]
         raise SpecError(wrong or [f"{path}: no task or group of lm-eval's; write 'task:' and its name"])
 
     def names(self) -> list[str]:
@@ -86,8 +86,8 @@ class LmEvalTasks:
         found = [(index, name) for folder in self._folders for index in [self._index(folder)] for name in index.names()]
         return [name for index, name in found if index.entry(name).is_task]
 
-    def problems(self) -> list[str]:
-        """What is wrong with files of users' folders that hold lm-eval's tasks."""
+    def problems(self) -> list[FileProblem]:
+        """What is wrong with files of users' folders, as lm-eval would read them; ours may be among them."""
         return [problem for folder in self._folders for problem in self._index(folder).problems]
 
     def _index(self, folder: Path) -> Index:

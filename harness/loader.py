@@ -118,7 +118,7 @@ def task_names(folders: Sequence[Path]) -> list[str]:
     """
     index = task_index(folders)
     lm_eval = LmEvalTasks(folders, None, trusted=False)
-    wrong = [problem for problem in lm_eval.problems() if _is_lm_eval(Path(problem.partition(".yaml:")[0] + ".yaml"))]
+    wrong = [problem for path, problem in lm_eval.problems() if _is_lm_eval(path)]
     if wrong:
         raise SpecError(wrong)
     return sorted({*index, *lm_eval.names()})
@@ -282,7 +282,7 @@ def _unknown_task(name: str, index: dict[str, Path], folders: Sequence[Path], lm
         return f"{name}: no such task file; check the path, or name a task ('glotbench tasks list' shows them)"
     hint = did_you_mean(name, [*index, *lm_eval.names()])
     where = ", ".join(map(str, folders)) or "no folder"
-    wrong = "".join(f"\n{problem}" for problem in lm_eval.problems())
+    wrong = "".join(f"\n{problem}" for path, problem in lm_eval.problems() if _is_lm_eval(path))
     return (
         f"unknown task '{name}'{hint}; 'glotbench tasks list' shows the tasks (searched: {where}); lm-eval's own are "
         f"called {PREFIX}NAME{wrong}"

@@ -19,6 +19,12 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def lm_eval_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the index of lm-eval's own tasks is kept; the first test that needs it makes it, in seconds."""
+    return tmp_path_factory.mktemp("lm-eval-cache")
+
+
+@pytest.fixture(scope="session")
 def tiny_causal_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a Llama-shaped model with random weights and one token a byte: real code paths, no knowledge."""
     import torch
