@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -61,6 +62,13 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = "id\tsentence1\tsentence2\tscore\n1\tአንድ\tአንድ\t5\n2\tውሃ\tዳቦ\t1\n3\tሰላም\tሰላም ነው\t4\n"
     for language in ("yor", "amh", "arb"):
         (folder / "my_data" / "pairs" / f"{language}.tsv").write_text(rows, encoding="utf-8")
+    for language in ("swa", "yor"):
+        place = folder / "mirror" / "masakhane" / "afrixnli" / language
+        place.mkdir(parents=True)
+        pairs = [{"premise": f"Maji {number}", "hypothesis": "Omi ni.", "label": number % 3} for number in range(4)]
+        for split in ("validation", "test"):
+            text = "".join(json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs)
+            (place / f"{split}.jsonl").write_text(text, encoding="utf-8")
     return folder
 
 
