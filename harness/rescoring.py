@@ -12,10 +12,10 @@ import numpy as np
 
 from harness.data import read_lines
 from harness.errors import DataError, UserError
-from harness.languages import bleu_tokenizer, canonical
 from harness.spec import MetricOption
 from harness.stats import Interval, interval
 from harness.store import RunFolder
+from harness.target_options import target_options
 from metrics import registry
 from metrics.base import Metric, MetricError, Segment, TextMetric
 from metrics.parallel import segment_stats
@@ -118,9 +118,9 @@ def text_metric(text: str, target_language: str = "") -> TextMetric:
         if not equals:
             raise UserError(f"--metrics {text}: '{part}' is not option=value")
         options[key] = _typed(value)
-    if name == "bleu" and "tokenize" not in options and target_language:
-        options["tokenize"] = bleu_tokenizer(canonical(target_language))
     try:
+        if target_language:
+            options = target_options(name, options, target_language)
         metric: Metric = registry.create(name, options)
     except MetricError as error:
         raise UserError(f"--metrics {text}: {error}") from error

@@ -26,9 +26,9 @@ def random_statistics(metric: Metric, rng: np.random.Generator, segments: int) -
     """Statistics ``[segments, k]``."""
     match metric:
         case TextMetric():
-            texts = [_text(rng) for _ in range(2 * segments)]
-            pairs = zip(texts[:segments], texts[segments:], strict=True)
-            stats = metric.segment_stats([Segment(hypothesis=first, references=(second,)) for first, second in pairs])
+            texts = [[_text(rng) for _ in range(3)] for _ in range(segments)]
+            found = [Segment(hypothesis=one, references=(two,), source=three) for one, two, three in texts]
+            stats = metric.segment_stats(found)
         case ClassMetric():
             stats = metric.pair_stats(rng.integers(0, 3, segments), rng.integers(0, 4, segments), 4)
         case SpanF1():

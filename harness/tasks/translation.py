@@ -19,10 +19,11 @@ from typing import cast
 
 from harness.data import read_pairs
 from harness.errors import DataError
-from harness.languages import bleu_tokenizer, find
+from harness.languages import find
 from harness.loader import TaskFile
 from harness.prompts import render
 from harness.spec import MetricOption, PromptSpec
+from harness.target_options import target_options
 from harness.tasks.base import Outcome, Selection, failure, template_hash, unit_names
 from harness.tasks.pairs import PairUnit, selected_directions
 from harness.types import Document, Failed, Generate, GenerateResponse, Request, Response
@@ -59,9 +60,7 @@ class TranslationUnit(PairUnit):
         return Outcome(rows=rows, scored=scored, statistics=statistics)
 
     def metric_options(self, name: str, options: Mapping[str, MetricOption]) -> dict[str, MetricOption]:
-        if name == "bleu" and "tokenize" not in options:
-            return {"tokenize": bleu_tokenizer(self.target_language), **options}
-        return dict(options)
+        return target_options(name, options, self.target_language)
 
     def prompt_hash(self) -> str:
         prompt = self._prompt()

@@ -19,6 +19,7 @@ from tests.metric_statistics import COMPLETE, random_statistics
 
 LOWER_IS_BETTER = {"ter", "brier_score", "bits_per_byte", "bits_per_char", "byte_perplexity", "word_perplexity"}
 LOWER_IS_BETTER |= {"perplexity", "fertility", "tokens_per_char", "tokens_per_byte", "tokenizer_parity", "anisotropy"}
+LOWER_IS_BETTER |= {"off_target", "wrong_script", "empty_output", "copied_source", "repetition", "length_ratio"}
 
 
 @pytest.mark.parametrize("name", registry.BUILT_IN)

@@ -20,9 +20,10 @@ SETTINGS = settings(max_examples=25, deadline=None, suppress_health_check=[Healt
 WORDS = st.sampled_from(["a", "bá", "ጤና", "ကျောင်း", "โรงเรียน", "学校", "ߞߊ߲", "👩‍👧", "b.", "(c)", " ", "", "a", "bá"])
 TEXT = st.lists(WORDS, max_size=7).map(" ".join)
 SEGMENT = st.builds(
-    lambda hypothesis, references: Segment(hypothesis=hypothesis, references=tuple(references)),
+    lambda hypothesis, references, source: Segment(hypothesis=hypothesis, references=tuple(references), source=source),
     TEXT,
     st.lists(TEXT, min_size=1, max_size=3),
+    TEXT,
 )
 SEGMENTS = st.lists(SEGMENT, min_size=1, max_size=8)
 LEXICAL = st.sampled_from(["bleu", "chrf", "chrf++", "ter"])
