@@ -7,31 +7,34 @@ Files, columns and keys are read as a run reads them; prompts of ours are filled
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.data import read_documents
 from harness.errors import ColumnError, DataError, UserError
 from harness.findings import Findings
 from harness.hub import UnreachableError
+from harness.lm_eval_index import stock_root
 from harness.loader import TaskFile
-from harness.rendered_checks import PromptCheck, RenderedRow
+from harness.rendered_checks import Fields, OwnPrompt, PromptCheck, RenderedRow
 from harness.sources import Hub, find_source
+from harness.spec import PromptSpec
 from harness.store import content_hash
+from harness.task_places import TaskPlaces, told_apart
 from harness.tasks import units
 from harness.tasks.base import Selection, Unit
 from harness.tasks.lm import LmEvalUnit
+from harness.tasks.lm_eval_task import explained
 from harness.tasks.lm_own import LanguageModelUnit
 from harness.tasks.pairs import PairUnit
 from harness.template_checks import columns_read
 from harness.types import Document
-from harness.yaml_reader import Location, YamlFile, read_yaml
 from metrics.base import MetricError
 
-_QUOTED = re.compile(r"'([^']+)'")
-_NO_ROW = re.compile(r"no row has (\S+) =")
+if TYPE_CHECKING:
+    from lm_eval.api.task import ConfigurableTask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +61,7 @@ def check_data(task: TaskFile, data_root: Path | None, selection: Selection | No
     for unit in made:
         check.unit(unit)
     check.languages()
-    file = check.file
-    return DataReport(
-        problems=tuple(check.findings.problems(file)), remarks=tuple(check.findings.remarks(file)), units=len(made)
-    )
+    return check.report(len(made))
 
 
 class _DataCheck:
@@ -69,7 +69,7 @@ class _DataCheck:
 
     def __init__(self, task: TaskFile) -> None:
         self.findings = Findings()
-        self.file = read_yaml(task.path)
+        self._places = TaskPlaces(task)
         self._task = task
         self._read: tuple[tuple[str, str], list[Document]] = (("", ""), [])
         self._unreachable: DataError | None = None
@@ -87,6 +87,8 @@ class _DataCheck:
             else:
                 self._sides(unit, unit.documents)
                 unit.prompt_hash()
+                if isinstance(unit, LmEvalUnit) and not self._is_stock():
+                    self._foreign_prompt(unit)
         except MetricError as error:
             self.findings.add(("metrics",), str(error), unit.language)
         except UnreachableError as error:
@@ -96,6 +98,12 @@ class _DataCheck:
             self._note(unit, error)
         finally:
             unit.release()
+
+    def report(self, units: int) -> DataReport:
+        """What was found, in the file's order."""
+        file = self._places.file
+        problems, remarks = self.findings.problems(file), self.findings.remarks(file)
+        return DataReport(problems=tuple(problems), remarks=tuple(remarks), units=units)
 
     def _only_hub(self, unit: Unit) -> bool:
         """Whether all that a unit reads is on the hub: without a way there, waiting for it again is of no use."""
@@ -110,7 +118,21 @@ class _DataCheck:
             for languages in hashes.values():
                 for language in languages[1:]:
                     told = f"{language} has the very rows of {languages[0]}; check its file"
-                    self.findings.add(self._language_place(language), told)
+                    self.findings.add(self._places.language(language), told)
+
+    def _is_stock(self) -> bool:
+        """Whether what is asked stands in files that lm-eval brings: those are as they are."""
+        return self._task.index is None or self._task.index.root == stock_root()
+
+    def _foreign_prompt(self, unit: LmEvalUnit) -> None:
+        """Prompts of lm-eval's files in a user's folder."""
+        for task, count in unit.lm_eval_tasks():
+            rows = [(str(index + 1), task.eval_docs[index]) for index in range(count)]
+            check = PromptCheck(unit.spec.kind, (), _as_written(task), _Foreign(task), self.findings)
+            if not task.multiple_input and check.columns(rows[0][1], unit.language):
+                rendered = check.rows(rows, unit.language)
+                if len(rendered) == len(rows):
+                    check.check(rendered, unit.language)
 
     def _own_prompt(self, unit: LanguageModelUnit) -> None:
         setting = (unit.variant, unit.language)
@@ -120,8 +142,9 @@ class _DataCheck:
             if not self._names_language():
                 self._same_rows(unit, unit.language, [dict(one.fields) for one in documents])
         documents = self._read[1]
+        prompt, here = unit.prompt_spec, ("prompts", unit.prompt)
         check = self._prompt_checks.setdefault(
-            unit.prompt, PromptCheck(self._task.spec.kind, unit.prompt, unit.prompt_spec, self.findings)
+            unit.prompt, PromptCheck(unit.spec.kind, here, prompt, OwnPrompt(prompt), self.findings)
         )
         first = unit.fields(documents[0])
         if not documents or not check.columns(first, unit.language):
@@ -136,7 +159,7 @@ class _DataCheck:
         split, shots = unit.dataset.fewshot_split, unit.num_fewshot or 0
         if not shots or split is None:
             return
-        place = self._dataset_place(unit, "fewshot_split")
+        place = self._places.dataset(unit.variant, "fewshot_split")
         if unit.dataset.splits == (split,):
             if len(rows) <= shots:
                 told = f"{shots} examples beside the one that is asked need {shots + 1} rows; there are {len(rows)}"
@@ -168,13 +191,15 @@ class _DataCheck:
             self._same_rows(unit, unit.language, [dict(one.fields) for one in documents])
         if len(pairs) > 1 and all(left == right for left, right in pairs):
             told = f"'{first}' and '{second}' are the same text in every row"
-            self.findings.add(self._dataset_place(unit), told, unit.language, rule="sides")
+            self.findings.add(self._places.dataset(unit.variant), told, unit.language, rule="sides")
         for side in unit.sides:
             empty = [one.id for one in documents if side in one.fields and not str(one.fields[side]).strip()]
             if empty:
                 rows: dict[str, Any] = {"rows": empty, "of": len(documents), "sure": len(empty) == len(documents)}
                 told = f"'{side}' is empty"
-                self.findings.add(self._dataset_place(unit), told, unit.language, rule=f"{told} {rows['sure']}", **rows)
+                self.findings.add(
+                    self._places.dataset(unit.variant), told, unit.language, rule=f"{told} {rows['sure']}", **rows
+                )
 
     def _same_rows(self, unit: Unit, language: str, rows: Sequence[object]) -> None:
         """Note the rows of a language, where the source is another one for another language."""
@@ -194,64 +219,37 @@ class _DataCheck:
 
     def _note(self, unit: Unit, error: UserError) -> None:
         """An error of reading, at the field that it is about."""
-        if isinstance(error, ColumnError):
-            place = self._naming_place(unit, [error.column])
-            text = str(error).removeprefix(f"{unit.where}: ")
-            self.findings.add(place, text, unit.language, rule=f"column {error.column}")
-            return
         for line in str(error).splitlines():
-            text = line.removeprefix(f"{unit.where}: ")
-            names = _QUOTED.findall(text)
-            if column := _NO_ROW.match(text):
-                names = [column[1]]
-            elif text.startswith("no file"):
-                names = [field for field in ("files", "source_files") if getattr(unit.dataset, field) is not None]
-            self.findings.add(self._naming_place(unit, names), text, unit.language, rule=_QUOTED.sub("''", text))
-
-    def _dataset_place(self, unit: Unit, field: str = "") -> Location:
-        """Where the task file says where the rows of a unit are: its variant's place if that says so."""
-        parts = (field,) if field else ()
-        for place in (
-            ("variants", unit.variant, "dataset", *parts),
-            ("dataset", *parts),
-            ("variants", unit.variant, "lm_eval"),
-            ("lm_eval",),
-        ):
-            if place in self.file.spots:
-                return place
-        return ("dataset",)
-
-    def _naming_place(self, unit: Unit, names: Sequence[str]) -> Location:
-        """Where the file has one of the names that an error is about, as a value or as a key; else its data set."""
-        places: tuple[Location, ...] = (("variants", unit.variant, "dataset"), ("dataset",), ("metrics",))
-        for name in names:
-            for place in places:
-                found = next(_naming(_at(self.file, place), name, place), None)
-                if found is not None:
-                    return found
-        return self._dataset_place(unit)
-
-    def _language_place(self, language: str) -> Location:
-        """The row of a language in the file."""
-        codes = list(self._task.spec.languages)
-        written = self.file.value["languages"] if isinstance(self.file.value, dict) else None
-        position = codes.index(language)
-        if isinstance(written, list):
-            return ("languages", position)
-        return ("languages", list(written)[position]) if isinstance(written, dict) else ("languages",)
+            text = re.sub(rf"^{re.escape(unit.where)}( \([^()]*\))?: ", "", line)
+            place = self._places.error(error, text, unit.variant, unit.dataset)
+            rule = f"column {error.column}" if isinstance(error, ColumnError) else told_apart(text)
+            self.findings.add(place, text, unit.language, rule=rule)
 
 
-def _at(file: YamlFile, place: Location) -> Any:
-    value: Any = file.value
-    for part in place:
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
+class _Foreign:
+    """A prompt of one of lm-eval's files, as lm-eval fills it in."""
+
+    def __init__(self, task: ConfigurableTask) -> None:
+        self._task = task
+
+    def text(self, fields: Fields) -> str:
+        with explained(""):
+            return str(self._task.doc_to_text(fields))
+
+    def choices(self, fields: Fields) -> Sequence[str]:
+        with explained(""):
+            return [str(choice) for choice in self._task.doc_to_choice(fields)]
+
+    def gold(self, fields: Fields) -> int | str:
+        with explained(""):
+            gold = self._task.doc_to_target(fields)
+            first = gold[0] if isinstance(gold, list) and gold else gold
+            return first if isinstance(first, int) else str(first)
 
 
-def _naming(value: Any, name: str, place: Location) -> Iterator[Location]:
-    """Places of a text, as a value or as a key, below a place."""
-    parts = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    for key, one in parts:
-        if name in (key, one):
-            yield (*place, key)
-        yield from _naming(one, name, (*place, key))
+def _as_written(task: ConfigurableTask) -> PromptSpec:
+    """The texts of a prompt of lm-eval's; what code makes is left out."""
+    parts = {name: getattr(task.config, name, None) for name in PromptSpec.model_fields}
+    listed = {name: tuple(part) if isinstance(part, list) else part for name, part in parts.items()}
+    texts: dict[str, Any] = {name: part for name, part in listed.items() if isinstance(part, str | tuple | dict)}
+    return PromptSpec.model_construct(None, **texts)

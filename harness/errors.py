@@ -5,6 +5,7 @@ GlotbenchError                 the command line prints the message alone and lea
 |   +-- SpecError         (2)  a task file, run file or policy is wrong; carries every mistake found
 |   +-- DataError         (2)  a data file is missing, empty or misshapen
 |   |   +-- ColumnError   (2)  it lacks a column
+|   +-- TemplateError     (2)  a template cannot be filled in with a row
 |   +-- BackendError      (2)  a model cannot be loaded, or cannot answer this kind of request
 |   +-- RecordError       (2)  a run record is missing, damaged or of an unknown version
 +-- NotComparableError         (4)  baseline missing, or two scores that do not measure the same thing
@@ -54,6 +55,18 @@ class ColumnError(DataError):
     def __init__(self, message: str, column: str) -> None:
         super().__init__(message)
         self.column = column
+
+
+class TemplateError(UserError):
+    """A template cannot be filled in with a row.
+
+    Attributes:
+        template: Its text.
+    """
+
+    def __init__(self, message: str, template: str) -> None:
+        super().__init__(message)
+        self.template = template
 
 
 class BackendError(UserError):

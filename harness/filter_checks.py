@@ -15,6 +15,7 @@ from harness.yaml_reader import Location, Problem, shown
 from metrics.spelling import did_you_mean
 
 _LAST = "take_first"
+_CODE = "custom"
 _PATTERNS = ("regex_pattern", "regexes_to_ignore")
 
 
@@ -35,6 +36,15 @@ def check_filters(chains: object, here: Location) -> Iterator[Problem]:
         seen.add(str(name))
         if isinstance(steps, list):
             yield from _check_chain(steps, (*here, index, "filter"))
+
+
+def refused_filters(chains: object, here: Location) -> Iterator[Problem]:
+    """Of the problems of a ``filter_list``, those that lm-eval itself trips over, in files of its own."""
+    for index, chain in enumerate(chains if isinstance(chains, list) else ()):
+        steps = chain.get("filter") if isinstance(chain, dict) else None
+        for number, step in enumerate(steps if isinstance(steps, list) else ()):
+            if isinstance(step, dict) and step.get("function") != _CODE:
+                yield from _check_step(step, (*here, index, "filter", number))
 
 
 def _check_chain(steps: list[Any], here: Location) -> Iterator[Problem]:
@@ -60,8 +70,8 @@ def _check_step(step: Mapping[str, Any], here: Location) -> Iterator[Problem]:
         yield here, f"no 'function'; name one of lm-eval's filters: {_known()}"
     if not isinstance(name, str):
         return
-    if name == "custom":
-        yield (*here, "function"), "'custom' is code, which prompts of task files do not hold; use regex"
+    if name == _CODE:
+        yield (*here, "function"), f"'{_CODE}' is code, which prompts of task files do not hold; use regex"
         return
     if name not in filter_registry:
         hint = did_you_mean(name, list(filter_registry)) or f"; there are {_known()}"
@@ -104,4 +114,4 @@ def _options(name: str) -> dict[str, object]:
 def _known() -> str:
     from lm_eval.filters import filter_registry
 
-    return ", ".join(sorted(name for name in filter_registry if name != "custom"))
+    return ", ".join(sorted(name for name in filter_registry if name != _CODE))

@@ -12,11 +12,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from harness.filter_checks import refused_filters
 from harness.lm_eval_entries import SEPARATOR, Entry
 from harness.lm_eval_files import Code, LmEvalFiles
 from harness.lm_eval_index import Index
-from harness.prompt_checks import check_prompts
+from harness.prompt_checks import check_prompts, templates
 from harness.spec import LM_KINDS, PromptSpec
+from harness.template_checks import check_template
 from harness.yaml_reader import Location, YamlFile, read_yaml, shown
 from metrics.spelling import did_you_mean
 
@@ -104,6 +106,10 @@ def _in_task(config: Mapping[str, Any], chain: Sequence[YamlFile]) -> Iterator[s
     if kind not in LM_KINDS:
         hint = did_you_mean(str(kind), LM_KINDS) or f"; there are {', '.join(LM_KINDS)}"
         yield _problem(chain, ("output_type",), f"unknown kind {shown(kind)}{hint}")
+    prompt = {key: config[key] for key in PromptSpec.model_fields if key in config}
+    told = [found for place, text in templates(prompt) for found in check_template(text, place, ())]
+    for place, text in (*told, *refused_filters(config.get("filter_list"), ("filter_list",))):
+        yield _problem(chain, place, text)
     metrics = config.get("metric_list")
     if isinstance(config.get("process_results"), Code) or not isinstance(metrics, list):
         return

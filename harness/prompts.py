@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from harness.errors import UserError
+from harness.errors import TemplateError
 from harness.sandbox import allowance, environment, require_plain
 from harness.yaml_reader import shown
 
@@ -25,8 +25,8 @@ def render(template: str, fields: Mapping[str, object], where: str) -> str:
     """Text of a template over a document's fields.
 
     Raises:
-        UserError: The template is malformed, names a column the data does not have, leaves the sandbox, or takes more
-            work than one prompt may.
+        TemplateError: The template is malformed, names a column the data does not have, leaves the sandbox, or takes
+            more work than one prompt may.
     """
     return str(_run(lambda: _compiled(template).render({**fields, **allowance()}), template, fields, where))
 
@@ -35,7 +35,7 @@ def evaluate(template: str, fields: Mapping[str, object], where: str) -> object:
     """Value of a template that is one ``{{ expression }}``, with its own type (a list, an index); else its text.
 
     Raises:
-        UserError: As :func:`render`.
+        TemplateError: As :func:`render`.
     """
     match = _WHOLE_EXPRESSION.match(template)
     if match is None:
@@ -59,7 +59,8 @@ def _run(work: Callable[[], object], template: str, fields: Mapping[str, object]
         MemoryError,
     ) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{where}: template {shown(template)}: {reason}; columns are {', '.join(fields)}") from error
+        told = f"{where}: template {shown(template)}: {reason}; columns are {', '.join(fields)}"
+        raise TemplateError(told, template) from error
 
 
 def _plain(value: object) -> object:

@@ -1,7 +1,7 @@
 """Rules of prompts once they are filled in with the rows of a language: what lm-eval finds late, or never.
 
 A misspelt column is there rendered as a literal, a gold answer outside the choices scores zero after a warning, and an
-empty choice always wins. Part of ``harness.data_checks``; knows prompts of ours, not lm-eval's own files.
+empty choice always wins. Part of ``harness.data_checks``.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from harness.errors import UserError
 from harness.findings import Findings
@@ -40,19 +41,51 @@ class RenderedRow:
     gold: int | str
 
 
+class Asked(Protocol):
+    """How a row becomes what the model is asked: one method for each part of a prompt."""
+
+    def text(self, fields: Fields) -> str:
+        """The prompt."""
+
+    def choices(self, fields: Fields) -> Sequence[str]:
+        """The choices, for multiple choice."""
+
+    def gold(self, fields: Fields) -> int | str:
+        """The right answer."""
+
+
+class OwnPrompt:
+    """A prompt of ours."""
+
+    def __init__(self, prompt: PromptSpec) -> None:
+        self._prompt = prompt
+
+    def text(self, fields: Fields) -> str:
+        return text_of(self._prompt.doc_to_text, fields, "")
+
+    def choices(self, fields: Fields) -> Sequence[str]:
+        return choices_of(self._prompt.doc_to_choice, fields, "")
+
+    def gold(self, fields: Fields) -> int | str:
+        has_choices = self._prompt.doc_to_choice is not None
+        return target_of(self._prompt.doc_to_target, fields, "", has_choices=has_choices)
+
+
 class PromptCheck:
     """One prompt on the data of one language after another.
 
     Args:
-        kind: Of the task. name: Of the prompt. findings: Where to note what is wrong.
+        kind: Of the task. here: Where the prompt stands in the file.
+        prompt: As it is written. asked: How it is filled in. findings: Where to note what is wrong.
     """
 
-    def __init__(self, kind: str, name: str, prompt: PromptSpec, findings: Findings) -> None:
+    def __init__(self, kind: str, here: Location, prompt: PromptSpec, asked: Asked, findings: Findings) -> None:
         self._kind = kind
         self._part = ""
         self._broken = 0
         self._prompt = prompt
-        self._here: Location = ("prompts", name)
+        self._asked = asked
+        self._here = here
         self._findings = findings
 
     def columns(self, fields: Fields, language: str) -> bool:
@@ -62,7 +95,8 @@ class PromptCheck:
             fields: What templates see of one row.
         """
         missing = False
-        for place, template in templates(self._prompt.model_dump(mode="json")):
+        parts = {part: getattr(self._prompt, part) for part in PromptSpec.model_fields}
+        for place, template in templates({part: _plain(value) for part, value in parts.items()}):
             for name in sorted(columns_read(template) - fields.keys()):
                 missing = True
                 text = unknown_column(name, list(fields))
@@ -106,23 +140,21 @@ class PromptCheck:
                 made.append(self._row(identifier, fields))
             except UserError as error:
                 self._broken += 1
-                reason = str(error).removeprefix(f"{self._part}: ")
+                reason = str(error).removeprefix(": ")
                 place = (*self._here, self._part)
                 self._findings.add(place, reason, language, rule="error", rows=[identifier], of=len(documents))
                 break
         return made
 
     def _row(self, identifier: str, fields: Fields) -> RenderedRow:
-        prompt = self._prompt
         self._part = "doc_to_text"
-        text = text_of(prompt.doc_to_text, fields, self._part)
+        text = self._asked.text(fields)
         choices: tuple[str, ...] = ()
-        if prompt.doc_to_choice is not None:
+        if self._kind == "multiple_choice":
             self._part = "doc_to_choice"
-            choices = tuple(choices_of(prompt.doc_to_choice, fields, self._part))
+            choices = tuple(self._asked.choices(fields))
         self._part = "doc_to_target"
-        gold = target_of(prompt.doc_to_target, fields, self._part, has_choices=bool(choices))
-        return RenderedRow(id=identifier, text=text, choices=choices, gold=gold)
+        return RenderedRow(id=identifier, text=text, choices=choices, gold=self._asked.gold(fields))
 
     def check(self, rows: Sequence[RenderedRow], language: str) -> None:
         """Note what is wrong with the rows of one language."""
@@ -183,6 +215,10 @@ class _Rule:
     text: str
     broken: Callable[[RenderedRow], bool]
     each: bool = False
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ast
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +49,41 @@ def make_task(
             and text is never parsed. lm-eval's own files get lm-eval's rules.
     """
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    made = _classes()["own" if own else "stock"](dict(config), rows, columns, where)
+    often = "; often the first row's gold answer is outside its choices, or a choice is empty"
+    with nullcontext() if own else explained(where, often):
+        made = _classes()["own" if own else "stock"](dict(config), rows, columns, where)
     made.set_fewshot_seed(FEWSHOT_SEED)
     return made
+
+
+@contextmanager
+def explained(where: str, often: str = "") -> Iterator[None]:
+    """What lm-eval, or code that one of its files names, trips over, as an error of the task or its data.
+
+    Args:
+        where: What to call the task. often: What is added where a list has no such item.
+
+    Raises:
+        DataError: Instead of what an unexpected value, or one that is not there, ends in.
+    """
+    try:
+        yield
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        AssertionError,
+        NotImplementedError,
+        RecursionError,
+        re.error,
+    ) as error:
+        reason = " ".join(str(error).split())[:300] or "no reason given"
+        raise DataError(
+            f"{where}: lm-eval stops at this task or its data ({type(error).__name__}: {reason}); "
+            f"check its fields and the columns they name{often if isinstance(error, IndexError) else ''}"
+        ) from error
 
 
 def text_of(template: str, fields: Mapping[str, object], where: str) -> str:

@@ -23,10 +23,10 @@ from harness.lm_eval_index import read_config
 from harness.loader import TaskFile
 from harness.sources import Reading, filled_names
 from harness.spec import DatasetSpec, MetricOption, merged
-from harness.tasks.base import Selection, chosen_languages, template_hash, unit_names
+from harness.tasks.base import Outcome, Selection, chosen_languages, template_hash, unit_names
 from harness.tasks.lm import LmEvalUnit, lm_eval_name, lm_eval_options
-from harness.tasks.lm_eval_task import FEWSHOT_SEED, NoDocumentsError, make_task
-from harness.types import Document
+from harness.tasks.lm_eval_task import FEWSHOT_SEED, NoDocumentsError, explained, make_task
+from harness.types import Document, Request, Response
 from metrics import registry
 
 if TYPE_CHECKING:
@@ -93,13 +93,22 @@ class StockUnit(LmEvalUnit):
             for index in range(leaf.count):
                 documents.append(self._document(rows[index], prefix, index))
                 if self.spec.kind == "multiple_choice":
-                    self._check_gold(leaf.task, documents[-1])
+                    with explained(f"{self.where}: item {documents[-1].id}"):
+                        self._check_gold(leaf.task, documents[-1])
         seen: set[str] = set()
         for document in documents:
             if document.id in seen:
                 raise DataError(f"{self.where}: '{self.dataset.key}' has '{document.id}' twice; a key names one item")
             seen.add(document.id)
         return documents
+
+    def requests(self) -> list[Request]:
+        with explained(self.where):
+            return super().requests()
+
+    def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:
+        with explained(self.where):
+            return super().outcome(shared, responses)
 
     def readings(self) -> Iterator[Reading]:
         for config in self.configs().values():

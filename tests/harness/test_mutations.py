@@ -314,6 +314,65 @@ SILENT: dict[str, dict[str, Any]] = {
 }
 
 
+LM_EVAL_FILE = """\
+task: quiz
+dataset_path: json
+dataset_kwargs: {data_files: {test: "TEST"}}
+output_type: multiple_choice
+test_split: test
+doc_to_text: "{{question}}\\nA:"
+doc_to_choice: choices
+doc_to_target: answer
+metric_list: [{metric: acc}]
+"""
+LM_EVAL_MUTATIONS = [
+    # What is replaced in the file of lm-eval's, what with, and what is said of the line
+    ("doc_to_text:", "doc_to_txt:", "lm-eval has no such key (did you mean 'doc_to_text'?)"),
+    ("{{question}}", "{{qestion}}", "'qestion' is undefined"),
+    ("{{question}}", "{question}", "'{question}' is written as it stands for every row"),
+    ('"{{question}}\\nA:"', "qestion", "'qestion' is no column, and is written as it stands for every row"),
+    ("doc_to_target: answer", "doc_to_target: anwser", "gold answer 'anwser' is not among its 2 choices"),
+    ("doc_to_target: answer", "doc_to_target: 7", "often the first row's gold answer is outside its choices"),
+    ("doc_to_target: answer", "doc_to_target: !function code.gold", "runs only with --trust-task-code"),
+    ("{{question}}", "{{ ''.__class__.__mro__ }}", "'__mro__' reaches into the program"),
+    ("{{question}}", "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "loops within"),
+    ("metric: acc", "metric: accc", "lm-eval has no metric 'accc' (did you mean 'acc'?)"),
+    (
+        "test_split: test",
+        "filter_list: [{name: a, filter: [{function: regx}]}]\ntest_split: test",
+        "unknown filter 'regx'",
+    ),
+    ("output_type: multiple_choice", "output_type: multiple_choise", "unknown kind 'multiple_choise' (did you mean"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), LM_EVAL_MUTATIONS)
+def test_mistakes_in_files_of_lm_eval(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    old: str,
+    new: str,
+    expected: str,
+) -> None:
+    rows = [{"question": f"ጥያቄ {number}", "choices": ["ሀ", "ለ"], "answer": number} for number in (0, 1)]
+    (tmp_path / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    path = tmp_path / "quiz.yaml"
+    text = LM_EVAL_FILE.replace("TEST", str(tmp_path / "test.jsonl"))
+    path.write_text(text, encoding="utf-8")
+    assert validate(capsys, monkeypatch, path, "--data-root", tmp_path) == (0, "")
+    assert old in text
+    changed = text.replace(old, new, 1)
+    path.write_text(changed, encoding="utf-8")
+    code, told = validate(capsys, monkeypatch, path, "--data-root", tmp_path)
+    pairs = zip(changed.split("\n"), text.split("\n"), strict=False)
+    number = next(number for number, (one, other) in enumerate(pairs, 1) if one != other)
+    assert code == 2
+    assert "Traceback" not in told
+    assert f"{path}:{number}: " in told
+    assert expected in told
+
+
 @pytest.fixture
 def lm_eval_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
     """lm-eval's task of a YAML text, loaded with its own TaskManager, its requests built."""
