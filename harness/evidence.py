@@ -31,30 +31,16 @@ _TAILS = (0.025, 0.975)
 _NOISE = 1e-12
 
 
-def collect(
-    board: Board, table: MetricTable, runs: Sequence[RunFolder], subsets: Mapping[str, Collection[str]]
-) -> dict[str, Evidence]:
-    """Resample one table of a board.
+class SegmentEvidence:
+    """The segment statistics of one table, to be asked about any of its languages; all answers share the resamples.
+
+    A language without statistics, or whose statistics do not give the recorded score again, is known to have none: what
+    is asked about it has no answer.
 
     Args:
         board: Where the table belongs.
         table: One metric's scores.
         runs: The runs, in the order that ``Cell.run`` counts.
-        subsets: Languages to take the mean over, by any name; all of them are judged on the same resamples.
-
-    Returns:
-        Evidence by the name of the subset; without those about which the statistics say nothing.
-    """
-    segments = SegmentEvidence(board, table, runs)
-    found = {name: segments.of(languages) for name, languages in subsets.items()}
-    return {name: evidence for name, evidence in found.items() if evidence is not None}
-
-
-class SegmentEvidence:
-    """The segment statistics of one table, to be asked about any of its languages.
-
-    A language without statistics, or whose statistics do not give the recorded score again, is known to have none: what
-    is asked about it has no answer.
 
     Raises:
         RecordError: The statistics of a run cannot be read.

@@ -21,7 +21,6 @@ from harness.evidence import RESAMPLES, SegmentEvidence
 from harness.pairing import generator
 from harness.ranks import Estimate, Field, mean, own_languages, shared_field
 from harness.records import ScoreRecord
-from harness.store import RunFolder
 
 _SEED = 20260101
 _FEWEST_MODELS = 3
@@ -100,13 +99,19 @@ class PromptSpread:
     agreement: Agreement | None
 
 
-def prompt_spread(asked: Sequence[tuple[Board, MetricTable, SegmentEvidence]]) -> PromptSpread | None:
+def prompt_spread(
+    asked: Sequence[tuple[Board, MetricTable, SegmentEvidence]], *, language_intervals: bool = True
+) -> PromptSpread | None:
     """Put the tables of one task, variant and metric together, one for each prompt.
+
+    Args:
+        asked: The boards in the order that prompts are to stand in.
+        language_intervals: Whether means over prompts within one language have intervals; most of the work.
 
     Returns:
         ``None`` where no model has a score in all prompts.
     """
-    tables = _Tables(asked)
+    tables = _Tables(asked, language_intervals)
     languages = sorted({language for board, _, _ in asked for language in board.languages})
     every = sorted({model for _, table, _ in asked for model in table.models})
     have = {model: tables.languages(model) for model in every}
@@ -130,20 +135,6 @@ def prompt_spread(asked: Sequence[tuple[Board, MetricTable, SegmentEvidence]]) -
     )
 
 
-def prompt_spreads(found: Sequence[Board], runs: Sequence[RunFolder]) -> list[PromptSpread]:
-    """Everything in the boards that has several prompts, by task, variant and metric."""
-    by_task: dict[tuple[str, str, str], list[tuple[Board, MetricTable]]] = {}
-    for board in found:
-        for table in board.metrics:
-            by_task.setdefault((board.task.name, board.variant, table.facts.metric), []).append((board, table))
-    spreads = []
-    for tables in by_task.values():
-        if len(tables) > 1:
-            asked = [(board, table, SegmentEvidence(board, table, runs)) for board, table in tables]
-            spreads.append(prompt_spread(asked))
-    return [spread for spread in spreads if spread is not None]
-
-
 def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float:
     """Kendall's tau-b of two rows of numbers (Kendall 1945); ``nan`` where one of them is constant."""
     signs = [np.sign(np.subtract.outer(row, row)) for row in (np.asarray(first), np.asarray(second))]
@@ -154,8 +145,9 @@ def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float:
 class _Tables:
     """The scores of one task, variant and metric by prompt."""
 
-    def __init__(self, asked: Sequence[tuple[Board, MetricTable, SegmentEvidence]]) -> None:
+    def __init__(self, asked: Sequence[tuple[Board, MetricTable, SegmentEvidence]], language_intervals: bool) -> None:
         self._asked = asked
+        self.language_intervals = language_intervals
         self.prompts = tuple(board.prompt for board, _, _ in asked)
         self.facts = asked[0][1].facts
         self.resampled = True
@@ -229,7 +221,9 @@ def _language(tables: _Tables, model: Model, language: str) -> LanguagePrompts:
     return LanguagePrompts(
         language=language,
         values=values,
-        mean=tables.macro(model, [language], range(len(values))),
+        mean=tables.macro(model, [language], range(len(values)))
+        if tables.language_intervals
+        else Estimate(value=statistics.fmean(values), low=None, high=None, languages=1),
         best_prompt=tables.prompts[best],
         best=values[best],
         spread=max(values) - min(values),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from harness.boards import Board
 from harness.export import CSV_COLUMNS, csv_text
 from harness.ranks import Estimate, Ranking
+from harness.summary_rows import Cells
 
 SCORE_COLUMNS = CSV_COLUMNS
 """Columns of a task's CSV: those of ``glotbench export csv``."""
@@ -32,7 +33,7 @@ STANDING_COLUMNS = (
 )
 """Columns of the overview's CSV: one row a task, metric, group of languages and model."""
 
-Row = dict[str, str | int | float | None]
+Row = Cells
 
 
 def standings(board: Board, metric: str, group: str, languages: int, ranking: Ranking) -> list[Row]:

@@ -11,6 +11,7 @@ from functools import cache
 from harness import languages
 from harness.boards import sides_of
 from harness.errors import UserError
+from harness.groups import RESOURCE_CLASSES
 from leaderboard.text import fold
 
 
@@ -25,6 +26,7 @@ class Side:
     script: str
     family: str
     resource: str
+    region: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ class LanguageLabel:
         """Folded words that the filter box searches."""
         words = [self.code]
         for side in self.sides:
-            words += [side.name, side.endonym, side.bcp47, side.script, side.family, side.resource]
+            words += [side.name, side.endonym, side.bcp47, side.script, side.family, side.resource, side.region]
         return fold(" ".join(dict.fromkeys(filter(None, words))))
 
     def page_code(self, pivot: str) -> str:
@@ -63,9 +65,9 @@ def _side(code: str) -> Side:
     try:
         found = languages.find(code)
     except UserError:
-        return Side(code=code, name=code, endonym="", bcp47="", script="", family="", resource="")
+        return Side(code=code, name=code, endonym="", bcp47="", script="", family="", resource="", region="")
     if found.code == languages.UND:
-        return Side(code=code, name=found.name, endonym="", bcp47="", script="", family="", resource="")
+        return Side(code=code, name=found.name, endonym="", bcp47="", script="", family="", resource="", region="")
     return Side(
         code=code,
         name=found.name,
@@ -73,5 +75,6 @@ def _side(code: str) -> Side:
         bcp47=found.bcp47,
         script=f"{languages.script_name(found.script)} ({found.script})",
         family=found.family,
-        resource=str(found.resource),
+        resource=RESOURCE_CLASSES[found.resource],
+        region=found.region,
     )

@@ -11,16 +11,19 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.boards import Board, Model, boards
+from harness.boards import Board, MetricTable, Model, boards
 from harness.errors import UserError
-from harness.evidence import collect
+from harness.evidence import SegmentEvidence
 from harness.groups import ALL, groups_of, together
+from harness.prompt_spread import prompt_spread
 from harness.ranks import ranking
 from harness.records import RunRecord
 from harness.store import RunFolder, UnitKey
+from harness.summary_rows import PROMPT_COLUMNS, prompt_rows
 from leaderboard import exports, paging
 from leaderboard.labels import label
 from leaderboard.metric_view import MetricView
@@ -33,6 +36,7 @@ from leaderboard.pages import (
     segment_page,
     task_page,
 )
+from leaderboard.prompts_view import PromptsView
 from leaderboard.segments import fitting_texts, read, worst_first
 from leaderboard.text import count, plain, shortened, visible
 from leaderboard.views import BoardView, LanguageRow
@@ -82,10 +86,10 @@ def build(runs: Sequence[Path], out: Path) -> Path:
     records = [folder.record for folder in folders]
     found = boards(records)
     sources = _segment_sources(found, folders)
-    views = [_view(board, folders, sources) for board in found]
+    views, prompted = _views(found, folders, sources)
     site = _Site(out)
     _write_overview(site, views, records)
-    _write_tasks(site, views)
+    _write_tasks(site, views, prompted)
     _write_groups(site, views)
     _write_languages(site, views)
     by_board = {view.board.key: view for view in views}
@@ -96,16 +100,35 @@ def build(runs: Sequence[Path], out: Path) -> Path:
     return out / "index.html"
 
 
-def _view(board: Board, folders: Sequence[RunFolder], linked: Collection[SegmentKey]) -> BoardView:
+def _views(
+    found: Sequence[Board], folders: Sequence[RunFolder], linked: Collection[SegmentKey]
+) -> tuple[list[BoardView], list[PromptsView]]:
+    """Rank the models of every board, and put the boards of one task and variant in several prompts together.
+
+    The statistics of one task and variant are held at a time.
+    """
+    views: list[BoardView] = []
+    prompted: list[PromptsView] = []
+    for _, own in groupby(found, key=lambda board: (board.task.name, board.variant)):
+        asked: dict[str, list[tuple[Board, MetricTable, SegmentEvidence]]] = {}
+        for board in own:
+            read = [(board, table, SegmentEvidence(board, table, folders)) for table in board.metrics]
+            views.append(_view(board, [evidence for _, _, evidence in read], linked))
+            for tables in read:
+                asked.setdefault(tables[1].facts.metric, []).append(tables)
+        spreads = [prompt_spread(own, language_intervals=False) for own in asked.values() if len(own) > 1]
+        prompted += [PromptsView(spread) for spread in spreads if spread is not None]
+    return views, prompted
+
+
+def _view(board: Board, evidence: Sequence[SegmentEvidence], linked: Collection[SegmentKey]) -> BoardView:
     """Rank the models of a board, over all its languages and over every group of them."""
     groups = groups_of(board)
     subsets = {ALL: frozenset(board.languages)} | {group.id: group.rows for group in groups}
-    rankings = []
-    for table in board.metrics:
-        evidence = collect(board, table, folders, subsets)
-        rankings.append(
-            {name: ranking(table, board.pivot, evidence.get(name), within) for name, within in subsets.items()}
-        )
+    rankings = [
+        {name: ranking(table, board.pivot, segments.of(within), within) for name, within in subsets.items()}
+        for table, segments in zip(board.metrics, evidence, strict=True)
+    ]
     return BoardView(board, rankings, groups, linked)
 
 
@@ -195,7 +218,7 @@ def _standing_rows(view: BoardView, metric: MetricView) -> list[exports.Row]:
     return rows
 
 
-def _write_tasks(site: _Site, views: Sequence[BoardView]) -> None:
+def _write_tasks(site: _Site, views: Sequence[BoardView], prompted: Sequence[PromptsView]) -> None:
     """A page for every task; where it has too many scores for one, also a page for each of its models."""
     by_task: dict[str, list[BoardView]] = {}
     for view in views:
@@ -206,6 +229,11 @@ def _write_tasks(site: _Site, views: Sequence[BoardView]) -> None:
         scored = [view.board for view in own]
         site.write(f"{stem}.csv", exports.as_csv(exports.SCORE_COLUMNS, exports.score_rows(scored)))
         site.write(f"{stem}.json", exports.scores_json(scored))
+        spreads = [view for view in prompted if view.task == task]
+        if spreads:
+            rows = [row for view in spreads for row in prompt_rows(view.spread)]
+            site.write(f"{stem}-prompts.csv", exports.as_csv(PROMPT_COLUMNS, rows))
+            site.write(f"{stem}-prompts.json", exports.as_json(rows))
         metrics = [(view, metric) for view in own for metric in view.metrics]
         has_pages = sum(len(metric.table.cells) for _, metric in metrics) > paging.PAGE_ROWS
         sizes = [(metric.id, len(view.labels), len(view.board.models)) for view, metric in metrics]
@@ -215,6 +243,7 @@ def _write_tasks(site: _Site, views: Sequence[BoardView]) -> None:
             "task.html.j2",
             task=own[0].board.task,
             views=own,
+            spreads=spreads,
             stem=stem,
             models=models,
             groups=together(group for view in own for group in view.groups),
