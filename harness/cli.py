@@ -22,6 +22,7 @@ from harness.commands.export import doctor, export
 from harness.commands.gate import gate
 from harness.commands.leaderboard import leaderboard
 from harness.commands.report import report
+from harness.commands.mbr import mbr
 from harness.commands.run import run
 from harness.commands.score import score
 from harness.commands.tasks import tasks
@@ -33,7 +34,7 @@ def cli() -> None:
     """How well does a model work in every language, how sure are we, and did it get worse?"""
 
 
-for _command in (run, score, report, compare, gate, leaderboard, tasks, data, export, doctor, demo, env):
+for _command in (run, score, mbr, report, compare, gate, leaderboard, tasks, data, export, doctor, demo, env):
     cli.add_command(_command)
 
 
@@ -43,7 +44,6 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from harness.errors import GlotbenchError
-    from metrics.base import MetricError
 
     try:
         code = cli(standalone_mode=False)
@@ -56,14 +56,21 @@ def main() -> None:
     except GlotbenchError as error:
         click.echo(f"error: {error}", err=True)
         code = error.exit_code
-    except MetricError as error:
-        click.echo(f"error: {error}", err=True)
-        code = 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except Exception:
-        traceback.print_exc()
-        click.echo("error: this is a bug in glotbench; please report it with the lines above", err=True)
-        code = 70
+    except Exception as error:
+        code = _unexpected(error)
     sys.exit(code)
+
+
+def _unexpected(error: Exception) -> int:
+    """Explain what is none of the harness' own errors: a metric's mistake, or our bug."""
+    from metrics.base import MetricError  # here, because it brings NumPy, which most commands do without
+
+    if isinstance(error, MetricError):
+        click.echo(f"error: {error}", err=True)
+        return 2
+    traceback.print_exc()
+    click.echo("error: this is a bug in glotbench; please report it with the lines above", err=True)
+    return 70

@@ -9,6 +9,7 @@ arc_challenge, num_fewshot: 25``) or write them out in place. Such a member has 
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 from harness.errors import SpecError
 from harness.lm_eval_files import Code, LmEvalFiles, code_in
-from harness.lm_eval_languages import Facts, read_languages
+from harness.lm_eval_languages import LANG, Facts, read_languages
 
 EntryKind = Literal["task", "group", "tag", "python"]
 
@@ -45,12 +46,13 @@ class Entry:
     """One name.
 
     Attributes:
-        path: Its file; ``None`` for a tag.
-        root: The folder in which the file and what it includes are.
+        root: The folder in which its file and what that includes are.
+        file: Its file below the root, with ``/``; empty for a tag.
         children: Names under a group or tag, in lm-eval's order, whether they exist or not.
         output_type, dataset_path, dataset_name: As the file says; empty where it does not, and for groups and tags.
         code: Whether the configuration names Python code (``!function``).
-        language, pattern, own: See :class:`harness.lm_eval_languages.Reading`; empty for groups and tags.
+        language, pattern: See :class:`harness.lm_eval_languages.Reading`; empty for groups and tags, and an empty
+            pattern is the name.
         scores: What a task is scored by, in the file's order. filters: Names of its answer filters.
         judges: Whether code of the task's own turns answers into scores (``process_results``).
         choices: How many choices every document has, where the file lists them; else 0.
@@ -63,8 +65,8 @@ class Entry:
 
     name: str
     kind: EntryKind
-    path: Path | None
     root: Path
+    file: str = ""
     children: tuple[str, ...] = ()
     output_type: str = ""
     dataset_path: str = ""
@@ -72,7 +74,6 @@ class Entry:
     code: bool = False
     language: str = ""
     pattern: str = ""
-    own: str = ""
     scores: tuple[Score, ...] = ()
     filters: tuple[str, ...] = ()
     judges: bool = False
@@ -82,6 +83,20 @@ class Entry:
     languages: int = 0
     changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     inline: bool = False
+
+    @property
+    def path(self) -> Path | None:
+        """Its file; ``None`` for a tag."""
+        return self.root / self.file if self.file else None
+
+    @property
+    def own(self) -> str:
+        """What says the language in the name; the name where nothing does."""
+        count = self.pattern.count(LANG)
+        if not count:
+            return self.name
+        start = self.pattern.index(LANG)
+        return self.name[start : start + len(LANG) + (len(self.name) - len(self.pattern)) // count]
 
     @property
     def is_task(self) -> bool:
@@ -131,10 +146,8 @@ def _with_languages(entries: Mapping[str, Entry]) -> dict[str, Entry]:
     for name, entry in entries.items():
         if entry.is_task:
             found = readings[_base(name)]
-            said = (found.pattern, found.own) if SEPARATOR not in name else (name, name)
-            made[name] = dataclasses.replace(
-                entry, language=entry.language or found.language, pattern=said[0], own=said[1]
-            )
+            pattern = found.pattern if SEPARATOR not in name and found.pattern != name else ""
+            made[name] = dataclasses.replace(entry, language=entry.language or found.language, pattern=pattern)
     return made
 
 
@@ -168,8 +181,7 @@ def _base(name: str) -> str:
 
 
 def _folder(entry: Entry) -> str:
-    assert entry.path is not None
-    return entry.path.parent.relative_to(entry.root).as_posix()
+    return entry.file.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +243,7 @@ class _Builder:
             self._group(name, named.path, named.config, {})
         elif named.kind == "tag":
             children = tuple(sorted(self._tagged[name]))
-            self._entries[name] = Entry(name=name, kind="tag", path=None, root=self._root, children=children)
+            self._entries[name] = Entry(name=name, kind="tag", root=self._root, children=children)
         else:
             assert named.path is not None
             try:
@@ -244,8 +256,8 @@ class _Builder:
         self._entries[name] = Entry(
             name=name,
             kind=kind,
-            path=path,
             root=self._root,
+            file=self._below(path),
             output_type=_text(config, "output_type"),
             dataset_path=_text(config, "dataset_path"),
             dataset_name=_text(config, "dataset_name"),
@@ -273,11 +285,14 @@ class _Builder:
         self._entries[name] = Entry(
             name=name,
             kind="group",
-            path=path,
             root=self._root,
+            file=self._below(path),
             children=tuple(dict.fromkeys(children)),
             pooled=_pooled(config.get("aggregate_metric_list")),
         )
+
+    def _below(self, path: Path) -> str:
+        return str(path)[len(str(self._root)) + 1 :].replace(os.sep, "/")
 
     def _member(self, group: str, path: Path, item: object, said: Mapping[str, Any], index: int) -> str:
         """Name of what stands in a group's list."""

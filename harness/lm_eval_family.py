@@ -9,6 +9,7 @@ another task.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from collections.abc import Iterable, Sequence
@@ -142,7 +143,7 @@ def _why_not(entry: Entry) -> str:
 def _collect(index: Index, name: str, found: dict[str, Member]) -> None:
     entry = index.entry(name)
     if entry.is_task:
-        found.setdefault(name, _member(name, entry.language, entry.pattern, entry.own, entry))
+        found.setdefault(name, _member(name, entry.language, entry.pattern or name, entry.own, entry))
         return
     leaves = [index.entry(leaf) for leaf in index.leaves(name)]
     if leaves and entry.pooled and _is_one_pool(leaves):
@@ -157,7 +158,7 @@ def _collect(index: Index, name: str, found: dict[str, Member]) -> None:
 def _is_one_pool(leaves: Sequence[Entry]) -> bool:
     """Whether tasks are the parts of one test in one language, and not its prompts."""
     alike = {(leaf.language, leaf.request_kind, leaf.scores, leaf.filters) for leaf in leaves}
-    by_prompt = {_PROMPT.sub(PROMPT, leaf.pattern) for leaf in leaves}
+    by_prompt = {_PROMPT.sub(PROMPT, leaf.pattern or leaf.name) for leaf in leaves}
     return len(alike) == 1 and (len(by_prompt) == len(leaves)) and all(leaf.kind == "task" for leaf in leaves)
 
 
@@ -318,4 +319,8 @@ def _in_all(family: _Family) -> str:
 
 
 def _clean(name: str) -> str:
-    return _NOT_IN_NAMES.sub("_", name).strip("_")
+    """A name that a task of ours can have; one with letters that it cannot have ends in a hash of them."""
+    found = _NOT_IN_NAMES.sub("_", name).strip("_")
+    if name.isascii():
+        return found
+    return f"{found or 'task'}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -118,12 +118,11 @@ def stock_index(cache: Path | None) -> Index:
         return Index(root, read_entries(root, no_others)[0])
     file = cache / f"lm-eval-index-{hashlib.sha256(str(root).encode()).hexdigest()[:8]}.json"
     key = _fingerprint(root)
-    rows = _cached(file, key)
-    if rows is None:
-        entries, _ = read_entries(root, no_others)
-        rows = {name: _row(entry) for name, entry in entries.items()}
-        _keep(file, {"key": key, "rows": rows})
-    return Index(root, _Rows(root, rows))
+    content = _cached(file, key)
+    if content is None:
+        content = _content(read_entries(root, no_others)[0])
+        _keep(file, {"key": key, **content})
+    return Index(root, _Rows(root, content["rows"], content["scores"]))
 
 
 def folder_index(folder: Path, others: Callable[[], Index] | None = None) -> Index:
@@ -208,13 +207,20 @@ def stock_root() -> Path:
 def _fingerprint(root: Path) -> str:
     """Hash that changes with any file that a task may be made of: names, sizes and times, not contents."""
     digest = hashlib.sha256()
-    for folder, folders, _ in os.walk(root):
-        folders[:] = sorted(name for name in folders if name not in IGNORED_FOLDERS)
+    waiting = [str(root)]
+    while waiting:
+        folder = waiting.pop()
+        files, folders = [], []
         with os.scandir(folder) as found:
-            for one in sorted(found, key=lambda one: one.name):
-                if one.is_file() and not one.name.endswith((".py", ".md")):
+            for one in found:
+                if one.is_dir(follow_symlinks=False):
+                    if one.name not in IGNORED_FOLDERS:
+                        folders.append(one.path)
+                elif not one.name.endswith((".py", ".md")) and one.is_file():
                     state = one.stat()
-                    digest.update(f"{one.path} {state.st_size} {state.st_mtime_ns}\n".encode(errors="replace"))
+                    files.append(f"{one.name} {state.st_size} {state.st_mtime_ns}")
+        digest.update("\n".join([folder, *sorted(files)]).encode(errors="replace"))
+        waiting += sorted(folders)
     try:
         installed = version("lm-eval")
     except PackageNotFoundError:
@@ -222,27 +228,54 @@ def _fingerprint(root: Path) -> str:
     return f"{_FORMAT} {installed} {digest.hexdigest()}"
 
 
-_Row = dict[str, Any]
-"""An entry in the cache: its fields that have another value than usual, but name and root; code as text."""
+_Row = list[Any]
+"""An entry in the cache: the values of :data:`_COLUMNS`, without the last ones that are as usual; code as text."""
 
-_USUAL = {field.name: field.default for field in dataclasses.fields(Entry)} | {"changes": {}, "path": None}
+_COLUMNS = (
+    "kind",
+    "file",
+    "output_type",
+    "scores",
+    "dataset_path",
+    "dataset_name",
+    "language",
+    "pattern",
+    "code",
+    "choices",
+    "filters",
+    "judges",
+    "children",
+    "size",
+    "languages",
+    "pooled",
+    "changes",
+    "inline",
+)
+"""Fields of an entry, those that most tasks have first."""
+
+_USUAL = [{field.name: field.default for field in dataclasses.fields(Entry)}[name] for name in _COLUMNS]
 
 
 class _Rows(Mapping[str, Entry]):
-    """Entries made from rows of the cache when they are asked for."""
+    """Entries made from rows of the cache when they are asked for.
 
-    def __init__(self, root: Path, rows: Mapping[str, _Row]) -> None:
+    Args:
+        scores: What tasks are scored by; rows have the position in it.
+    """
+
+    def __init__(self, root: Path, rows: Mapping[str, _Row], scores: Sequence[Sequence[Sequence[Any]]]) -> None:
         self._root = root
         self._rows = rows
+        self._scores = [tuple(Score(*score) for score in listed) for listed in scores]
 
     def __getitem__(self, name: str) -> Entry:
-        row = dict(self._rows[name])
+        values = dict(zip(_COLUMNS, self._rows[name], strict=False))
+        values["scores"] = self._scores[values.get("scores", 0)]
         for key in ("children", "filters"):
-            row[key] = tuple(row.get(key, ()))
-        row["scores"] = tuple(Score(*score) for score in row.get("scores", ()))
-        row["path"] = self._root / row["path"] if "path" in row else None
-        row["changes"] = _from_plain(row.get("changes", {}), self._root)
-        return Entry(name=name, root=self._root, **row)
+            if key in values:
+                values[key] = tuple(values[key])
+        values["changes"] = _from_plain(values.get("changes") or {}, self._root)
+        return Entry(name=name, root=self._root, **values)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._rows)
@@ -254,14 +287,19 @@ class _Rows(Mapping[str, Entry]):
         return name in self._rows
 
 
-def _row(entry: Entry) -> _Row:
-    values = {key: getattr(entry, key) for key in _USUAL if key not in ("name", "root")}
-    row = {key: value for key, value in values.items() if value != _USUAL[key]}
-    if entry.path is not None:
-        row["path"] = entry.path.relative_to(entry.root).as_posix()
-    if entry.changes:
-        row["changes"] = _to_plain(entry.changes, entry.root)
-    return row
+def _content(entries: Mapping[str, Entry]) -> dict[str, Any]:
+    """What is kept of an index: rows by name, and the distinct lists of scores."""
+    scores: dict[tuple[Score, ...], int] = {(): 0}
+    rows = {}
+    for name, entry in entries.items():
+        values: _Row = [getattr(entry, column) for column in _COLUMNS]
+        values[_COLUMNS.index("scores")] = scores.setdefault(entry.scores, len(scores))
+        values[_COLUMNS.index("changes")] = _to_plain(entry.changes, entry.root)
+        usual = [0 if column == "scores" else value for column, value in zip(_COLUMNS, _USUAL, strict=True)]
+        while values and (values[-1] == usual[len(values) - 1] or values[-1] == {}):
+            values.pop()
+        rows[name] = values
+    return {"rows": rows, "scores": list(scores)}
 
 
 def _to_plain(value: object, root: Path) -> object:
@@ -281,16 +319,16 @@ def _from_plain(value: Any, root: Path) -> Any:
     return [_from_plain(one, root) for one in value] if isinstance(value, list) else value
 
 
-def _cached(file: Path, key: str) -> dict[str, _Row] | None:
-    """Rows of the cache file, unless it is missing, damaged or of another state of lm-eval."""
+def _cached(file: Path, key: str) -> dict[str, Any] | None:
+    """What is kept of the index, unless it is missing, damaged or of another state of lm-eval."""
     try:
         content = json.loads(file.read_bytes())
     except (OSError, ValueError):
         return None
-    if not isinstance(content, dict) or content.get("key") != key or not isinstance(content.get("rows"), dict):
+    if not isinstance(content, dict) or content.get("key") != key:
         return None
-    rows: dict[str, _Row] = content["rows"]
-    return rows
+    whole = isinstance(content.get("rows"), dict) and isinstance(content.get("scores"), list)
+    return content if whole else None
 
 
 def _keep(file: Path, content: Mapping[str, object]) -> None:

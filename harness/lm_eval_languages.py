@@ -54,12 +54,10 @@ class Reading:
     Attributes:
         language: Canonical code; empty where it cannot be told.
         pattern: The task's name with ``{lang}`` in place of what says the language; the name where nothing in it does.
-        own: What stood there.
     """
 
     language: str
     pattern: str
-    own: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +97,11 @@ class _Names:
             spans += _same_text(name, facts.dataset_name, stated)
             agreeing = [span for span in spans if _plain(span.language) == _plain(stated)]
             if not agreeing:
-                return Reading(language=stated, pattern=name, own=name)
+                return Reading(language=stated, pattern=name)
             best = max(agreeing, key=lambda span: (self._support(name, span), span.end - span.start))
             language = min(best.language, stated, key=len)
             if self._support(name, best) == 1 and best.text.casefold() != facts.dataset_name.casefold():
-                return Reading(language=language, pattern=name, own=name)
+                return Reading(language=language, pattern=name)
             return _reading(name, best, agreeing, language)
         believed = [span for span in spans if self._is_believed(name, span)]
         if believed:
@@ -117,7 +115,7 @@ class _Names:
                 ),
             )
             return _reading(name, best, believed, best.language)
-        return Reading(language=_folder_language(facts.folder), pattern=name, own=name)
+        return Reading(language=_folder_language(facts.folder), pattern=name)
 
     def _language(self, name: str, text: str) -> str | None:
         """Canonical code of a part of a name, if it can be one at all."""
@@ -209,7 +207,7 @@ def _reading(name: str, best: _Span, believed: list[_Span], language: str) -> Re
     pattern = name
     for start, end in places:
         pattern = pattern[:start] + LANG + pattern[end:]
-    return Reading(language=language, pattern=pattern, own=best.text)
+    return Reading(language=language, pattern=pattern)
 
 
 def _folder_language(folder: str) -> str:

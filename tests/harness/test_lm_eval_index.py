@@ -159,7 +159,7 @@ def test_kept_index_is_used_until_a_file_changes(small_lm_eval: Path, tmp_path: 
     assert "xcopa_sw" in stock_index(cache).names()
     (kept,) = cache.iterdir()
     content = json.loads(kept.read_bytes())
-    content["rows"]["kept_marker"] = {"kind": "tag"}
+    content["rows"]["kept_marker"] = ["tag"]
     kept.write_text(json.dumps(content), encoding="utf-8")
     assert "kept_marker" in stock_index(cache).names()
     write(small_lm_eval, {"xcopa/default_ኢት.yaml": "include: default_et.yaml\ntask: xcopa_ኢት\n"})

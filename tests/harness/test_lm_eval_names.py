@@ -228,7 +228,7 @@ def test_prompts_that_not_every_language_has(tmp_path: Path) -> None:
 
 
 def entry(**fields: object) -> Entry:
-    return Entry(name="t", kind="task", path=None, root=Path(), **fields)  # type: ignore[arg-type]
+    return Entry(name="t", kind="task", root=Path(), **fields)  # type: ignore[arg-type]
 
 
 def test_scores_keep_lm_evals_names_where_the_numbers_are_the_same(tmp_path: Path, stock: Index) -> None:
