@@ -21,8 +21,8 @@ from harness.commands.env import env
 from harness.commands.export import doctor, export
 from harness.commands.gate import gate
 from harness.commands.leaderboard import leaderboard
-from harness.commands.report import report
 from harness.commands.mbr import mbr
+from harness.commands.report import report
 from harness.commands.run import run
 from harness.commands.score import score
 from harness.commands.tasks import tasks
