@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,11 @@ from click.testing import CliRunner, Result
 from harness.cli import cli
 from harness.summary_rows import PROMPT_COLUMNS, REPORT_COLUMNS
 from tests.cli.test_command_line import glotbench
+from tests.cli.test_documented_commands import REPOSITORY, commands
 from tests.harness.grouped_runs import LANGUAGES, choice_units
 from tests.harness.synthetic_runs import HOSTILE, write_run
 
-BASELINE = Path(__file__).resolve().parents[2] / "results" / "baseline"
+BASELINE = REPOSITORY / "results" / "baseline"
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +137,20 @@ def test_the_committed_record_is_reported_with_directions_apart() -> None:
     assert any("no gap to English: in a direction both sides change" in line for line in lines)
     (line,) = [line for line in table_of(BASELINE, "--task", "sample_choice") if line.startswith("toy-byte-lm")]
     assert "12 of 12" in line
+
+
+def test_the_documented_commands_run_and_print_the_documented_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(BASELINE, tmp_path / "results" / "RUN")
+    monkeypatch.chdir(tmp_path)
+    for command in commands("docs/reading-scores.md", "The command"):
+        assert report(*shlex.split(command)[2:]).exit_code == 0, command
+    text = (REPOSITORY / "docs" / "reading-scores.md").read_text(encoding="utf-8")
+    title, header, *_ = [line[4:] for line in text.splitlines() if line.startswith("    ")]
+    printed = report("results/RUN", "--task", "sample_choice").stdout.splitlines()
+    assert printed[0] == title
+    assert printed[1].split("  ") == header.split("  ")
 
 
 def test_names_cannot_reach_the_terminal_as_commands(tmp_path: Path) -> None:
