@@ -521,11 +521,13 @@ def test_problems_of_all_files_are_told(tmp_path: Path) -> None:
     assert {Path(problem.split(":")[0]).name for problem in caught.value.problems} == {"a.yaml", "b.yaml"}
 
 
-def test_lm_eval_file_by_path_is_one_clear_error(tmp_path: Path) -> None:
+def test_lm_eval_file_by_path_is_told_at_its_lines(tmp_path: Path) -> None:
     path = write(tmp_path, "task: theirs\ndataset_path: x\ndoc_to_text: !function y.z\nkinds: [\n]\n", "c.yaml")
-    with pytest.raises(SpecError, match=r"c\.yaml:3: code \('!function y\.z'\) runs only with") as caught:
+    with pytest.raises(SpecError) as caught:
         load_tasks([str(path)], [])
-    assert len(caught.value.problems) == 1
+    unknown, code = caught.value.problems
+    assert unknown == f"{path}:4: kinds: lm-eval has no such key"
+    assert code.startswith(f"{path}:3: code ('!function y.z') runs only with --trust-task-code")
 
 
 # Policies and schema

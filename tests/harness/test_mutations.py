@@ -135,6 +135,14 @@ MUTATIONS = [
     # Filters
     Mutation("sample_choice", PROMPT, PROMPT + "\n    filter_list: [{name: a, filter: [{function: take_first}]}]",
              "filters are for generated answers", at="filter_list"),
+    # Families of lm-eval's tasks
+    Mutation("afrimgsm", '"afrimgsm_{lang}_', '"afrimgsm_{lnag}_', "unknown placeholder {lnag}"),
+    Mutation("afrimgsm", '"afrimgsm_{lang}_{prompt}"', '"afrimgsm_{lang}"', "every prompt would be the same"),
+    Mutation("afrimgsm", "prompt_1, prompt_2,", "prompt_1, prompt_22,", "lm-eval has no task", at="lm_eval:"),
+    Mutation("afrimgsm", "few_shot: {num_fewshot: 5}", "few_shot: {num_fewshots: 5}", "num_fewshots: unknown key"),
+    Mutation("afrimmlu", "afrimmlu_direct_{lang}", "afrimgsm_{lang}", "is of kind generate_until, not multiple_choice"),
+    Mutation("afrimmlu", "      amh_Ethi, ewe_Latn,", "      amh_Ethi, swh_Latnn,", "unknown language 'swh_Latnn'"),
+    Mutation("afrimmlu", "      amh_Ethi, ewe_Latn,", "      amh_Ethi, deu_Latn,", "deu_Latn is not under the task's"),
     # Code
     Mutation("sample_choice", IN_TEMPLATE, "\"{{ ''.__class__.__mro__ }}\"", "'__mro__' reaches into the program"),
     Mutation("sample_choice", IN_TEMPLATE, '"{{ cycler.__init__.__globals__.os }}"', "'__globals__' reaches into the"),
