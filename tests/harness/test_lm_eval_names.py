@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from harness.engine.models import parse_model
 from harness.errors import SpecError, UserError
 from harness.languages import known
 from harness.lm_eval_entries import Entry
 from harness.lm_eval_family import languages, task_specs
-from harness.lm_eval_index import Index, folder_index, stock_index
+from harness.lm_eval_index import Index, folder_index, read_config, stock_index
 from harness.lm_eval_languages import Facts, read_languages
 from harness.lm_eval_metrics import scores_of
 from harness.lm_eval_tasks import worth_a_look
@@ -397,6 +400,47 @@ def test_parts_of_a_group_that_cannot_run_are_told(
     assert "g: left out: lm-eval's task 'odd' is scored by likelihood" in caplog.text
     with pytest.raises(UserError, match="'odd' is scored by likelihood, in code of its own"):
         load_tasks(["odd"], [quiz])
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8) | st.just("ሰላም"),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=5), inside, max_size=3),
+    max_leaves=5,
+)
+FIELDS = (
+    *("task", "group", "tag", "include", "class", "dataset_path", "dataset_name", "dataset_kwargs", "output_type"),
+    *("metric_list", "filter_list", "doc_to_choice", "doc_to_text", "doc_to_target", "generation_kwargs", "metadata"),
+    *("aggregate_metric_list", "num_fewshot", "process_results", "fewshot_config", "repeats", "task_list", "ዓይነት"),
+)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(field=st.sampled_from(FIELDS), value=VALUES, in_list=st.booleans())
+def test_any_value_in_a_users_file_is_a_task_or_a_clear_error(
+    tmp_path: Path, field: str, value: object, in_list: bool
+) -> None:
+    config = {
+        "task": "quiz_sw",
+        "dataset_path": "json",
+        "output_type": "generate_until",
+        "doc_to_text": "q",
+        "doc_to_target": "a",
+    }
+    raw = {**config, field: [{"metric": value, "name": value, "function": value}] if in_list else value}
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True), encoding="utf-8")
+    group = {"group": "g", "task": ["quiz_sw", {"task": "quiz_sw", field: value}, value]}
+    (tmp_path / "g.yaml").write_text(yaml.safe_dump(group, allow_unicode=True), encoding="utf-8")
+    for name in ("quiz_sw", "g", str(tmp_path / "a.yaml")):
+        try:
+            tasks = load_tasks([name], [tmp_path])
+        except UserError:
+            continue
+        for task in tasks:
+            worth_a_look(task)
+            assert task.index is not None
+            for one in names_of(task.spec):
+                for leaf in task.index.leaves(one):
+                    read_config(task.index.entry(leaf), trusted=False)
 
 
 # Names of lm-eval's own in our files
