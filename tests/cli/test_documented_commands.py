@@ -59,9 +59,11 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "my_tasks").mkdir()
     (folder / "my_tasks" / "my_similarity.yaml").write_text(example[1], encoding="utf-8")
     (folder / "my_data" / "pairs").mkdir(parents=True)
-    rows = "id\tsentence1\tsentence2\tscore\n1\tአንድ\tአንድ\t5\n2\tውሃ\tዳቦ\t1\n3\tሰላም\tሰላም ነው\t4\n"
-    for language in ("yor", "amh", "arb"):
-        (folder / "my_data" / "pairs" / f"{language}.tsv").write_text(rows, encoding="utf-8")
+    words = {"yor": ("omi", "búrẹ́dì", "àlàáfíà"), "amh": ("ውሃ", "ዳቦ", "ሰላም"), "arb": ("ماء", "خبز", "سلام")}
+    for language, (water, bread, peace) in words.items():
+        rows = f"1\t{water}\t{water}\t5\n2\t{water}\t{bread}\t1\n3\t{peace}\t{peace}!\t4\n"
+        path = folder / "my_data" / "pairs" / f"{language}.tsv"
+        path.write_text(f"id\tsentence1\tsentence2\tscore\n{rows}", encoding="utf-8")
     for language in ("swa", "yor"):
         place = folder / "mirror" / "masakhane" / "afrixnli" / language
         place.mkdir(parents=True)
