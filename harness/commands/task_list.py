@@ -6,17 +6,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.commands.output import cache_folder
+from harness.errors import UserError
+from harness.languages import by_name
 from harness.lm_eval_entries import Entry
-from harness.lm_eval_index import PREFIX, folder_index, stock_index
+from harness.lm_eval_index import PREFIX, Index, folder_index, stock_index
 
 
 def own_rows(folders: Sequence[Path], search: str) -> list[list[str]]:
-    """Name, kind, number of languages and description of every task file of ours."""
+    """Name, kind, number of languages and description of every task file of ours.
+
+    Args:
+        search: Text that name or description has, or a language that the task has.
+    """
     from harness.loader import load_task, task_index
 
     specs = [load_task(path) for _, path in sorted(task_index(folders).items())]
-    rows = [[spec.task, spec.kind, str(len(spec.languages)), spec.description.strip()] for spec in specs]
-    return [row for row in rows if _has(search, row[0], row[3])]
+    language = _language(search)
+    return [
+        [spec.task, spec.kind, str(len(spec.languages)), spec.description.strip()]
+        for spec in specs
+        if language in spec.languages or _has(search, spec.task, spec.description)
+    ]
 
 
 def lm_eval_rows(folders: Sequence[Path], search: str) -> tuple[list[list[str]], int]:
@@ -24,7 +34,7 @@ def lm_eval_rows(folders: Sequence[Path], search: str) -> tuple[list[list[str]],
 
     Args:
         folders: Users' folders, whose lm-eval files stand before lm-eval's own.
-        search: Text that names have; without one, tasks that are in a group or tag are left out.
+        search: Text that names have, or a language by name; without one, tasks that are in a group or tag are left out.
 
     Returns:
         The rows, and how many tasks were left out.
@@ -33,7 +43,7 @@ def lm_eval_rows(folders: Sequence[Path], search: str) -> tuple[list[list[str]],
     rows: list[list[str]] = []
     inside = 0
     for prefix, index in [*(("", folder_index(folder, lambda: stock)) for folder in folders), (PREFIX, stock)]:
-        entries = [index.entry(name) for name in index.names() if _has(search, name)]
+        entries = [entry for entry in map(index.entry, index.names()) if _matches(entry, index, search)]
         groups = [entry for entry in entries if not entry.is_task]
         held = set() if search else {child for entry in groups for child in entry.children}
         alone = [entry for entry in entries if entry.is_task and entry.name not in held]
@@ -42,10 +52,29 @@ def lm_eval_rows(folders: Sequence[Path], search: str) -> tuple[list[list[str]],
     return rows, inside
 
 
+def _matches(entry: Entry, index: Index, search: str) -> bool:
+    """Whether a name has the text, or a task or any task of a group is in the language that is searched for."""
+    if _has(search, entry.name):
+        return True
+    language = _language(search)
+    if not language or entry.is_task:
+        return bool(language) and entry.language == language
+    try:
+        return any(index.entry(leaf).language == language for leaf in index.leaves(entry.name))
+    except UserError:
+        return False
+
+
 def _row(prefix: str, entry: Entry) -> list[str]:
     if entry.is_task:
         return [prefix + entry.name, entry.request_kind, "1", "1" if entry.language else "-"]
     return [prefix + entry.name, entry.kind, str(entry.size), str(entry.languages or "-")]
+
+
+def _language(search: str) -> str:
+    """Canonical code of the language whose name the text is; empty where it is none."""
+    found = by_name(search)
+    return found.code if found else ""
 
 
 def _has(search: str, *texts: str) -> bool:

@@ -161,3 +161,23 @@ def test_a_language_that_is_not_there_is_told(home: Path, folder: Path, tmp_path
         assert done.returncode == 2
         assert told in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_what_the_guide_says_to_type(home: Path, tmp_path: Path) -> None:
+    quiz = TASK.format(code="sw", folder=tmp_path, gold="a").replace("ጥያቄ_sw", "quiz_sw")
+    (tmp_path / "quiz_sw.yaml").write_text(quiz, encoding="utf-8")
+    text = (REPOSITORY / "docs" / "lm-eval.md").read_text(encoding="utf-8")
+    lines = [line.partition("  #")[0].split()[1:] for line in text.splitlines() if line.startswith("glotbench ")]
+    assert len(lines) == 5
+    for line in lines:
+        done = glotbench(home, *(str(tmp_path) if part == "FOLDER" else part for part in line))
+        assert done.returncode == 0, done.stderr
+        assert "swahili" in line or "sw" in done.stdout or "1 task file is valid" in done.stdout
+
+
+def test_a_language_by_name_finds_its_tasks(home: Path) -> None:
+    found = glotbench(home, "tasks", "list", "--source", "lm-eval", "--search", "Swahili").stdout
+    for name in ("xcopa_sw", "belebele_swh_Latn", "afrixnli_en_direct_swa", "include_base_44_swahili", "xcopa"):
+        assert f"lm-eval:{name} " in found
+    assert "lm-eval:xcopa_th " not in found
+    assert "lm-eval:agieval " not in found
