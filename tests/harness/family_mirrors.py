@@ -176,11 +176,6 @@ def _belebele(language: str, own: str) -> Files:
     return {f"facebook/belebele/{language}/test.jsonl": _belebele_rows(language)}
 
 
-def belebele_repository(language: str) -> Files:
-    """Files as the hub's repository has them: one a language, without a split."""
-    return {f"facebook/belebele/data/{language}.jsonl": _belebele_rows(language)}
-
-
 def _global_mmlu(folder: str, fields: Sequence[tuple[str, str]]) -> Callable[[str, str], Files]:
     """Three questions a subject, one of each label; the labels of the examples are empty, as in the data set."""
 
@@ -702,7 +697,7 @@ MIRRORS: Mapping[str, Mirror] = {
         files=_plain("masakhane/diacritics-restoration/{own}", ("train", "dev", "test"), _marks),
     ),
     "afriqa": Mirror(
-        languages=("bem_Latn", "hau_Latn", "yor_Latn"),
+        languages=("bem_Latn", "fon_Latn", "yor_Latn"),
         files=_plain("masakhane/afriqa-gold-passages/{own}", _ALL, _passage),
     ),
     "afrisenti": Mirror(
@@ -742,4 +737,131 @@ MIRRORS: Mapping[str, Mirror] = {
     "p_mmeval_mlogiqa": Mirror(languages=("zho_Hans", "tha_Thai", "fra_Latn"), files=_p_mmeval("mlogiqa", _mlogiqa)),
     "p_mmeval_mmmlu": Mirror(languages=("arb_Arab", "jpn_Jpan", "spa_Latn"), files=_p_mmmlu),
     "p_mmeval_xnli": Mirror(languages=("kor_Hang", "vie_Latn", "eng_Latn"), files=_p_mmeval("xnli", _p_xnli)),
+}
+
+
+# The same rows in the layout of a repository or release instead
+
+
+def _rows(name: str, language: str, own: str) -> Files:
+    return MIRRORS[name].files(language, own)
+
+
+def _release_of_belebele(root: Path, language: str, own: str) -> None:
+    write(root, {f"facebook/belebele/data/{own}.jsonl": _belebele_rows(language)})
+
+
+def _release_of_multiblimp(root: Path, language: str, own: str) -> None:
+    rows = _rows("multiblimp", language, own)[f"jumelet/multiblimp/{own}/data.tsv"]
+    write(root, {f"jumelet/multiblimp/{own}/train.jsonl": rows})
+
+
+def _release_of_mgsm(root: Path, language: str, own: str) -> None:
+    """The released problems: question and answer, no header line."""
+    rows = _rows("mgsm", language, own)[f"juletxara/mgsm/{own}/test.jsonl"]
+    text = "".join(f"{row['question']}\t{row['answer_number']}\n" for row in rows)
+    _write_bytes(root / f"mgsm/mgsm_{own}.tsv", text.encode())
+
+
+def _release_of_mlqa(root: Path, language: str, own: str) -> None:
+    members = {}
+    for name, rows in _rows("mlqa", language, own).items():
+        _, context, question = name.split("/")[2].split(".")
+        split = {"test": "test", "validation": "dev"}[Path(name).stem]
+        members[f"MLQA_V1/{split}/{split}-context-{context}-question-{question}.json"] = _squad(rows)
+    write_zip(root / "MLQA_V1.zip", members)
+
+
+def _release_of_xquad(root: Path, language: str, own: str) -> None:
+    rows = _rows("xquad", language, own)[f"google/xquad/xquad.{own}/validation.jsonl"]
+    _write_bytes(root / f"xquad/xquad.{own}.json", _squad(rows))
+
+
+def _release_of_xstorycloze(root: Path, language: str, own: str) -> None:
+    columns = ["InputStoryid", *(f"InputSentence{number}" for number in range(1, 5))]
+    columns += ["RandomFifthSentenceQuiz1", "RandomFifthSentenceQuiz2", "AnswerRightEnding"]
+    for name, rows in _rows("xstorycloze", language, own).items():
+        renamed = [dict(zip(columns, row.values(), strict=True)) for row in rows]
+        path = f"juletxara/xstory_cloze/spring2016.val.{own}.tsv.split_20_80_{Path(name).stem}.tsv"
+        write(root, {path: renamed})
+
+
+def _release_of_xcopa(root: Path, language: str, own: str) -> None:
+    """Here the hub's layout; the mirror of the other tests is the repository's."""
+    rows = _rows("xcopa", language, own)[f"xcopa/{own}/test.{own}.jsonl"]
+    write(root, {f"cambridgeltl/xcopa/{own}/{split}.jsonl": rows for split in ("validation", "test")})
+
+
+def _release_of_sib200(root: Path, language: str, own: str) -> None:
+    folder = "sib200" if language.endswith("Nkoo") else "sib-200/data/annotated"
+    write(root, {f"{folder}/{own}/{split}.tsv": _sib200_rows(language) for split in ("train", "dev", "test")})
+
+
+def _release_of_xlsum(root: Path, language: str, own: str) -> None:
+    members = {
+        f"{own}_{Path(name).stem.replace('validation', 'val')}.jsonl": encoded(name, rows)
+        for name, rows in _rows("xlsum", language, own).items()
+    }
+    write_tar(root / f"csebuetnlp/xlsum/data/{own}_XLSum_v2.0.tar.bz2", members)
+
+
+def _release_of_masakhanews(root: Path, language: str, own: str) -> None:
+    """Tab-separated, with quotes as in csv."""
+    for name, rows in _rows("masakhanews", language, own).items():
+        text = io.StringIO()
+        table = [list(rows[0]), *(list(row.values()) for row in rows)]
+        csv.writer(text, delimiter="\t", quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(table)
+        split = Path(name).stem.replace("validation", "dev")
+        _write_bytes(root / f"masakhane-news/data/{own}/{split}.tsv", text.getvalue().encode())
+
+
+def _release_of_afriqa(root: Path, language: str, own: str) -> None:
+    """One file a language, whose passages are in English or in French; answers are nested."""
+    pivot = "fr" if own == "fon" else "en"
+    for name, rows in _rows("afriqa", language, own).items():
+        nested = [{**row, "answer_pivot": {"answer_start": [0], "text": [row["answer_pivot"]]}} for row in rows]
+        split = Path(name).stem.replace("validation", "dev")
+        path = f"afriqa/data/gold_passages/{own}/gold_span_passages.afriqa.{own}.{pivot}.{split}.json"
+        _write_bytes(root / path, encoded(name, nested))
+
+
+def _release_of_winogrande(root: Path, language: str, own: str) -> None:
+    """Here the hub's layout; the mirror of the other tests is the repository's."""
+    for name, rows in _rows("winogrande_africa", language, own).items():
+        split = Path(name).stem.removeprefix("winogrande_").removesuffix(f"_{own}")
+        write(root, {f"Institute-Disease-Modeling/mmlu-winogrande-afr/winogrande_{own}/{split}.jsonl": rows})
+
+
+def _squad(rows: Sequence[Row]) -> bytes:
+    """SQuAD's nesting of articles, paragraphs and questions; neighbouring rows of one passage are one paragraph."""
+    paragraphs: dict[object, list[Row]] = {}
+    for row in rows:
+        answers = row["answers"]
+        assert isinstance(answers, dict)
+        pairs = zip(answers["text"], answers["answer_start"], strict=True)
+        listed = [{"text": text, "answer_start": start} for text, start in pairs]
+        question = {"id": row["id"], "question": row["question"], "answers": listed}
+        paragraphs.setdefault(row["context"], []).append(question)
+    written = [{"context": context, "qas": questions} for context, questions in paragraphs.items()]
+    return json.dumps({"version": "1.1", "data": [{"title": "—", "paragraphs": written}]}, ensure_ascii=False).encode()
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+RELEASES: Mapping[str, Callable[[Path, str, str], None]] = {
+    "afriqa": _release_of_afriqa,
+    "belebele": _release_of_belebele,
+    "masakhanews": _release_of_masakhanews,
+    "mgsm": _release_of_mgsm,
+    "mlqa": _release_of_mlqa,
+    "multiblimp": _release_of_multiblimp,
+    "sib200": _release_of_sib200,
+    "winogrande_africa": _release_of_winogrande,
+    "xcopa": _release_of_xcopa,
+    "xlsum": _release_of_xlsum,
+    "xquad": _release_of_xquad,
+    "xstorycloze": _release_of_xstorycloze,
 }

@@ -11,23 +11,15 @@ from harness.engine.echo import EchoEngine
 from harness.engine.models import load_model, parse_model
 from harness.lm_eval_index import Index
 from harness.loader import TaskFile, load_tasks
+from harness.prompts import render
 from harness.resources import shipped_tasks
 from harness.tasks import units
 from harness.tasks.base import Selection, Unit
 from harness.tasks.lm import LmEvalUnit
+from harness.tasks.lm_own import LanguageModelUnit
 from harness.tasks.lm_stock import StockUnit
-from harness.types import Generate, LogLikelihood, Request
-from tests.harness.family_mirrors import (
-    MIRRORS,
-    MMLU_SECTIONS,
-    belebele_repository,
-    encoded,
-    mmlu_release,
-    say,
-    write,
-    write_tar,
-    write_zip,
-)
+from harness.types import Document, Generate, LogLikelihood, Request
+from tests.harness.family_mirrors import MIRRORS, MMLU_SECTIONS, RELEASES, mmlu_release, say, write, write_zip
 
 FOLDERS = ("irokobench", "afrobench", "uhura", "lm", "okapi", "bridging_the_gap", "p_mmeval")
 FAMILIES = sorted(
@@ -321,10 +313,26 @@ def test_sib200_prompts_are_those_of_afro_bench(mirror: Path) -> None:
         ours = list(texts(unit.requests()))
         config = _stock_config(index, f"sib_zul_{unit.prompt}")
         rows = [dict(document.fields) for document in unit.documents]
+        config["metric_list"] = [{"metric": "acc"}]  # theirs would look for a metric on the hub
         made = ConfigurableTask(config={**config, "custom_dataset": lambda rows=rows, **_: _splits(rows)})
         made.build_all_requests(rank=0, world_size=1)
         theirs = ["".join(instance.args) for instance in made.instances]
         assert ours == theirs
+
+
+def test_xquad_prompts_are_those_of_lm_eval(mirror: Path) -> None:
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    index = task("afrixnli").index
+    assert isinstance(index, Index)
+    languages = task("xquad").spec.languages
+    row = {"context": "القاهرة", "question": "ما؟", "answers": {"text": ["2"]}}
+    for unit in units(task("xquad"), Selection(), mirror):
+        assert isinstance(unit, LanguageModelUnit)
+        config = load_yaml(index.entry(f"xquad_{languages[unit.language]}").path, resolve_func=False)
+        document = Document(id="1", cluster="1", fields=row)
+        ours = render(unit.prompt_spec.doc_to_text, unit.fields(document), "xquad")
+        assert ours == render(config["doc_to_text"], row, "lm-eval")
 
 
 def _stock_config(index: Index, name: str) -> dict[str, object]:
@@ -339,22 +347,22 @@ def _splits(rows: list[dict[str, object]]) -> dict[str, object]:
     return {split: datasets.Dataset.from_list(rows) for split in ("test", "validation")}
 
 
-def test_belebele_from_a_copy_of_its_repository(tmp_path: Path, echo: EchoEngine) -> None:
-    write(tmp_path, belebele_repository("mya_Mymr"))
-    unit = made_units("belebele", tmp_path, languages=["mya_Mymr"])[0]
-    assert score(unit, echo)["acc"] in (0.0, 0.5, 1.0)
-
-
-def test_xlsum_from_its_own_archives(tmp_path: Path, echo: EchoEngine) -> None:
-    made = MIRRORS["xlsum"].files("amh_Ethi", "amharic")
-    members = {}
-    for name, rows in made.items():
-        split = Path(name).stem.replace("validation", "val")
-        members[f"amharic_{split}.jsonl"] = encoded(name, rows)
-    write_tar(tmp_path / "csebuetnlp/xlsum/data/amharic_XLSum_v2.0.tar.bz2", members)
-    for unit in made_units("xlsum", tmp_path, languages=["amh_Ethi"]):
-        scores = score(unit, echo)
-        assert set(scores) == {"chrf++", "bleu"}
+@pytest.mark.parametrize("name", RELEASES)
+def test_a_repository_or_release_asks_what_the_hub_layout_asks(name: str, mirror: Path, tmp_path: Path) -> None:
+    """Rows of the data set's own files become those that the hub has, so that every prompt is the same."""
+    spec = task(name).spec
+    for language in MIRRORS[name].languages:
+        RELEASES[name](tmp_path, language, spec.languages[language])
+    variants = [variant for variant in spec.variants if name != "mgsm" or not variant.startswith("few_shot")]
+    one = made_units(name, mirror, limit=99, variants=variants)
+    other = made_units(name, tmp_path, limit=99, variants=variants)
+    assert len(one) == len(other) >= 3
+    for first, second in zip(one, other, strict=True):
+        assert list(texts(first.requests())) == list(texts(second.requests()))
+        assert [document.id for document in first.documents] == [document.id for document in second.documents]
+        task_of_first, task_of_second = first.lm_eval_tasks()[0][0], second.lm_eval_tasks()[0][0]
+        gold = [first.gold(task_of_first, document) for document in first.documents]
+        assert gold == [second.gold(task_of_second, document) for document in second.documents]
 
 
 def test_sections_of_mmlu_are_settings(mirror: Path) -> None:
