@@ -146,8 +146,7 @@ class _DataCheck:
         check = self._prompt_checks.setdefault(
             unit.prompt, PromptCheck(unit.spec.kind, here, prompt, OwnPrompt(prompt), self.findings)
         )
-        first = unit.fields(documents[0])
-        if not documents or not check.columns(first, unit.language):
+        if not check.columns(unit.fields(documents[0]), unit.language):
             return
         rows = check.rows([(one.id, unit.fields(one)) for one in documents], unit.language)
         if len(rows) == len(documents):
@@ -156,7 +155,7 @@ class _DataCheck:
 
     def _examples(self, unit: LanguageModelUnit, check: PromptCheck, rows: Sequence[RenderedRow]) -> None:
         """Few-shot examples: enough of them, as good as the rows, and other ones."""
-        split, shots = unit.dataset.fewshot_split, unit.num_fewshot or 0
+        split, shots = unit.examples.fewshot_split, unit.num_fewshot or 0
         if not shots or split is None:
             return
         place = self._places.dataset(unit.variant, "fewshot_split")
@@ -165,7 +164,7 @@ class _DataCheck:
                 told = f"{shots} examples beside the one that is asked need {shots + 1} rows; there are {len(rows)}"
                 self.findings.add(place, told, unit.language, rule="few")
             return
-        documents = read_documents(unit.dataset, unit.roots, unit.own_code, unit.where, splits=(split,))
+        documents = read_documents(unit.examples, unit.roots, unit.own_code, unit.where, splits=(split,))
         examples = check.rows([(one.id, unit.fields(one)) for one in documents], unit.language)
         check.check(examples, f"{unit.language} {split}")
         if len(documents) < shots:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
+from harness.allowance import require_plain
 from harness.errors import TemplateError
-from harness.sandbox import allowance, environment, require_plain
+from harness.sandbox import allowance, check_length, environment
 from harness.yaml_reader import shown
 
 if TYPE_CHECKING:
@@ -76,4 +77,5 @@ def _compiled(template: str) -> Template:
 
 @cache
 def _expression(expression: str) -> TemplateExpression:
+    check_length(expression)
     return environment().compile_expression(expression, undefined_to_none=False)

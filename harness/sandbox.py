@@ -10,12 +10,12 @@ much of little (``format``, ``**``) is not on it. A template is first read and r
 from __future__ import annotations
 
 import datetime
-import decimal
 import re
-from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from harness.allowance import MAX_BITS, MAX_CHARACTERS, MAX_STEPS, Meter, count_growth, refuse, require_plain
 from harness.patterns import check_search
 from metrics.spelling import did_you_mean
 
@@ -23,14 +23,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment, nodes
     from jinja2.runtime import Context
 
-MAX_STEPS = 300_000
-"""Rounds of loops, calls and values looked at in one rendering; a long prompt takes some hundreds."""
-
-MAX_CHARACTERS = 30_000_000
-"""Characters read and made in one rendering; enough to put a book into a prompt."""
-
-MAX_WIDTH = 10_000
-"""Largest width, indent or number of groups."""
+MAX_TEMPLATE = 200_000
+"""Longest template, in characters."""
 
 _FILTERS = """
     abs batch capitalize center count d default dictsort e escape first float groupby indent int items join last length
@@ -58,13 +52,6 @@ METHODS: Mapping[type, frozenset[str]] = {
 FUNCTIONS = ("range", "dict", "namespace", "cycler", "joiner")
 _OWN_METHODS = frozenset(["cycle", "changed", "next", "reset"])
 _TESTS_LEFT_OUT = frozenset(["callable", "escaped", "filter", "test"])
-_TEXTS = (str, bytes)
-_GROUPS = (list, tuple, set, frozenset, KeysView, ValuesView, ItemsView, range)
-_DATES = (datetime.date, datetime.time, datetime.timedelta)
-_PLAIN = (*_TEXTS, *_DATES, int, float, bool, type(None), decimal.Decimal)
-_LARGEST_PRODUCT = 4096
-"""Bits of a product of whole numbers."""
-
 _METER = " meter"
 _LOOP, _SEEN = "rounds of", "seen"
 _NODES = """
@@ -74,67 +61,6 @@ _NODES = """
 """
 _AVAILABLE = frozenset(_NODES.split())
 """What a template may consist of, by Jinja's names."""
-
-
-class Meter:
-    """What one rendering has used of its allowance."""
-
-    __slots__ = ("_characters", "_steps")
-
-    def __init__(self) -> None:
-        self._steps = 0
-        self._characters = 0
-
-    def step(self, count: int = 1) -> None:
-        """Count steps; raises jinja2's ``SecurityError`` past the allowance."""
-        self._steps += max(count, 0)
-        if self._steps > MAX_STEPS:
-            self._stop(f"more than {MAX_STEPS:,} steps")
-
-    def text(self, length: int) -> None:
-        """Count characters; raises jinja2's ``SecurityError`` past the allowance."""
-        self._characters += max(length, 0)
-        if self._characters > MAX_CHARACTERS:
-            self._stop(f"more than {MAX_CHARACTERS:,} characters")
-
-    def see(self, value: object) -> object:
-        """Count a value with everything in it, and return it; an iterator becomes the list of what it gives.
-
-        Raises:
-            SecurityError: The allowance is used up.
-        """
-        if isinstance(value, _TEXTS):
-            self.text(len(value))
-            return value
-        if isinstance(value, Iterator):
-            value = list(self.rounds(value, 0))
-        if isinstance(value, (Mapping, *_GROUPS)):
-            waiting: list[object] = [value]
-            while waiting:
-                one = waiting.pop()
-                self.step()
-                if isinstance(one, _TEXTS):
-                    self.text(len(one))
-                elif isinstance(one, Mapping):
-                    waiting += [*one.keys(), *one.values()]
-                elif isinstance(one, range):
-                    self.step(len(one))
-                elif isinstance(one, _GROUPS):
-                    self.step(len(one))
-                    waiting += one
-        return value
-
-    def rounds(self, values: Iterable[object], characters: int) -> Iterator[object]:
-        """Each value in turn, a step a round, with the characters that stand in the round."""
-        for value in values:
-            self.step()
-            self.text(characters)
-            yield value
-
-    def _stop(self, what: str) -> None:
-        from jinja2.exceptions import SecurityError
-
-        raise SecurityError(f"the template takes {what}; make it simpler")
 
 
 def allowance() -> dict[str, object]:
@@ -226,6 +152,10 @@ def environment() -> Environment:
 
         intercepted_binops = frozenset(["+", "-", "*", "/", "//", "%", "**"])
 
+        def _parse(self, source: str, *args: Any) -> nodes.Template:
+            check_length(source)
+            return super()._parse(source, *args)
+
         def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
             refused = refusals(source)
             if refused:
@@ -243,8 +173,8 @@ def environment() -> Environment:
                 if not isinstance(left, jinja2.Undefined) and not isinstance(right, jinja2.Undefined):
                     kinds = f"{type(left).__name__} and {type(right).__name__}"
                     raise SecurityError(f"'{operator}' is not allowed between {kinds}")
-            elif operator == "*" and _bits(left) + _bits(right) > _LARGEST_PRODUCT:
-                raise SecurityError("'*' gives too large a number")
+            elif _bits(left) + _bits(right) > MAX_BITS:
+                raise SecurityError(f"'{operator}' of too large numbers")
             return super().call_binop(context, operator, left, right)
 
         def call(self, context: Context, called: Any, *args: Any, **kwargs: Any) -> Any:
@@ -267,6 +197,16 @@ def environment() -> Environment:
     made.filters[_SEEN] = pass_context(lambda context, value: context.parent[_METER].see(value))
     made.finalize = pass_context(lambda context, value: _output(context.parent[_METER], value))
     return made
+
+
+def check_length(template: str) -> None:
+    """Refuse a template that would take long to read.
+
+    Raises:
+        SecurityError: It is too long.
+    """
+    if len(template) > MAX_TEMPLATE:
+        refuse(f"{len(template):,} characters; a template has at most {MAX_TEMPLATE:,}")
 
 
 def _bits(value: object) -> int:
@@ -339,7 +279,7 @@ def _counted(name: str, run: Callable[..., Any]) -> Callable[..., Any]:
         value = meter.see(value)
         given = [meter.see(one) for one in args]
         meter.see(list(kwargs.values()))
-        _check_growth(meter, name, value, given, kwargs)
+        count_growth(meter, name, value, given, kwargs)
         return meter.see(run(name, value, given, kwargs, context))
 
     return counted
@@ -364,69 +304,7 @@ def _check_call(meter: Meter, called: Any, args: Sequence[Any], kwargs: Mapping[
             f"'{name or type(called).__name__}' of {type(owner).__name__} cannot be called in a template"
         )
     meter.see(owner)
-    _check_growth(meter, name, owner, args, kwargs)
-
-
-def _check_growth(meter: Meter, name: str, value: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Count beforehand what filters and methods make that is longer than what they are given."""
-    from jinja2.exceptions import SecurityError
-
-    numbers = [one for one in (*args, *kwargs.values()) if isinstance(one, int) and not isinstance(one, bool)]
-    text = value if isinstance(value, str) else ""
-    match name:
-        case (
-            "center"
-            | "ljust"
-            | "rjust"
-            | "zfill"
-            | "indent"
-            | "expandtabs"
-            | "wordwrap"
-            | "truncate"
-            | "batch"
-            | "slice"
-        ):
-            width = max(map(abs, numbers), default=0)
-            if width > MAX_WIDTH:
-                raise SecurityError(f"{name}: {width} is too wide; at most {MAX_WIDTH:,}")
-            texts = [len(one) for one in (*args, *kwargs.values()) if isinstance(one, str)]
-            meter.text((text.count("\n") + text.count("\t") + 1) * max([width, *texts]))
-            meter.text(len(text) * max(texts, default=0) if name == "wordwrap" else 0)
-        case "round" | "tojson":
-            if max(map(abs, numbers), default=0) > 20:
-                raise SecurityError(f"{name}: at most 20")
-        case "replace" if len(args) >= 2:
-            old, new = str(args[0]), str(args[1])
-            meter.text(str(value).count(old) * len(new))
-        case "join":
-            between = str(value if isinstance(value, str) else [*args, *kwargs.values(), ""][0])
-            items = args[0] if isinstance(value, str) and args else value
-            meter.text(len(between) * (len(items) if hasattr(items, "__len__") else 0))
-        case "sum" if not all(isinstance(one, int | float | str | None) for one in (*args, *kwargs.values())):
-            raise SecurityError("sum: only numbers are summed")
-
-
-def require_plain(value: object) -> None:
-    """Refuse what is no text, number or list or mapping of them, such as a function.
-
-    Raises:
-        UndefinedError: It is, or holds, a column that the data does not have.
-        SecurityError: It is, or holds, something else.
-    """
-    from jinja2 import Undefined
-    from jinja2.exceptions import SecurityError
-
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, Undefined):
-            str(one)
-        elif isinstance(one, Mapping):
-            waiting += [*one.keys(), *one.values()]
-        elif isinstance(one, _GROUPS):
-            waiting += [] if isinstance(one, range) else one
-        elif not isinstance(one, _PLAIN):
-            raise SecurityError(f"the template gives a {type(one).__name__}, which is no text")
+    count_growth(meter, name, owner, args, kwargs)
 
 
 def _output(meter: Meter, value: Any) -> Any:
@@ -437,13 +315,14 @@ def _output(meter: Meter, value: Any) -> Any:
 
 
 def _regex_replace(text: str, pattern: str, replacement: str, count: int = 0) -> str:
-    """lm-eval's filter: ``re.sub``, of patterns that cannot run for ever."""
-    from jinja2.exceptions import SecurityError
-
+    """lm-eval's filter: ``re.sub``, of patterns that cannot run for ever, and without making much of little."""
     try:
         check_search(pattern, text)
     except ValueError as error:
-        raise SecurityError(f"regex_replace: {error}") from error
-    if len(replacement) * (len(text) + 1) > MAX_CHARACTERS:
-        raise SecurityError("regex_replace: would make a text that is too long")
+        refuse(f"regex_replace: {error}")
+    references = replacement.count("\\")
+    if references and "(?=" in pattern:
+        refuse("regex_replace: what a look-ahead finds cannot be put in; write the pattern without it")
+    if len(replacement) * (len(text) + 1) + references * len(text) > MAX_CHARACTERS:
+        refuse("regex_replace: would make a text that is too long")
     return re.sub(pattern, replacement, text, count=count)

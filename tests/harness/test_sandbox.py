@@ -145,6 +145,19 @@ BOMBS = [
     r"{{ 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'|regex_replace('(.*)\\1+$', '') }}",
     "{{ long|regex_replace('.*.*.*=', '') }}",
     "{{ long|regex_replace('', long) }}",
+    r"{{ long|regex_replace('(?=(.*))', '\\1\\1') }}",
+    "{{ long|regex_replace('(.*)', '" + "\\\\1" * 9000 + "') }}",
+    DOUBLED.replace("a ~ a", "a|replace(old='a', new=a)"),
+    DOUBLED.replace("a ~ a", "a|join(d=a)"),
+    DOUBLED.replace("a ~ a", "a|join(attribute=none, d=a)"),
+    DOUBLED.replace("a ~ a", "a|tojson(indent=a)"),
+    "{% set a = 'ff' %}" + "{% set a = a ~ a %}" * 16 + "{{ (a|int(base=16)) // 7 }}",
+    "{% set a = ' x' %}" + "{% set a = a ~ a %}" * 21 + "{{ a.split()|length }}",
+    "{% set a = 'x　' %}" + "{% set a = a ~ a %}" * 21 + "{{ a.split()|length }}",
+    "{% set a = ' x' %}" + "{% set a = a ~ a %}" * 21 + "{{ a|list|length }}",
+    "{% set a = ' x' %}" + "{% set a = a ~ a %}" * 21 + "{{ a|wordcount }}",
+    "x" * 200_001 + "{{ n }}",
+    "{{ n " + " " * 200_001 + "}}",
     "{{" + "(" * 400 + "1" + ")" * 400 + "}}",
     "{{ " + "-" * 5000 + "1 }}",
 ]
@@ -161,8 +174,9 @@ def test_nothing_gets_out(template: str, reason: str) -> None:
 
 @pytest.mark.parametrize("template", BOMBS, ids=lambda template: template[:40])
 def test_nothing_runs_for_ever_or_fills_the_memory(template: str) -> None:
-    with pytest.raises(UserError, match="t: template"):
-        render(template, FIELDS, "t")
+    for work in (render, evaluate):
+        with pytest.raises(UserError, match="t: template"):
+            work(template, FIELDS, "t")
 
 
 def test_the_allowance_is_of_one_rendering() -> None:
