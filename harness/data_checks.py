@@ -73,6 +73,7 @@ class _DataCheck:
         self._task = task
         self._read: tuple[tuple[str, str], list[Document]] = (("", ""), [])
         self._unreachable: DataError | None = None
+        self._asked: set[tuple[str, str]] = set()
         self._prompt_checks: dict[str, PromptCheck] = {}
         self._hashes: dict[str, dict[str, list[str]]] = {}
 
@@ -86,7 +87,7 @@ class _DataCheck:
                 self._own_prompt(unit)
             else:
                 self._sides(unit, unit.documents)
-                unit.prompt_hash()
+                self._prompt_of(unit)
                 if isinstance(unit, LmEvalUnit) and not self._is_stock():
                     self._foreign_prompt(unit)
         except MetricError as error:
@@ -119,6 +120,14 @@ class _DataCheck:
                 for language in languages[1:]:
                     told = f"{language} has the very rows of {languages[0]}; check its file"
                     self.findings.add(self._places.language(language), told)
+
+    def _prompt_of(self, unit: Unit) -> None:
+        """The prompts of a setting filled in with every row of its first language; other languages have the same."""
+        unit.prompt_hash()
+        setting = (unit.variant, unit.prompt)
+        if unit.prompt and not isinstance(unit, LmEvalUnit) and setting not in self._asked:
+            self._asked.add(setting)
+            unit.requests()
 
     def _is_stock(self) -> bool:
         """Whether what is asked stands in files that lm-eval brings: those are as they are."""

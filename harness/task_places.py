@@ -83,8 +83,19 @@ class TaskPlaces:
                 found = next(_naming(_at(self.file, place), name, place), None)
                 if found is not None:
                     return found
+        if isinstance(error, TemplateError):
+            return self._template(error.template, variant)
         if _GOLD.search(text) and ("doc_to_target",) in self.file.spots:
             return ("doc_to_target",)
+        return self.dataset(variant)
+
+    def _template(self, template: str, variant: str) -> Location:
+        """The prompt that a template ends with; it may have a description before it."""
+        prompts = _at(self.file, ("prompts",))
+        for name, prompt in prompts.items() if isinstance(prompts, Mapping) else ():
+            text = prompt.get("doc_to_text") if isinstance(prompt, Mapping) else None
+            if isinstance(text, str) and text and template.endswith(text):
+                return ("prompts", name, "doc_to_text")
         return self.dataset(variant)
 
 

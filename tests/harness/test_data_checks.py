@@ -392,3 +392,32 @@ def test_a_hub_that_cannot_be_reached_is_waited_for_once(tmp_path: Path, monkeyp
         f"{path}:3: dataset.path: data set 'org/similar': the hub cannot be reached (amh_Ethi; also mya_Mymr)",
     )
     assert tried == ["amh"]
+
+
+@pytest.mark.parametrize("kind", ["translation", "preference"])
+def test_prompts_of_other_kinds_are_filled_in_too(tmp_path: Path, kind: str) -> None:
+    more = {"translation": "    directions: all\n", "preference": ""}[kind]
+    metric = {"translation": "chrf", "preference": "preference_accuracy"}[kind]
+    column = {"translation": "source", "preference": "prompt"}[kind]
+    task = f"""\
+    task: other
+    kind: {kind}
+    dataset: {{files: "{{lang}}.jsonl"}}
+    languages: [amh, mya]
+{more}    prompts:
+      good: {{doc_to_text: "{{{{ {column} }}}}"}}
+      bad:
+        description: "Read. "
+        doc_to_text: "{{{{ {column}[{column}|int] }}}} ↦"
+    metrics: [{metric}]
+    """
+    rows = {
+        f"{code}.jsonl": [{"text": word, "prompt": word, "chosen": f"{word} 1", "rejected": f"{word} 2"}]
+        for code, word in (("amh", "ሰላም 1"), ("mya", "မင်္ဂလာပါ 1"))
+    }
+    path = write(tmp_path, task, rows)
+    assert problems(path) == []
+    broken = task.replace("|int]", "|length]")
+    (found,) = problems(write(tmp_path, broken, rows))
+    number = broken.splitlines().index(next(line for line in broken.splitlines() if "↦" in line)) + 1
+    assert found.startswith(f"{number}: prompts.bad.doc_to_text: template ")
