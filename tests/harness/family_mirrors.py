@@ -60,8 +60,9 @@ class Mirror:
 
 
 def say(language: str, number: int | str, what: str = "") -> str:
-    """A sentence in the language's script, with a number that makes it the only one of its kind."""
-    return " ".join(filter(None, [WORDS[language.partition("_")[2]], f"№{number}", what]))
+    """A sentence in the language's script; the number and the language's code make it the only one of its kind."""
+    code, _, script = language.partition("_")
+    return " ".join(filter(None, [WORDS[script], f"№{number}", code, what]))
 
 
 def write(root: Path, files: Files) -> None:
@@ -549,15 +550,16 @@ def _m_truthfulqa(language: str, own: str) -> Files:
     return _splits(f"alexandrainst/m_truthfulqa/{own}", ["val"], row)
 
 
-def _sib200_rows(language: str) -> list[Row]:
+def _sib200_rows(language: str, split: str) -> list[Row]:
+    first = {"train": 0, "validation": 701, "test": 800}[split]
     return [
-        {"index_id": number + 3, "category": [*_TOPICS, "travel"][number % 4], "text": say(language, number)}
+        {"index_id": first + number, "category": [*_TOPICS, "travel"][number % 4], "text": say(language, number, split)}
         for number in range(ROWS)
     ]
 
 
 def _sib200(language: str, own: str) -> Files:
-    return {f"Davlan/sib200/{own}/{split}.jsonl": _sib200_rows(language) for split in _ALL}
+    return {f"Davlan/sib200/{own}/{split}.jsonl": _sib200_rows(language, split) for split in _ALL}
 
 
 def _xlsum(language: str, own: str) -> Files:
@@ -794,7 +796,8 @@ def _release_of_xcopa(root: Path, language: str, own: str) -> None:
 
 def _release_of_sib200(root: Path, language: str, own: str) -> None:
     folder = "sib200" if language.endswith("Nkoo") else "sib-200/data/annotated"
-    write(root, {f"{folder}/{own}/{split}.tsv": _sib200_rows(language) for split in ("train", "dev", "test")})
+    names = {"train": "train", "validation": "dev", "test": "test"}
+    write(root, {f"{folder}/{own}/{name}.tsv": _sib200_rows(language, split) for split, name in names.items()})
 
 
 def _release_of_xlsum(root: Path, language: str, own: str) -> None:
