@@ -15,6 +15,7 @@ from harness.store import SegmentRow, UnitStatistics
 from harness.tasks.base import Outcome, Unit
 from metrics.alignment import LayerMetric
 from metrics.base import Metric
+from metrics.classification import ClassMetric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,7 @@ def _score_record(
         bounds=(_finite(info.bounds[0]), _finite(info.bounds[1])),
         higher_is_better=info.higher_is_better,
         decimals=info.decimals,
-        chance=unit.chance,
+        chance=None if isinstance(metric, ClassMetric) else unit.chance,  # of an accuracy; F1 of a guesser is another
         signature=metric.signature(),
         metric_options=options,
         fingerprint=fingerprint,
