@@ -22,7 +22,11 @@ from metrics.spelling import did_you_mean
 
 Raw = Mapping[str, Any]
 
-_COLUMNS = {"sts": ("sentence1", "sentence2", "score"), "preference": ("prompt", "chosen", "rejected")}
+_COLUMNS = {
+    "sts": ("sentence1", "sentence2", "score"),
+    "preference": ("prompt", "chosen", "rejected"),
+    "contrastive": ("source", "good-translation", "incorrect-translation"),
+}
 _PAIR_KINDS = (*DIRECTION_KINDS, "alignment", "perplexity")
 _LANGUAGE = ("lang", "lang_code", "lang_script")
 _SIDES = ("source", "target", "other")

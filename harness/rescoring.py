@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
 from harness.data import read_lines
 from harness.errors import DataError, UserError
-from harness.spec import MetricOption
 from harness.stats import Interval, interval
 from harness.store import RunFolder
-from harness.target_options import target_options
-from metrics import registry
-from metrics.base import Metric, MetricError, Segment, TextMetric
+from harness.target_options import text_metric
+from metrics.base import Segment, TextMetric
 from metrics.parallel import segment_stats
 
 
@@ -101,36 +97,6 @@ def score_run(folder: RunFolder, metrics: Sequence[str], *, seed: int = 0) -> li
     return scores
 
 
-def text_metric(text: str, target_language: str = "") -> TextMetric:
-    """A metric from ``name`` or ``name:option=value:...``, with the tokenizer of the target language by default.
-
-    Options may be separated by commas too, and ``comet:PATH`` is ``comet:model=PATH``.
-
-    Raises:
-        UserError: The metric or an option is unknown, or the metric does not judge texts.
-    """
-    name, *parts = re.split(r"[:,]", text)
-    options: dict[str, MetricOption] = {}
-    for part in parts:
-        key, equals, value = part.partition("=")
-        if not equals and name == "comet" and not options:
-            key, equals, value = "model", "=", part
-        if not equals:
-            raise UserError(f"--metrics {text}: '{part}' is not option=value")
-        options[key] = _typed(value)
-    try:
-        if target_language:
-            options = target_options(name, options, target_language)
-        metric: Metric = registry.create(name, options)
-    except MetricError as error:
-        raise UserError(f"--metrics {text}: {error}") from error
-    if not isinstance(metric, TextMetric):
-        raise UserError(
-            f"--metrics {text}: {metric.info.title} does not compare texts; use bleu, chrf, chrf++, ter or comet"
-        )
-    return metric
-
-
 def _score(system: str, metric: TextMetric, segments: Sequence[Segment], seed: int) -> SystemScore:
     stats = segment_stats(metric, segments)
     found = interval(metric, stats, None, rng=np.random.default_rng(seed))
@@ -143,12 +109,6 @@ def _score(system: str, metric: TextMetric, segments: Sequence[Segment], seed: i
         signature=metric.signature(),
         decimals=metric.info.decimals,
     )
-
-
-def _typed(value: str) -> MetricOption:
-    if value in ("true", "false"):
-        return value == "true"
-    return int(value) if value.isdecimal() else cast(MetricOption, value)
 
 
 def _read(path: Path) -> list[str]:

@@ -32,7 +32,7 @@ from harness.scoring import score_unit
 from harness.store import ResponseStore, RunWriter, content_hash, request_key
 from harness.tasks import units
 from harness.tasks.base import Outcome, Selection, Unit
-from harness.types import Generate, Request, Response
+from harness.types import Generate, Judge, Request, Response
 from metrics.spelling import did_you_mean
 
 Progress = Callable[[str, int, int], None]
@@ -227,7 +227,7 @@ class _Stage:
         answers: dict[str, Response] = self._store.get(list(dict.fromkeys(keys))) if self._engine.stored else {}
         by_language: dict[str, dict[str, Request]] = {}
         for key, request in zip(keys, requests, strict=True):
-            language = request.target_language if isinstance(request, Generate) else request.language
+            language = request.target_language if isinstance(request, Generate | Judge) else request.language
             by_language.setdefault(language, {})[key] = request
         for language, distinct in by_language.items():
             if not answers.keys() >= distinct.keys():

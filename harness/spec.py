@@ -26,6 +26,7 @@ Kind = Literal[
     "loglikelihood_rolling",
     "perplexity",
     "preference",
+    "contrastive",
     "translation",
     "bitext_mining",
     "sts",

@@ -116,6 +116,10 @@ prompts:                           # what a language model reads; a reward model
 chance: 0.5                        # the score of guessing
 metrics: [preference_accuracy]
 """,
+    "contrastive": """\
+chance: 0.5                        # the score of guessing
+metrics: [contrastive_accuracy]
+""",
     "translation": """\
 directions: all                    # or xx-eng, eng-xx, or a list such as [eng-yor, yor-eng]
 
@@ -170,6 +174,7 @@ _SUMMARIES = {
     "loglikelihood_rolling": "How likely whole texts are to a language model.",
     "perplexity": "Bits that a language model needs for the same texts in several languages.",
     "preference": "Answers of which one is better.",
+    "contrastive": "Does a metric prefer the better of two translations?",
     "translation": "Translation between languages.",
     "bitext_mining": "Finding a sentence's translation among all sentences of a language.",
     "sts": "Are texts similar to a model that are similar to people?",
@@ -188,6 +193,7 @@ _COLUMNS = {
     "loglikelihood": "id, beginning, ending",
     "loglikelihood_rolling": "id, text",
     "preference": "id, prompt, chosen, rejected",
+    "contrastive": "id, source, reference, good-translation, incorrect-translation",
     "sts": "id, sentence1, sentence2, score",
     "clustering": "id, text, label",
     "pair_classification": "id, sentence1, sentence2, label (1: they belong together, 0: not)",

@@ -88,6 +88,21 @@ class Preference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """How good a translation is, where the system under test is itself a metric.
+
+    Attributes:
+        hypothesis: The translation. source: What it translates. references: Translations by people; may be none.
+        target_language: Canonical code of the translation's language, which may change how a metric reads it.
+    """
+
+    hypothesis: str
+    source: str
+    references: tuple[str, ...] = ()
+    target_language: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Generate:
     """Text that follows ``prompt``.
 
@@ -126,7 +141,7 @@ class Embed:
     language: str = ""
 
 
-Request = LogLikelihood | RollingLogLikelihood | Preference | Generate | Embed
+Request = LogLikelihood | RollingLogLikelihood | Preference | Judge | Generate | Embed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +160,7 @@ class LogLikelihoodResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardResponse:
-    """A reward model's scalar; only its order among answers to one prompt means anything."""
+    """A reward model's scalar, or a metric's score; only its order among answers to one prompt means anything."""
 
     reward: float
 

@@ -9,6 +9,7 @@ from metrics.alignment import LayerMetric
 from metrics.base import FloatArray, Metric, PooledMetric, Segment, TextMetric
 from metrics.classification import Brier, ClassMetric
 from metrics.clustering import VMeasure
+from metrics.contrastive import CATEGORIES, AcesScore
 from metrics.perplexity import CountMetric, TextCounts, count_texts
 from metrics.preference import PreferenceMetric
 from metrics.probing import ProbeF1
@@ -29,6 +30,12 @@ def random_statistics(metric: Metric, rng: np.random.Generator, segments: int) -
             texts = [[_text(rng) for _ in range(3)] for _ in range(segments)]
             found = [Segment(hypothesis=one, references=(two,), source=three) for one, two, three in texts]
             stats = metric.segment_stats(found)
+        case AcesScore():
+            phenomena = [name for _, members in CATEGORIES.values() for name in members]
+            stats = np.zeros((segments, 2 * len(phenomena)))
+            drawn = rng.integers(0, len(phenomena), segments)
+            stats[np.arange(segments), drawn] = rng.choice([-1.0, 1.0], segments)
+            stats[np.arange(segments), drawn + len(phenomena)] = 1
         case ClassMetric():
             stats = metric.pair_stats(rng.integers(0, 3, segments), rng.integers(0, 4, segments), 4)
         case SpanF1():

@@ -28,8 +28,8 @@ def mbr(
 ) -> None:
     """Choose from n-best lists by minimum Bayes risk: the highest mean score with all candidates as references."""
     from harness.nbest import choices_jsonl, read_candidates, read_sources
-    from harness.rescoring import text_metric
     from harness.store import write_text_atomic
+    from harness.target_options import text_metric
     from metrics.mbr import rerank
 
     metric = text_metric(wanted, target_language)

@@ -19,11 +19,13 @@ from harness.types import (
     EmbedResponse,
     Generate,
     GenerateResponse,
+    Judge,
     LogLikelihood,
     LogLikelihoodResponse,
     Preference,
     Request,
     Response,
+    RewardResponse,
     RollingLogLikelihood,
 )
 
@@ -46,7 +48,7 @@ class EchoEngine:
         self._batch_size = spec.integer("batch_size", 16)
 
     def requests_answered(self) -> frozenset[type]:
-        return frozenset({LogLikelihood, RollingLogLikelihood, Preference, Generate, Embed})
+        return frozenset({LogLikelihood, RollingLogLikelihood, Preference, Judge, Generate, Embed})
 
     def covers(self, request: Request) -> bool:  # noqa: ARG002
         return True
@@ -69,7 +71,9 @@ def load(spec: ModelSpec) -> EchoEngine:
     return EchoEngine(spec)
 
 
-def _answer(request: Request) -> Response:
+def _answer(request: Request) -> Response:  # noqa: PLR0911
+    if isinstance(request, Judge):
+        return RewardResponse(reward=_scored(request.hypothesis).logprob)
     match request:
         case LogLikelihood():
             return _scored(request.continuation)

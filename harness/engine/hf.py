@@ -29,6 +29,7 @@ from harness.types import (
     Failed,
     Generate,
     GenerateResponse,
+    Judge,
     LogLikelihood,
     LogLikelihoodResponse,
     Preference,
@@ -341,6 +342,8 @@ def _text(request: Request) -> str:
             return request.context + request.completion
         case Generate():
             return request.prompt
+        case Judge():
+            return request.hypothesis
         case RollingLogLikelihood() | Embed():
             return request.text
 

@@ -14,6 +14,7 @@ _BACKENDS = {
     "hf": "harness.engine.hf:load",
     "st": "harness.engine.st:load",
     "reward": "harness.engine.reward:load",
+    "metric": "harness.engine.metric:load",
     "command": "harness.engine.command:load",
     "outputs": "harness.engine.outputs:load",
     "echo": "harness.engine.echo:load",

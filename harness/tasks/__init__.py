@@ -16,6 +16,7 @@ _KINDS = {
     "loglikelihood_rolling": "harness.tasks.lm",
     "perplexity": "harness.tasks.perplexity",
     "preference": "harness.tasks.preference",
+    "contrastive": "harness.tasks.contrastive",
     "translation": "harness.tasks.translation",
     "bitext_mining": "harness.tasks.bitext",
     "sts": "harness.tasks.sts",

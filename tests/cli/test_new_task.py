@@ -50,6 +50,9 @@ def data(kind: str, language: str) -> dict[str, str]:  # noqa: PLR0911
             return {one: table(ids, ["beginning", *texts], ["ending", *turned])}
         case "preference":
             return {one: table(ids, ["prompt", *texts], ["chosen", *turned], ["rejected", *"🎉ሀለሐመሠ"])}
+        case "contrastive":
+            good, bad = ["good-translation", *texts], ["incorrect-translation", *"🎉ሀለሐመሠ"]
+            return {one: table(ids, ["source", *turned], ["reference", *texts], good, bad)}
         case "sts":
             return {one: table(ids, ["sentence1", *texts], ["sentence2", *turned], ["score", *"012345"])}
         case "pair_classification":
