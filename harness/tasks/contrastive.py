@@ -65,9 +65,7 @@ class ContrastiveUnit(Unit):
         phenomena = [str(self.documents[index].fields.get("phenomena", "")) for index in scored]
         statistics = {}
         for name, (metric, _) in self.metrics().items():
-            assert isinstance(metric, ContrastiveMetric | AcesScore), (
-                "the loader lets only its metrics through"
-            )
+            assert isinstance(metric, ContrastiveMetric | AcesScore), "the loader lets only its metrics through"
             stats = metric.win_stats([wins[index] for index in scored], phenomena)
             if stats is not None:
                 statistics[name] = stats
