@@ -95,18 +95,6 @@ def members(index: Index, name: str) -> tuple[Member, ...]:
     return _without_varieties(list(found.values()))
 
 
-def languages(index: Index, name: str) -> dict[str, str]:
-    """Canonical code -> name of lm-eval's task or group in that language; several are joined by ``+``.
-
-    Raises:
-        UserError: As :func:`members`.
-    """
-    found: dict[str, list[str]] = {}
-    for member in members(index, name):
-        found.setdefault(member.language, []).append(member.name)
-    return {language: "+".join(names) for language, names in found.items()}
-
-
 def task_specs(index: Index, name: str) -> list[TaskSpec]:
     """The tasks that a name stands for. Parts of a group that cannot run here are left out, and told in the log.
 

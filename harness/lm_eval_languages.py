@@ -38,6 +38,8 @@ _NOT_ISO: Mapping[str, Mapping[str, str]] = {
 }
 """Beginning of a task's name -> what its authors call languages, where that is no code or the code of another one."""
 
+_NOT_ISO_TEXTS = frozenset(text for codes in _NOT_ISO.values() for text in codes)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
@@ -72,29 +74,34 @@ class _Span:
 
 
 class _Names:
-    """All names, and what stands at the same place in names that are otherwise equal."""
+    """All names, and what stands at the same place in names that are otherwise equal.
+
+    Of two and three words only those that are a language are kept: they are too many, and prove little.
+    """
 
     def __init__(self, names: Mapping[str, Facts]) -> None:
         self._languages: dict[str, str | None] = {}
         self._between: dict[tuple[str, str, int], dict[str, str | None]] = {}
         self._after: dict[str, dict[str, str | None]] = {}
+        self._spans: dict[str, list[_Span]] = {}
         for name in names:
+            spans = self._spans[name] = []
             for start, end, words in _spans(name):
-                language = self._language(name, name[start:end])
-                self._between.setdefault((name[:start], name[end:], words), {})[name[start:end]] = language
+                text = name[start:end]
+                language = self._language(name, text)
                 if words == 1:
-                    self._after.setdefault(name[:start], {})[name[start:end]] = language
+                    self._after.setdefault(name[:start], {})[text] = language
+                if words == 1 or language:
+                    self._between.setdefault((name[:start], name[end:], words), {})[text] = language
+                if language and not _script_follows(name, end):
+                    spans.append(_Span(text=text, start=start, end=end, words=words, language=language))
 
     def read(self, name: str, facts: Facts) -> Reading:
         """The language of one of the names."""
-        spans = [
-            _Span(text=name[start:end], start=start, end=end, words=words, language=found)
-            for start, end, words in _spans(name)
-            if (found := self._language(name, name[start:end])) and not _script_follows(name, end)
-        ]
+        spans = self._spans[name]
         stated = _stated(facts.dataset_name)
         if stated:
-            spans += _same_text(name, facts.dataset_name, stated)
+            spans = spans + _same_text(name, facts.dataset_name, stated)
             agreeing = [span for span in spans if _plain(span.language) == _plain(stated)]
             if not agreeing:
                 return Reading(language=stated, pattern=name)
@@ -119,9 +126,10 @@ class _Names:
 
     def _language(self, name: str, text: str) -> str | None:
         """Canonical code of a part of a name, if it can be one at all."""
-        for start, codes in _NOT_ISO.items():
-            if text in codes and name.startswith(start):
-                return codes[text]
+        if text in _NOT_ISO_TEXTS:
+            for start, codes in _NOT_ISO.items():
+                if text in codes and name.startswith(start):
+                    return codes[text]
         if text not in self._languages:
             self._languages[text] = _language(text)
         return self._languages[text]
@@ -177,6 +185,8 @@ def _stated(dataset_name: str) -> str:
 def _same_text(name: str, text: str, language: str) -> list[_Span]:
     """Where a name has the text of the data set's configuration, whatever the case."""
     folded = re.sub(r"[-_ ]", "_", text.casefold())
+    if folded not in name.casefold().replace("-", "_"):
+        return []
     return [
         _Span(text=name[start:end], start=start, end=end, words=words, language=language)
         for start, end, words in _spans(name)

@@ -17,7 +17,7 @@ from harness.engine.models import parse_model
 from harness.errors import SpecError, UserError
 from harness.languages import known
 from harness.lm_eval_entries import Entry
-from harness.lm_eval_family import languages, task_specs
+from harness.lm_eval_family import task_specs
 from harness.lm_eval_index import Index, folder_index, read_config, stock_index
 from harness.lm_eval_languages import Facts, read_languages
 from harness.lm_eval_metrics import scores_of
@@ -212,13 +212,6 @@ def test_subjects_of_a_language_are_one_pool(stock: Index) -> None:
     (whole,) = task_specs(stock, "mmlu")
     assert whole.languages == {"und": "und"}
     assert whole.lm_eval == "mmlu"
-
-
-def test_languages_of_a_name(stock: Index) -> None:
-    assert languages(stock, "xcopa")["est_Latn"] == "xcopa_et"
-    assert languages(stock, "mmlu_anatomy") == {"und": "mmlu_anatomy"}
-    german = languages(stock, "mlqa")["deu_Latn"]
-    assert set(stock.leaves(german)) >= {"mlqa_de_de", "mlqa_ar_de", "mlqa_de_en"}
 
 
 def test_prompts_that_not_every_language_has(tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ def test_several_references_are_averaged(originals: Path, encoder: Path) -> None
         metric.segment_stats([Segment(hypothesis="አንድ", references=references, source="one")])
         for references in (one, other, one + other)
     ]
-    assert stats[2][0, 0] == pytest.approx((stats[0][0, 0] + stats[1][0, 0]) / 2, abs=1e-12)
+    assert stats[2][0, 0] == pytest.approx((stats[0][0, 0] + stats[1][0, 0]) / 2, abs=TOLERANCE)
 
 
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
