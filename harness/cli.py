@@ -17,6 +17,7 @@ from harness import __version__
 from harness.commands.compare import compare
 from harness.commands.data import data
 from harness.commands.demo import demo
+from harness.commands.diagnose import diagnose
 from harness.commands.env import env
 from harness.commands.export import doctor, export
 from harness.commands.gate import gate
@@ -34,7 +35,7 @@ def cli() -> None:
     """How well does a model work in every language, how sure are we, and did it get worse?"""
 
 
-for _command in (run, score, mbr, report, compare, gate, leaderboard, tasks, data, export, doctor, demo, env):
+for _command in (run, score, mbr, report, compare, diagnose, gate, leaderboard, tasks, data, export, doctor, demo, env):
     cli.add_command(_command)
 
 

@@ -74,6 +74,7 @@ class Contrast:
     metric: str
     title: str
     decimals: int
+    higher_is_better: bool
     value: float | None
     value_against: float | None
     delta: float | None
@@ -325,9 +326,6 @@ def _contrasts(
 def _contrast(pair: _Pair, key: Key, delta: Delta, *, p: float, alpha: float) -> Contrast:
     score = pair.system.scores[key]
     known = math.isfinite(delta.delta)
-    verdict: Verdict = "no difference shown"
-    if known and p <= alpha and delta.delta != 0:
-        verdict = "better" if (delta.delta > 0) == score.higher_is_better else "worse"
     return Contrast(
         system=pair.system.name,
         against=pair.against.name,
@@ -338,6 +336,7 @@ def _contrast(pair: _Pair, key: Key, delta: Delta, *, p: float, alpha: float) ->
         metric=score.metric,
         title=score.title,
         decimals=score.decimals,
+        higher_is_better=score.higher_is_better,
         value=delta.value_a if math.isfinite(delta.value_a) else None,
         value_against=delta.value_b if math.isfinite(delta.value_b) else None,
         delta=delta.delta if known else None,
@@ -346,6 +345,13 @@ def _contrast(pair: _Pair, key: Key, delta: Delta, *, p: float, alpha: float) ->
         high=delta.high,
         p=delta.p,
         p_corrected=p,
-        verdict=verdict,
+        verdict=verdict_on(delta.delta, p, alpha=alpha, higher_is_better=score.higher_is_better),
         n=delta.n,
     )
+
+
+def verdict_on(delta: float, p: float, *, alpha: float, higher_is_better: bool) -> Verdict:
+    """What a difference and its (corrected) p-value say about the first system."""
+    if not math.isfinite(delta) or p > alpha or delta == 0:
+        return "no difference shown"
+    return "better" if (delta > 0) == higher_is_better else "worse"

@@ -1,20 +1,26 @@
-"""Scores without inference: of files of hypotheses, or of the texts a run kept."""
+"""Scores without inference: of files of hypotheses, or of the texts a run kept; and files against each other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import combinations
 
 import numpy as np
 
-from harness.data import read_lines
-from harness.errors import DataError, UserError
-from harness.stats import Interval, interval
+from harness.compare import Comparison, Contrast, Correction, verdict_on
+from harness.errors import UserError
+from harness.pairing import generator
+from harness.resampling import Sample
+from harness.scored_outputs import Scored
+from harness.stats import DRAWS, Interval, corrected, interval, paired_evidences
 from harness.store import RunFolder
+from harness.system_outputs import SystemOutputs
 from harness.target_options import text_metric
-from metrics.base import Segment, TextMetric
+from metrics.base import FloatArray, Metric, Segment
 from metrics.parallel import segment_stats
+
+ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,57 +29,78 @@ class SystemScore:
 
     system: str
     metric: str
+    title: str
     value: float
     interval: Interval
     n: int
     signature: str
     decimals: int
+    higher_is_better: bool
 
 
-def score_files(
-    hypotheses: Sequence[Path],
-    references: Sequence[Path],
-    sources: Path | None,
-    metrics: Sequence[str],
-    *,
-    target_language: str = "",
-    seed: int = 0,
-) -> list[SystemScore]:
-    """Score line-aligned files.
+def score_outputs(outputs: SystemOutputs, scored: Sequence[Scored], *, seed: int = 0) -> list[SystemScore]:
+    """Corpus scores, system by system."""
+    return [
+        _score(system, one.metric, one.statistics[system], outputs.clusters, seed)
+        for system in outputs.hypotheses
+        for one in scored
+    ]
 
-    Args:
-        hypotheses: One file a system. references: One file a set of references, line-aligned as well.
-        sources: Source side, where a metric needs it.
-        metrics: Names, or ``name:option=value:...``.
-        target_language: Any code of the hypotheses' language; chooses BLEU's tokenizer.
+
+def compare_outputs(
+    outputs: SystemOutputs, scored: Sequence[Scored], *, correction: Correction = "holm", seed: int = 0
+) -> Comparison:
+    """Every pair of systems, paired by segments (or documents, where they are known); corrected over the pairs.
 
     Raises:
-        UserError: An unknown metric, a missing file, or files of different lengths.
+        UserError: Fewer than two systems.
     """
-    made = [text_metric(text, target_language) for text in metrics]
-    reference_lines = [_read(path) for path in references]
-    source_lines = _read(sources) if sources else None
-    scores: list[SystemScore] = []
-    for path in hypotheses:
-        lines = _read(path)
-        for other, found in [
-            *zip(references, reference_lines, strict=True),
-            *([(sources, source_lines)] if sources else []),
-        ]:
-            if len(found or []) != len(lines):
-                raise DataError(
-                    f"{path}: {len(lines)} lines, but {other} has {len(found or [])}; they must be line-aligned"
-                )
-        segments = [
-            Segment(
-                hypothesis=line,
-                references=tuple(reference[index] for reference in reference_lines),
-                source=source_lines[index] if source_lines else None,
-            )
-            for index, line in enumerate(lines)
+    if len(outputs.hypotheses) < 2:
+        raise UserError("score --paired: needs two systems or more; give --hypotheses again")
+    clusters = outputs.clusters
+    pairs = [(other, one) for one, other in combinations(outputs.hypotheses, 2)]
+    contrasts: list[Contrast] = []
+    for one in scored:
+        info = one.metric.info
+        samples = [
+            [Sample(metric=one.metric, systems=(one.statistics[a], one.statistics[b]), clusters=clusters)]
+            for a, b in pairs
         ]
-        scores.extend(_score(path.name, metric, segments, seed) for metric in made)
-    return scores
+        found = paired_evidences(samples, rng=generator(seed, info.name), draws=DRAWS)
+        deltas = [evidence.sample(0) for evidence in found]
+        for pair, delta, p in zip(pairs, deltas, corrected([delta.p for delta in deltas], correction), strict=True):
+            contrasts.append(
+                Contrast(
+                    system=pair[0],
+                    against=pair[1],
+                    task=outputs.title,
+                    variant="",
+                    prompt="",
+                    language=outputs.target_language,
+                    metric=info.name,
+                    title=info.title,
+                    decimals=info.decimals,
+                    higher_is_better=info.higher_is_better,
+                    value=delta.value_a,
+                    value_against=delta.value_b,
+                    delta=delta.delta,
+                    stderr=delta.stderr,
+                    low=delta.low,
+                    high=delta.high,
+                    p=delta.p,
+                    p_corrected=float(p),
+                    verdict=verdict_on(delta.delta, float(p), alpha=ALPHA, higher_is_better=info.higher_is_better),
+                    n=delta.n,
+                )
+            )
+    return Comparison(
+        systems=tuple(outputs.hypotheses),
+        correction=correction,
+        alpha=ALPHA,
+        seed=seed,
+        contrasts=tuple(contrasts),
+        not_compared=(),
+    )
 
 
 def score_run(folder: RunFolder, metrics: Sequence[str], *, seed: int = 0) -> list[SystemScore]:
@@ -91,28 +118,23 @@ def score_run(folder: RunFolder, metrics: Sequence[str], *, seed: int = 0) -> li
             Segment(hypothesis=row.hypothesis or "", references=row.references, source=row.source) for row in rows
         ]
         label = " ".join(filter(None, unit))
-        scores.extend(_score(label, text_metric(text, unit[4].rpartition("-")[2]), segments, seed) for text in metrics)
+        for text in metrics:
+            metric = text_metric(text, unit[4].rpartition("-")[2])
+            scores.append(_score(label, metric, segment_stats(metric, segments), None, seed))
     if not scores:
         raise UserError(f"{folder.path}: the run kept no hypotheses; only runs that generate text can be scored again")
     return scores
 
 
-def _score(system: str, metric: TextMetric, segments: Sequence[Segment], seed: int) -> SystemScore:
-    stats = segment_stats(metric, segments)
-    found = interval(metric, stats, None, rng=np.random.default_rng(seed))
+def _score(system: str, metric: Metric, stats: FloatArray, clusters: Sequence[str] | None, seed: int) -> SystemScore:
     return SystemScore(
         system=system,
         metric=metric.info.name,
+        title=metric.info.title,
         value=metric.value(stats),
-        interval=found,
-        n=len(segments),
+        interval=interval(metric, stats, clusters, rng=np.random.default_rng(seed)),
+        n=len(stats),
         signature=metric.signature(),
         decimals=metric.info.decimals,
+        higher_is_better=metric.info.higher_is_better,
     )
-
-
-def _read(path: Path) -> list[str]:
-    lines = read_lines(path, encoding="utf-8")
-    if not lines:
-        raise DataError(f"{path}: empty; give it one segment a line")
-    return lines

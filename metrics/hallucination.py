@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from metrics.base import MetricError, Segment
 from metrics.flags import FlagMetric, flag_info
-from metrics.scripts import UNSPACED
+from metrics.scripts import UNSPACED, visible
 
 if TYPE_CHECKING:
     import regex
@@ -35,7 +35,7 @@ class EmptyOutput(FlagMetric):
         super().__init__(info, {})
 
     def flag(self, segment: Segment) -> bool:
-        return not _visible().search(segment.hypothesis)
+        return not visible(segment.hypothesis)
 
 
 class CopiedSource(FlagMetric):
@@ -129,8 +129,8 @@ class LengthRatio(FlagMetric):
         others = segment.references or tuple(text for text in (segment.source,) if text is not None)
         if not others:
             raise MetricError("length_ratio: needs a reference or the source of every segment; give one of them")
-        own = len(_visible().findall(segment.hypothesis))
-        return own > 0 and all(self._far(own, len(_visible().findall(text))) for text in others)
+        own = visible(segment.hypothesis)
+        return own > 0 and all(self._far(own, visible(text)) for text in others)
 
     def _far(self, own: int, other: int) -> bool:
         shorter, longer = sorted((own, other))
@@ -166,10 +166,3 @@ def _unspaced() -> regex.Pattern[str]:
     import regex
 
     return regex.compile(_UNSPACED_LETTER, flags=regex.V1)
-
-
-@cache
-def _visible() -> regex.Pattern[str]:
-    import regex
-
-    return regex.compile(r"[^\p{Z}\p{C}]")

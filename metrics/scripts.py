@@ -26,12 +26,18 @@ _PARTS = {
 UNSPACED = ("Hani", "Hira", "Kana", "Thai", "Laoo", "Khmr", "Mymr", "Tibt")
 """Unicode scripts that do not put spaces between words."""
 
+_VISIBLE = r"[^\p{Z}\p{C}]"
 _LETTER = r"[\p{L}\p{M}--[\p{Script=Zyyy}\p{Script=Zinh}]]"
 
 
 def letters(text: str) -> int:
     """Letters, and marks, that belong to some script."""
     return len(_pattern(_LETTER).findall(text))
+
+
+def visible(text: str) -> int:
+    """Characters that are neither space nor control."""
+    return len(_pattern(_VISIBLE).findall(text))
 
 
 def share_in(text: str, script: str) -> float | None:

@@ -12,12 +12,19 @@ from harness.commands.output import PATH, listed
 if TYPE_CHECKING:
     from harness.compare import Correction
 
+FORMATS = click.Choice(["markdown", "matrix", "json", "csv"])
+CORRECTIONS = {
+    "bh": "Benjamini-Hochberg's correction over languages",
+    "holm": "Holm's correction over languages",
+    "none": "without correction",
+}
+
 
 @click.command()
 @click.argument("runs", metavar="RUN...", type=PATH, nargs=-1, required=True)
 @click.option("--models", default="", help="Comma-separated names of the only systems to compare.")
 @click.option("--correction", type=click.Choice(["bh", "holm", "none"]), default="bh", show_default=True)
-@click.option("--format", "form", type=click.Choice(["markdown", "json", "csv"]), default="markdown", show_default=True)
+@click.option("--format", "form", type=FORMATS, default="markdown", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the resampling.")
 def compare(runs: tuple[Path, ...], models: str, correction: str, form: str, seed: int) -> None:
     """Compare every pair of systems in the runs: paired, per language, corrected for many tests."""
@@ -36,6 +43,10 @@ def compare(runs: tuple[Path, ...], models: str, correction: str, form: str, see
     if form == "csv":
         header, *rows = reports.comparison_rows(found)
         click.echo(csv_text(header, rows), nl=False)
+    elif form == "matrix":
+        from harness.significance import matrices, matrices_markdown
+
+        click.echo(matrices_markdown(matrices(found), CORRECTIONS[correction]), nl=False)
     else:
         render = reports.comparison_json if form == "json" else reports.comparison_markdown
         click.echo(render(found).rstrip("\n"))

@@ -20,6 +20,14 @@ TRUST_CODE = click.option(
 )
 
 
+LABELS = click.option(
+    "--labels",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="File with a label a segment, such as document=docs.txt or domain=domains.txt; may be repeated.",
+)
+
+
 def say(text: str) -> None:
     """A remark, on standard error."""
     click.echo(text, err=True)
@@ -62,6 +70,36 @@ def cache_folder() -> Path:
 def listed(text: str) -> tuple[str, ...]:
     """Parts of a comma-separated option."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def metric_list(text: str) -> list[str]:
+    """Metrics of a comma-separated option; ``option=value`` after a comma belongs to the metric before it."""
+    found: list[str] = []
+    for part in listed(text):
+        if found and "=" in part and ":" not in part.partition("=")[0]:
+            found[-1] += f",{part}"
+        else:
+            found.append(part)
+    return found
+
+
+def label_files(options: Sequence[str]) -> dict[str, Path]:
+    """``NAME=FILE`` options.
+
+    Raises:
+        UserError: One that is not of that form, or a name twice.
+    """
+    from harness.errors import UserError
+
+    found: dict[str, Path] = {}
+    for text in options:
+        name, equals, path = text.partition("=")
+        if not equals or not name or not path:
+            raise UserError(f"--labels {text}: is not NAME=FILE; write for example document=docs.txt")
+        if name in found or name in ("length", "flag"):
+            raise UserError(f"--labels {text}: the name {name} is taken; give another one")
+        found[name] = Path(path)
+    return found
 
 
 def print_table(header: list[str], rows: list[list[str]], right: Collection[int] = ()) -> None:

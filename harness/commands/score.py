@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.output import PATH, listed, print_table
+from harness.commands.output import LABELS, PATH, label_files, metric_list, print_table
 
 if TYPE_CHECKING:
     from harness.rescoring import SystemScore
@@ -16,52 +16,75 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run_folder", metavar="[RUN]", type=PATH, required=False)
 @click.option("--hypotheses", type=PATH, multiple=True, help="File of a system's output; may be repeated.")
-@click.option("--references", type=PATH, multiple=True, help="File of references; may be repeated.")
+@click.option("--references", type=PATH, multiple=True, help="File of references; may be repeated, or left out for QE.")
 @click.option("--sources", type=PATH, help="File of sources.")
+@LABELS
 @click.option("--metrics", default="bleu,chrf++", show_default=True, help="Comma-separated, name[:option=value...].")
 @click.option("--target-language", default="", help="Code of the hypotheses' language; chooses BLEU's tokenizer.")
-@click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table", show_default=True)
+@click.option("--paired", is_flag=True, help="Also every system against every other, with significance.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "markdown", "latex"]),
+    default="table",
+    show_default=True,
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the resampling.")
 def score(
     run_folder: Path | None,
     hypotheses: tuple[Path, ...],
     references: tuple[Path, ...],
     sources: Path | None,
+    labels: tuple[str, ...],
     metrics: str,
     target_language: str,
+    paired: bool,
     form: str,
+    seed: int,
 ) -> None:
     """Score a run's hypotheses again, or files of hypotheses, without inference."""
-    from harness.rescoring import score_files, score_run
+    from harness.rescoring import compare_outputs, score_outputs, score_run
+    from harness.scored_outputs import scored_outputs
     from harness.store import RunFolder
+    from harness.system_outputs import OutputFiles, read_outputs
 
+    if bool(run_folder) == bool(hypotheses) or (run_folder and (references or sources or labels)):
+        raise click.UsageError("give a RUN, or --hypotheses with --references, not both")
     if run_folder is not None:
-        if hypotheses or references:
-            raise click.UsageError("give a RUN, or --hypotheses with --references, not both")
-        scores = score_run(RunFolder(run_folder), _metrics(metrics))
-    elif hypotheses and references:
-        scores = score_files(hypotheses, references, sources, _metrics(metrics), target_language=target_language)
-    else:
-        raise click.UsageError("give a RUN, or --hypotheses with --references")
-    _print_scores(scores, form)
+        if paired:
+            raise click.UsageError("--paired is for files; for runs there is: glotbench compare RUN... --format matrix")
+        _print_scores(score_run(RunFolder(run_folder), metric_list(metrics), seed=seed), form)
+        return
+    if paired and form not in ("table", "markdown"):
+        raise click.UsageError("--paired goes with --format table or markdown; compare runs for csv and json")
+    files = OutputFiles(
+        hypotheses=hypotheses,
+        references=references,
+        sources=sources,
+        labels=label_files(labels),
+        target_language=target_language,
+    )
+    outputs = read_outputs(files)
+    scored = scored_outputs(outputs, metric_list(metrics))
+    _print_scores(score_outputs(outputs, scored, seed=seed), form)
+    if paired:
+        from harness.significance import matrices, matrices_markdown
 
-
-def _metrics(text: str) -> list[str]:
-    """Metrics of a comma-separated option; ``option=value`` after a comma belongs to the metric before it."""
-    found: list[str] = []
-    for part in listed(text):
-        if found and "=" in part and ":" not in part.partition("=")[0]:
-            found[-1] += f",{part}"
-        else:
-            found.append(part)
-    return found
+        found = matrices(compare_outputs(outputs, scored, seed=seed))
+        click.echo("\n" + matrices_markdown(found, "Holm's correction over the pairs"), nl=False)
 
 
 def _print_scores(scores: list[SystemScore], form: str) -> None:
-    from harness.export import csv_text
+    if form != "table":
+        from harness import score_tables
 
-    if form == "csv":
-        rows: list[list[object]] = [[found.system, found.metric, found.value, found.signature] for found in scores]
-        click.echo(csv_text(("system", "metric", "score", "signature"), rows), nl=False)
+        written = {
+            "csv": score_tables.scores_csv,
+            "json": score_tables.scores_json,
+            "markdown": score_tables.scores_markdown,
+            "latex": score_tables.scores_latex,
+        }[form]
+        click.echo(written(scores), nl=False)
         return
     table = [
         [

@@ -131,7 +131,7 @@ def test_score_files_equals_sacrebleu_in_csv(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
-    assert list(rows[0]) == ["system", "metric", "score", "signature"]
+    assert list(rows[0]) == ["system", "metric", "score", "ci_low", "ci_high", "n", "signature"]
     for row, metric in zip(
         rows,
         [sacrebleu.BLEU(), sacrebleu.CHRF(), sacrebleu.CHRF(word_order=2), sacrebleu.TER()],
@@ -139,6 +139,31 @@ def test_score_files_equals_sacrebleu_in_csv(tmp_path: Path) -> None:
     ):
         assert float(row["score"]) == metric.corpus_score(hypotheses, [references]).score
         assert row["signature"] == metric.get_signature().format()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["score", "--hypotheses", "h.txt", "--references", "h.txt", "--paired"], "needs two systems or more"),
+        (["score", "--hypotheses", "h.txt", "--labels", "document"], "--labels document: is not NAME=FILE"),
+        (["score", "--hypotheses", "h.txt", "--labels", "flag=h.txt"], "the name flag is taken"),
+        (["score", "--hypotheses", "h.txt", "--target-language", "qqq"], "unknown language 'qqq'"),
+        (["score", "--hypotheses", "h.txt"], "segment 0: no reference; give at least one"),
+        (["score", "--hypotheses", "empty.txt", "--references", "h.txt"], "empty.txt: empty"),
+        (["score", "--hypotheses", "h.txt", "--references", "latin1.txt"], "latin1.txt"),
+        (["diagnose"], "give RUN folders, or --hypotheses"),
+        (["diagnose", "--hypotheses", "h.txt", "--references", "h.txt", "--by", "genre"], "there are length, flag"),
+    ],
+)
+def test_mistakes_with_files_are_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "h.txt").write_text("ߒߞߏ\nမြန်မာ\n", encoding="utf-8")
+    (tmp_path / "empty.txt").write_bytes(b"")
+    (tmp_path / "latin1.txt").write_bytes("caf\xe9\nna\xefve\n".encode("latin-1"))
+    done = glotbench(*[tmp_path / text if text in ("h.txt", "empty.txt", "latin1.txt") else text for text in arguments])
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 4
+    assert "Traceback" not in done.stderr
 
 
 def test_score_run_scores_its_texts_again(finished: Path) -> None:
