@@ -1,8 +1,9 @@
 """Statistics of many segments over several processes, where that pays.
 
 Segments of a lexical metric have nothing to do with each other, so any division among processes gives the same rows. A
-new process needs most of a second before it does anything: the first segments are done here and timed, and processes
-are started only if the rest would take longer than they cost. They are spawned, not forked, and so are safe beside
+new process needs half a second before it does anything: the first segments are done here and timed, and processes are
+started only if the rest would take longer than they cost. This process works too, from the other end of the list, while
+they start and after; they are kept for the next metric or system. They are spawned, not forked, and so are safe beside
 threads. Metrics that keep a model in memory are never sent anywhere.
 
 Knows the metrics of :mod:`metrics.lexical`; every other metric does its own work here as before.
@@ -25,7 +26,9 @@ from metrics.lexical import SacrebleuTextMetric
 
 _FIRST = 1024  # segments done here, and timed
 _WORTHWHILE = 3.0  # seconds of remaining work for which two processes clearly win
-_CHUNKS = 4  # a process, so that one with long segments holds nobody up
+_CHUNKS = 32  # a process, so that all end together, whoever started late or has long segments
+
+_POOLS: dict[int, ProcessPoolExecutor] = {}
 
 _log = logging.getLogger(__name__)
 
@@ -59,12 +62,25 @@ def _spread(metric: SacrebleuTextMetric, segments: Sequence[Segment], processes:
     size = max(1, -(-len(segments) // (processes * _CHUNKS)))
     chunks = [segments[start : start + size] for start in range(0, len(segments), size)]
     try:
-        with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-            parts = list(pool.map(metric.segment_stats, chunks))
+        pool = _pool(processes - 1)
+        futures = [pool.submit(metric.segment_stats, chunk) for chunk in chunks]
+        own: dict[int, FloatArray] = {}
+        for index in reversed(range(len(chunks))):
+            if futures[index].cancel():
+                own[index] = metric.segment_stats(chunks[index])
+        parts = [own[index] if index in own else future.result() for index, future in enumerate(futures)]
     except BrokenProcessPool:
+        _POOLS.clear()
         _log.warning("processes could not be started or were ended; %s is computed in one", metric.info.title)
         return metric.segment_stats(segments)
     return np.concatenate(parts) if parts else metric.segment_stats(segments)
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    """The processes beside this one, started once."""
+    if workers not in _POOLS:
+        _POOLS[workers] = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    return _POOLS[workers]
 
 
 def _processors() -> int:

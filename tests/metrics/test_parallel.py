@@ -72,6 +72,7 @@ def test_processes_that_die_are_done_without(monkeypatch: pytest.MonkeyPatch, ca
             raise BrokenProcessPool
 
     monkeypatch.setattr(parallel, "ProcessPoolExecutor", Broken)
+    monkeypatch.setattr(parallel, "_POOLS", {})
     found = segments(9)
     assert (parallel.segment_stats(metric("bleu"), found, processes=2) == metric("bleu").segment_stats(found)).all()
     assert "BLEU is computed in one" in caplog.text
