@@ -107,6 +107,20 @@ def test_real_data_commands_run(shared_data: Path, tmp_path: Path, heading: str,
         assert done.returncode == 0, f"{cut}\n{done.stderr}"
 
 
+def test_commands_about_translations_run(shared_data: Path, tmp_path: Path) -> None:
+    """Whole blocks, on the first segments of the real files."""
+    folder = tmp_path / "yor"
+    folder.mkdir()
+    for path in (shared_data / "mafand" / "yor").iterdir():
+        (folder / path.name).write_text("\n".join(path.read_text(encoding="utf-8").split("\n")[:80]), encoding="utf-8")
+    typed = [text for language, _, text in blocks("docs/translation-metrics.md") if language == "sh"]
+    assert len(typed) == 4
+    for text in typed:
+        done = shell(f"set -e\n{text}", tmp_path, D=str(folder))
+        assert done.returncode == 0, f"{text}\n{done.stderr}"
+        assert "m2m100_en_yor_news.txt" in done.stdout
+
+
 def blocks(document: str) -> list[tuple[str, str, str]]:
     """Fenced blocks of a page in order: their language, the last file named before them, and their text."""
     text = (REPOSITORY / document).read_text(encoding="utf-8")

@@ -21,6 +21,7 @@ from harness.tasks.lm import LmEvalUnit
 from harness.tasks.lm_own import LanguageModelUnit
 from harness.tasks.lm_stock import StockUnit
 from harness.types import Document, Generate, LogLikelihood, Request
+from tests.harness.benchmark_table import table, written
 from tests.harness.family_mirrors import MIRRORS, MMLU_SECTIONS, RELEASES, mmlu_release, say, write, write_zip
 
 FOLDERS = ("irokobench", "afrobench", "uhura", "lm", "okapi", "bridging_the_gap", "p_mmeval")
@@ -132,6 +133,10 @@ def test_every_family_is_among_those_counted_and_mirrored() -> None:
     names = [path.stem for path in FAMILIES]
     assert names == sorted(PUBLISHED)
     assert names == sorted(MIRRORS)
+
+
+def test_the_table_of_benchmarks_is_true() -> None:
+    assert written() == table(), "write it anew: python -m tests.harness.benchmark_table"
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
