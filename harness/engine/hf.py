@@ -1,18 +1,17 @@
 """transformers models: log-probabilities and text from causal models, pooled hidden states from any.
 
 ``hf:NAME_OR_PATH[,dtype=float32|bfloat16|float16][,device=cpu|cuda][,batch_size=N][,batch_tokens=N][,revision=R]
-[,max_length=N][,chat_template=true[,system=TEXT][,multiturn=false]]``. CPU and CUDA run the same code; the default
+[,max_length=N][,sharing=none][,chat_template=true[,system=TEXT][,multiturn=false]]``. CPU and CUDA run the same code;
+the default
 dtype is float32 on CPU and bfloat16 on CUDA.
 
 Log-probabilities follow lm-eval's HFLM (same tokens, same truncation, same greedy flag), with the log-softmax always in
-float32. Rows are padded on the right, which a causal model never sees; only the rows from the first scored position on
-reach the output layer. Text is decoded greedily and cut at the stop strings as HFLM does. Encoder-decoder models are
-``harness.engine.seq2seq``'s.
+float32 (``harness.engine.scoring``: what rows have in common is computed once). Text is decoded greedily and cut at the
+stop strings as HFLM does. Encoder-decoder models are ``harness.engine.seq2seq``'s.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,31 +20,29 @@ from harness.engine.chat import OPTIONS as CHAT_OPTIONS
 from harness.engine.chat import chat_of
 from harness.engine.identity import library_versions, weights_identity
 from harness.engine.pooling import pool
+from harness.engine.scoring import Scorer
+from harness.engine.windows import Encoder
 from harness.errors import BackendError
 from harness.types import (
     Chat,
     Embed,
     EmbedResponse,
-    Failed,
     Generate,
     GenerateResponse,
     Judge,
     LogLikelihood,
-    LogLikelihoodResponse,
     Preference,
     Request,
     Response,
     RollingLogLikelihood,
 )
 
-OPTIONS = ("dtype", "device", "batch_size", "batch_tokens", "revision", "max_length", *CHAT_OPTIONS)
+OPTIONS = ("dtype", "device", "batch_size", "batch_tokens", "revision", "max_length", "sharing", *CHAT_OPTIONS)
 _DTYPES = ("float32", "bfloat16", "float16")
 _CPU_BATCH_TOKENS = 1024
 _CUDA_BATCH_TOKENS = 16384
 _NO_LIMIT = 10**9
 _FALLBACK_LENGTH = 2048
-
-_Windows = list[tuple[list[int], list[int]]]
 
 
 def choose_device(spec: ModelSpec) -> str:
@@ -103,7 +100,8 @@ class HuggingFaceEngine:
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token or self._tokenizer.convert_ids_to_tokens(0)
         self.chat: Chat | None = chat_of(spec, self._tokenizer)
-        self._keeps_logits = self._causal and "logits_to_keep" in inspect.signature(self._model.forward).parameters
+        self._encoder = Encoder(self.name, self._tokenizer, self._max_length)
+        self._scorer: Scorer | None = self._make_scorer(spec) if self._causal else None
         self.identity = {
             "backend": "hf",
             "weights": weights_identity(spec.target, config),
@@ -111,6 +109,7 @@ class HuggingFaceEngine:
             "device": self._device.partition(":")[0],
             "max_length": str(self._max_length),
             "batching": f"{self._batch_size} rows, {self._batch_tokens} tokens",
+            **({"sharing": self._scorer.sharing} if self._scorer else {}),
             "versions": library_versions("torch", "transformers", "tokenizers"),
         }
 
@@ -127,10 +126,13 @@ class HuggingFaceEngine:
         for position, request in enumerate(requests):
             groups.setdefault(_group(request), []).append(position)
         batches = []
-        for positions in groups.values():
-            lengths = self._lengths([requests[position] for position in positions])
-            for batch in batches_by_length(lengths, size=self._batch_size, budget=self._batch_tokens):
-                batches.append([positions[index] for index in batch])
+        for group, positions in groups.items():
+            chosen = [requests[position] for position in positions]
+            if group is LogLikelihood and self._scorer is not None:
+                found = self._scorer.plan(self._encoder.windows(chosen))
+            else:
+                found = batches_by_length(self._lengths(chosen), size=self._batch_size, budget=self._batch_tokens)
+            batches += [[positions[index] for index in batch] for batch in found]
         return batches
 
     def answer(self, batch: Sequence[Request]) -> list[Response]:
@@ -142,14 +144,30 @@ class HuggingFaceEngine:
                 return self._embed([request for request in batch if isinstance(request, Embed)])
             if isinstance(first, Generate):
                 return self._generate([request for request in batch if isinstance(request, Generate)])
-            return self._score([self._windows(request) for request in batch])
+            if self._scorer is None:
+                raise BackendError(f"{self.name}: backend hf does not answer {type(first).__name__} here")
+            return self._scorer.answer(self._encoder.windows(batch))
 
     def close(self) -> None:
         import torch
 
-        self._model = None
+        self._model = self._scorer = None
         if self._device != "cpu":
             torch.cuda.empty_cache()
+
+    def _make_scorer(self, spec: ModelSpec) -> Scorer:
+        sharing = spec.options.get("sharing", "auto")
+        if sharing not in ("auto", "none"):
+            raise BackendError(f"--model hf:{spec.target}: sharing must be auto or none, found '{sharing}'")
+        return Scorer(
+            self._model,
+            self._device,
+            name=self.name,
+            size=self._batch_size,
+            budget=self._batch_tokens,
+            max_length=self._max_length,
+            share=sharing == "auto",
+        )
 
     def _lengths(self, requests: Sequence[Request]) -> list[int]:
         """Tokens of every request, for batching; one batched call of the tokenizer."""
@@ -175,97 +193,6 @@ class HuggingFaceEngine:
         if not poolings:
             return [EmbedResponse(vectors=row[0, -1]) for row in pooled]
         return [EmbedResponse(vectors=row) for row in pooled]
-
-    def _windows(self, request: Request) -> _Windows | Failed:
-        """``(input, scored)`` token windows of one request; more than one only for rolling log-probabilities.
-
-        An answer to be preferred that is longer than the model has no one log-probability: it fails.
-        """
-        if isinstance(request, LogLikelihood | Preference):
-            scored = request.continuation if isinstance(request, LogLikelihood) else request.completion
-            context, continuation = self._encode_pair(request.context, scored)
-            if len(continuation) > self._max_length:
-                reason = f"a continuation has {len(continuation)} tokens, the model takes {self._max_length}"
-                if isinstance(request, Preference):
-                    return Failed(reason=reason)
-                raise BackendError(f"{self.name}: {reason}")
-            whole = (context + continuation)[-(self._max_length + 1) :]
-            return [(whole[:-1], continuation)]
-        if not isinstance(request, RollingLogLikelihood):
-            raise BackendError(f"{self.name}: backend hf does not answer {type(request).__name__} here")
-        tokens = self._tokenizer.encode(request.text, add_special_tokens=False)
-        return _rolling_windows(tokens, self._prefix_token(), self._max_length)
-
-    def _encode_pair(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
-        """Tokens of context and continuation, split as lm-eval's ``TemplateLM._encode_pair`` splits them."""
-        encode = self._tokenizer.encode
-        if context == "":
-            scored = encode(continuation, add_special_tokens=False)
-            prefix = self._prefix_token()
-            return ([prefix], scored) if not scored or scored[0] != prefix else (scored[:1], scored[1:])
-        spaces = len(context) - len(context.rstrip())
-        if spaces:
-            continuation = context[-spaces:] + continuation
-            context = context[:-spaces]
-        options = {}
-        prefix_text = self._tokenizer.decode(self._prefix_token())
-        if prefix_text and context.startswith(prefix_text):
-            options["add_special_tokens"] = False
-        context_tokens = encode(context, **options)
-        return context_tokens, encode(context + continuation, **options)[len(context_tokens) :]
-
-    def _prefix_token(self) -> int:
-        bos = self._tokenizer.bos_token_id
-        return int(bos if bos is not None else self._tokenizer.eos_token_id)
-
-    def _score(self, requests: Sequence[_Windows | Failed]) -> list[Response]:
-        """Log-probabilities summed over the windows of each request; what failed before stays failed."""
-        rows = [window for windows in requests if not isinstance(windows, Failed) for window in windows]
-        scored: dict[int, tuple[float, bool]] = {}
-        lengths = [len(inputs) for inputs, _ in rows]
-        # A long document is many windows: they are batched anew, or one batch of documents would fill the memory.
-        for batch in batches_by_length(lengths, size=self._batch_size, budget=self._batch_tokens):
-            scored.update(zip(batch, self._score_rows([rows[row] for row in batch]), strict=True))
-        answers: list[Response] = []
-        position = 0
-        for windows in requests:
-            if isinstance(windows, Failed):
-                answers.append(windows)
-                continue
-            part = [scored[row] for row in range(position, position + len(windows))]
-            position += len(windows)
-            answers.append(
-                LogLikelihoodResponse(
-                    logprob=float(sum(value for value, _ in part)),
-                    is_greedy=all(flag for _, flag in part),
-                    tokens=sum(len(target) for _, target in windows),
-                )
-            )
-        return answers
-
-    def _score_rows(self, rows: Sequence[tuple[list[int], list[int]]]) -> list[tuple[float, bool]]:
-        """``(log-probability, greedy)`` of every ``(input, scored)`` row, in one forward pass."""
-        import torch
-
-        width = max(len(inputs) for inputs, _ in rows)
-        first = min(len(inputs) - len(scored) for inputs, scored in rows)
-        padded = torch.full((len(rows), width), self._tokenizer.pad_token_id or 0, dtype=torch.long)
-        for index, (inputs, _) in enumerate(rows):
-            padded[index, : len(inputs)] = torch.tensor(inputs)
-        keep = {"logits_to_keep": width - first} if self._keeps_logits else {}
-        logits = self._model(padded.to(self._device), use_cache=False, **keep).logits
-        offset = width - logits.shape[1]
-        answers = []
-        for index, (inputs, scored) in enumerate(rows):
-            if not scored:
-                answers.append((0.0, True))
-                continue
-            end = len(inputs) - offset
-            log_probs = logits[index, end - len(scored) : end].float().log_softmax(dim=-1)
-            targets = torch.tensor(scored, device=log_probs.device)
-            chosen = log_probs.gather(1, targets[:, None]).squeeze(1)
-            answers.append((float(chosen.sum()), bool((log_probs.argmax(dim=-1) == targets).all())))
-        return answers
 
     def _generate(self, batch: Sequence[Generate]) -> list[Response]:
         """Greedy text, with HFLM's left padding, left truncation and cutting at stop strings."""
@@ -363,19 +290,3 @@ def longest_input(config: Any, tokenizer: Any) -> int:
     if (limit := tokenizer.model_max_length) and limit < _NO_LIMIT:
         limits.append(int(limit))
     return min(limits) if limits else _FALLBACK_LENGTH
-
-
-def _rolling_windows(tokens: list[int], prefix: int, length: int) -> list[tuple[list[int], list[int]]]:
-    """Disjoint windows with one token of context, as lm-eval's ``get_rolling_token_windows(context_len=1)``.
-
-    The last window is filled up with earlier tokens as context, so that every token is scored once.
-    """
-    windows: list[tuple[list[int], list[int]]] = []
-    for start in range(0, len(tokens), length):
-        scored = tokens[start : start + length]
-        end = start + len(scored)
-        if start == 0:
-            windows.append(([prefix, *scored[:-1]], scored))
-        else:
-            windows.append((tokens[end - 1 - length : end - 1], scored))
-    return windows

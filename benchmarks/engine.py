@@ -1,0 +1,245 @@
+"""Scoring and generation of a causal model against lm-eval's HFLM, side by side in one run. JSON out.
+
+Run: python benchmarks/engine.py [--work NAME ...] [--questions 200] [--rounds 3] [--layers 8] [--hidden 512]
+[--device cpu] [--dtype float32] [--out FILE]. Small random models are made on the spot, with a tokenizer of one token
+a word; both sides get the same texts, tokenise them and answer them all. A round runs both, one after the other; the
+ratio is the median over rounds. HFLM runs at several batch sizes and its fastest counts. Log-probabilities of the two
+are compared in every round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("TQDM_DISABLE", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import numpy as np
+
+from harness.engine.base import ModelSpec
+from harness.engine.models import load_model
+from harness.types import (
+    Generate,
+    GenerateResponse,
+    LogLikelihood,
+    LogLikelihoodResponse,
+    Request,
+    RollingLogLikelihood,
+)
+
+BATCH_SIZES = (1, 8, 32)
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", nargs="*", default=list(WORK), choices=list(WORK))
+    parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--layers", type=int, default=8)
+    parser.add_argument("--hidden", type=int, default=512)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--batch-sizes", type=int, nargs="*", default=list(BATCH_SIZES))
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    logging.disable(logging.WARNING)
+    result: dict[str, Any] = {"machine": machine(arguments.device), "dtype": arguments.dtype, "work": {}}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in arguments.work:
+            vocabulary, make = WORK[name]
+            place = Path(folder) / f"model-{vocabulary}"
+            if not place.exists():
+                write_model(place, vocabulary, arguments.layers, arguments.hidden)
+            requests = make(np.random.default_rng(1), vocabulary, arguments.questions)
+            result["work"][name] = compare(place, requests, arguments)
+            print(name, json.dumps(result["work"][name]), flush=True)
+    if arguments.out:
+        arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def machine(device: str) -> str:
+    """The processor, and the accelerator where one is used."""
+    import torch
+
+    name = f"{platform.machine()}, {os.cpu_count()} processors, torch {torch.__version__}"
+    return f"{name}, {torch.cuda.get_device_name()}" if device.startswith("cuda") else name
+
+
+def write_model(folder: Path, vocabulary: int, layers: int, hidden: int) -> None:
+    """A Qwen3-shaped model with random weights, and a tokenizer of one token a word."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+
+    words = {"<pad>": 0, "<s>": 1, "</s>": 2, **{f"w{index}": index for index in range(3, vocabulary)}}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<pad>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>", model_max_length=4096
+    )
+    fast.save_pretrained(folder)
+    config = Qwen3Config(
+        vocab_size=vocabulary,
+        hidden_size=hidden,
+        intermediate_size=4 * hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=hidden // 64,
+        num_key_value_heads=max(1, hidden // 128),
+        head_dim=64,
+        max_position_embeddings=4096,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+    torch.manual_seed(0)
+    Qwen3ForCausalLM(config).save_pretrained(folder)
+
+
+def words(rng: np.random.Generator, vocabulary: int, count: int) -> str:
+    """So many words, each one token."""
+    return " ".join(f"w{index}" for index in rng.integers(3, vocabulary, count))
+
+
+def choices(shots: int, longest: int) -> Callable[[np.random.Generator, int, int], list[Request]]:
+    """Questions of 30 to 90 tokens with four answers each, after ``shots`` shared tokens."""
+
+    def make(rng: np.random.Generator, vocabulary: int, count: int) -> list[Request]:
+        shared = words(rng, vocabulary, shots)
+        found: list[Request] = []
+        for _ in range(count):
+            question = words(rng, vocabulary, int(rng.integers(30, 90)))
+            for _ in range(4):
+                answer = words(rng, vocabulary, int(rng.integers(1, longest + 1)))
+                context = f"{shared} {question}".strip()
+                found.append(LogLikelihood(context=context, continuation=f" {answer}", language="eng_Latn"))
+        return found
+
+    return make
+
+
+def documents(rng: np.random.Generator, vocabulary: int, count: int) -> list[Request]:
+    """Documents of 20 to 400 tokens, scored whole."""
+    return [
+        RollingLogLikelihood(text=words(rng, vocabulary, int(rng.integers(20, 400))), language="eng_Latn")
+        for _ in range(count)
+    ]
+
+
+def prompts(rng: np.random.Generator, vocabulary: int, count: int) -> list[Request]:
+    """Prompts of 10 to 120 tokens."""
+    return [
+        Generate(
+            prompt=words(rng, vocabulary, int(rng.integers(10, 120))),
+            until=("w7",),
+            max_tokens=48,
+            source_language="eng_Latn",
+            target_language="eng_Latn",
+        )
+        for _ in range(max(8, count // 2))
+    ]
+
+
+WORK: dict[str, tuple[int, Callable[[np.random.Generator, int, int], list[Request]]]] = {
+    "five-shot, answers of 1-8 tokens, vocabulary 128k": (128_000, choices(600, 8)),
+    "five-shot, answers of 1 token, vocabulary 128k": (128_000, choices(600, 1)),
+    "zero-shot, answers of 1-8 tokens, vocabulary 128k": (128_000, choices(0, 8)),
+    "five-shot, answers of 1-8 tokens, vocabulary 32k": (32_000, choices(600, 8)),
+    "rolling, vocabulary 128k": (128_000, documents),
+}
+
+
+def compare(folder: Path, requests: Sequence[Request], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Both sides, round by round."""
+    spec = ModelSpec(backend="hf", target=str(folder), options={"dtype": arguments.dtype, "device": arguments.device})
+    engine = load_model(spec)
+    slow: dict[int, list[float]] = {size: [] for size in arguments.batch_sizes}
+    fast: list[float] = []
+    worst = 0.0
+    for _ in range(arguments.rounds):
+        begin = time.perf_counter()
+        ours = answers(engine, requests)
+        fast.append(time.perf_counter() - begin)
+        for size in arguments.batch_sizes:
+            theirs, seconds = oracle(folder, requests, size, arguments)
+            slow[size].append(seconds)
+            worst = max(worst, difference(ours, theirs))
+    engine.close()
+    best = min(slow, key=lambda size: statistics.median(slow[size]))
+    ratios = [one / other for one, other in zip(slow[best], fast, strict=True)]
+    return {
+        "requests": len(requests),
+        "hflm_s": round(statistics.median(slow[best]), 2),
+        "hflm_batch_size": best,
+        "ours_s": round(statistics.median(fast), 2),
+        "ratio": round(statistics.median(ratios), 2),
+        "largest_difference": worst,
+        "sharing": engine.identity.get("sharing", ""),
+    }
+
+
+def answers(engine: Any, requests: Sequence[Request]) -> list[Any]:
+    """Everything answered by our engine, batch by batch as the runner asks."""
+    found: dict[int, Any] = {}
+    for batch in engine.plan(requests):
+        found.update(zip(batch, engine.answer([requests[position] for position in batch]), strict=True))
+    return [found[position] for position in range(len(requests))]
+
+
+def oracle(
+    folder: Path, requests: Sequence[Request], size: int, arguments: argparse.Namespace
+) -> tuple[list[Any], float]:
+    """The same by HFLM, and the seconds it took without loading."""
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    key = (folder, size)
+    if key not in _LOADED:
+        _LOADED.clear()
+        _LOADED[key] = HFLM(
+            pretrained=str(folder), batch_size=size, device=arguments.device, dtype=arguments.dtype, max_length=4096
+        )
+    model = _LOADED[key]
+    first = requests[0]
+    if isinstance(first, LogLikelihood):
+        kind, method, parts = (
+            "loglikelihood",
+            model.loglikelihood,
+            [(one.context, one.continuation) for one in requests],
+        )
+    elif isinstance(first, RollingLogLikelihood):
+        kind, method, parts = "loglikelihood_rolling", model.loglikelihood_rolling, [(one.text,) for one in requests]
+    else:
+        settings = {"until": list(first.until), "max_gen_toks": first.max_tokens, "do_sample": False}
+        kind, method, parts = "generate_until", model.generate_until, [(one.prompt, settings) for one in requests]
+    instances = [Instance(request_type=kind, doc={}, arguments=part, idx=index) for index, part in enumerate(parts)]
+    begin = time.perf_counter()
+    found = method(instances, disable_tqdm=True)
+    return list(found), time.perf_counter() - begin
+
+
+_LOADED: dict[tuple[Path, int], Any] = {}
+
+
+def difference(ours: Sequence[Any], theirs: Sequence[Any]) -> float:
+    """Largest difference of two log-probabilities; for text the share of texts that differ."""
+    if isinstance(ours[0], GenerateResponse):
+        return sum(one.text != other for one, other in zip(ours, theirs, strict=True)) / len(ours)
+    expected = [other[0] if isinstance(other, tuple) else other for other in theirs]
+    assert all(isinstance(one, LogLikelihoodResponse) for one in ours)
+    return max(abs(one.logprob - value) for one, value in zip(ours, expected, strict=True))
+
+
+if __name__ == "__main__":
+    main()
