@@ -1,4 +1,4 @@
-"""Log-probabilities with shared prefixes and contexts are those of plain passes, whatever the architecture can share."""
+"""Log-probabilities with shared prefixes and contexts are those of plain passes, on architectures of every kind."""
 
 from __future__ import annotations
 
