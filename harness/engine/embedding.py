@@ -26,7 +26,10 @@ OPTIONS = (*PROMPT_OPTIONS, *VECTOR_OPTIONS)
 
 _PLACE = "{instruction}"
 _OWN = {"": (), "query": ("query",), "passage": ("document", "passage", "corpus")}
-"""Names of a model's own prompts for a side, in the order of sentence-transformers' encode_query, encode_document."""
+"""Names of a model's own prompts for a side, in the order of sentence-transformers' encode_query and encode_document.
+
+The first that is not empty counts: sentence-transformers puts an empty ``document`` beside a model's ``passage``.
+"""
 _QUANTIZED = ("int8", "binary")
 _INT8 = 127
 _SMALLEST_NORM = 1e-12  # as torch.nn.functional.normalize
@@ -98,9 +101,12 @@ class EmbeddingOptions:
             return template.replace(_PLACE, request.instruction)
         if (text := self._given.get("prompt")) is not None:
             return text
-        named = self._given.get("prompt_name")
-        names = (named,) if named is not None else (*_OWN[request.side], self._own.default)
-        return next((self._own.texts[name] for name in names if name is not None and name in self._own.texts), "")
+        own, named = self._own.texts, self._given.get("prompt_name")
+        if named is not None:
+            return own[named]
+        if of_side := [own[name] for name in _OWN[request.side] if name in own]:
+            return next(filter(None, of_side), "")
+        return own.get(self._own.default or "", "")
 
     def finish(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """A raw vector ``[d]`` float32, shortened, then normalised, then quantised; what no option asks for is left.
