@@ -108,11 +108,12 @@ class EmbeddingCache:
             return True
         width = len(items[0][1])
         folder = self.folder / f"{content_hash(dict(space))}-{width}"
+        needed = len(items) * VectorFile(folder / "new", width).vector_bytes
+        if needed > self.limit:
+            return False
         try:
             with self._turn():
-                needed = len(items) * VectorFile(folder / "new", width).vector_bytes
-                if not self._make_room(needed):
-                    return False
+                self._make_room(needed)
                 if not (folder / _ABOUT).is_file():
                     write_text_atomic(folder / _ABOUT, json.dumps({"model": model, "space": dict(space)}, indent=1))
                 self._open_file(folder, width, needed).append(items)
@@ -160,10 +161,8 @@ class EmbeddingCache:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _make_room(self, needed: int) -> bool:
-        """Drop the files used longest ago until ``needed`` bytes fit; whether they then do."""
-        if needed > self.limit:
-            return False
+    def _make_room(self, needed: int) -> None:
+        """Drop the files used longest ago until ``needed`` bytes fit."""
         files = [file for folder in self._folders() for file in self._in(folder)]
         total = sum(file.size() for file in files)
         for file in sorted(files, key=VectorFile.used):
@@ -172,7 +171,6 @@ class EmbeddingCache:
             total -= file.size()
             file.remove()
             self._files.pop(file.keys_path, None)
-        return True
 
     def _open_file(self, folder: Path, width: int, needed: int) -> VectorFile:
         """The file to append to: one with room, else a new one."""

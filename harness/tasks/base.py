@@ -174,7 +174,7 @@ class Unit(ABC):
         said = self.spec.instruction
         if not said:
             return list(requests)
-        by_side: dict[str, str] = {**said} if isinstance(said, dict) else {"": said, "query": said}
+        by_side: Mapping[str, str] = dict(said.items()) if isinstance(said, dict) else {"": said, "query": said}
         return [
             dataclasses.replace(request, instruction=by_side.get(request.side, ""))
             if isinstance(request, Embed) and not request.pooling

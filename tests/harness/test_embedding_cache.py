@@ -130,7 +130,8 @@ def test_the_limit_holds_and_what_was_used_longest_ago_goes(tmp_path: Path) -> N
     assert TEXTS[0] in held(cache, TEXTS)
     assert len(held(cache, TEXTS)) < len(TEXTS)
     assert held(cache, more[-3:], {**SPACE, "dtype": "other"}) == more[-3:]
-    assert not EmbeddingCache(tmp_path, 30).put(SPACE, "m", items(TEXTS[:1]))
+    assert not EmbeddingCache(tmp_path / "small", 30).put(SPACE, "m", items(TEXTS[:1]))
+    assert not (tmp_path / "small").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
