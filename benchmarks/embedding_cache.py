@@ -34,24 +34,7 @@ LIMIT = 10**11
 WIDTH = 384
 BATCH = 64
 SPACE = {"weights": "made up"}
-WORDS = [
-    "ውሃ",
-    "ماء",
-    "ရေ",
-    "น้ำ",
-    "水",
-    "ߖߌ",
-    "water",
-    "omi",
-    "maji",
-    "agua",
-    "bread",
-    "и",
-    "хлеб",
-    "peace",
-    "እሳት",
-    "🌊",
-]
+WORDS = ["ውሃ", "ماء", "ရေ", "น้ำ", "水", "ߖߌ", "water", "omi", "maji", "agua", "хлеб", "peace", "እሳት", "🌊"]
 
 
 def main() -> None:

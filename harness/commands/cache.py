@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from harness.commands.output import CACHE_LIMIT, embedding_cache, print_table, say
+from harness.commands.output import CACHE_LIMIT, embedding_cache, print_table
 
 
 @click.group()
@@ -32,7 +32,9 @@ def cache_info(cache_limit: str) -> None:
     ]
     if rows:
         print_table(["model", "dimensions", "embeddings", "MB", "last used"], rows, right=(1, 2, 3))
-    say(f"{sum(space.size for space in spaces) / 1e6:.1f} MB of at most {kept.limit / 1e6:.0f} MB in {kept.folder}")
+    click.echo(
+        f"{sum(space.size for space in spaces) / 1e6:.1f} MB of at most {kept.limit / 1e6:.0f} MB in {kept.folder}"
+    )
 
 
 @cache.command("clear")
