@@ -14,6 +14,7 @@ import traceback
 import click
 
 from harness import __version__
+from harness.commands.cache import cache
 from harness.commands.compare import compare
 from harness.commands.data import data
 from harness.commands.demo import demo
@@ -35,7 +36,23 @@ def cli() -> None:
     """How well does a model work in every language, how sure are we, and did it get worse?"""
 
 
-for _command in (run, score, mbr, report, compare, diagnose, gate, leaderboard, tasks, data, export, doctor, demo, env):
+for _command in (
+    run,
+    score,
+    mbr,
+    report,
+    compare,
+    diagnose,
+    gate,
+    leaderboard,
+    tasks,
+    data,
+    cache,
+    export,
+    doctor,
+    demo,
+    env,
+):
     cli.add_command(_command)
 
 

@@ -118,12 +118,19 @@ class ScoreRecord(_Frozen):
 
 
 class StageRecord(_Frozen):
-    """How long one model spent on one task, and what it did."""
+    """How long one model spent on one task, and what it did.
+
+    Attributes:
+        requests: How many answers the task needed, texts that stand twice counted twice. computed: How many the model
+            was asked for.
+        known: For sentence embeddings, how many distinct ones of a unit were there already, summed over units.
+    """
 
     model: str
     task: str
     requests: int
     computed: int
+    known: int = 0
     seconds: float
 
 

@@ -23,7 +23,9 @@ from pathlib import Path
 import numpy as np
 
 import harness
-from harness.engine.base import Engine, ModelSpec
+from harness.embedding_cache import EmbeddingCache
+from harness.encoding import Encoder
+from harness.engine.base import Embedder, Engine, ModelSpec
 from harness.engine.models import load_model
 from harness.errors import UserError
 from harness.loader import TaskFile
@@ -32,7 +34,7 @@ from harness.scoring import score_unit
 from harness.store import ResponseStore, RunWriter, content_hash, request_key
 from harness.tasks import units
 from harness.tasks.base import Outcome, Selection, Unit
-from harness.types import Generate, Judge, Request, Response
+from harness.types import Embed, Generate, Judge, Request, Response
 from metrics.spelling import did_you_mean
 
 Progress = Callable[[str, int, int], None]
@@ -49,6 +51,7 @@ class RunPlan:
         tasks, models: What is evaluated on what. selection: Which part of the tasks.
         out: Results folder; the response store and the run folder are made in it.
         seed: Seed of every bootstrap. command: The command line, for the record.
+        cache: Where final embeddings are kept beyond this results folder; without it they are kept in it.
     """
 
     tasks: Sequence[TaskFile]
@@ -58,6 +61,7 @@ class RunPlan:
     data_root: Path | None = None
     seed: int = 0
     command: str = ""
+    cache: EmbeddingCache | None = None
 
 
 def run(plan: RunPlan, progress: Progress) -> Path:
@@ -90,7 +94,7 @@ def run(plan: RunPlan, progress: Progress) -> Path:
             for task, task_units in work:
                 if spec.tasks and task.spec.task not in spec.tasks:
                     continue
-                stage = _Stage(engine=engine, store=store, progress=progress, seed=plan.seed, writer=writer)
+                stage = _Stage(plan, engine=engine, store=store, progress=progress, writer=writer)
                 stage.run(task, task_units)
                 scores.extend(stage.scores)
                 stages.extend(stage.record(task))
@@ -123,13 +127,18 @@ class _Stage:
     """One model on one task."""
 
     def __init__(
-        self, *, engine: Engine, store: ResponseStore, progress: Progress, seed: int, writer: RunWriter
+        self, plan: RunPlan, *, engine: Engine, store: ResponseStore, progress: Progress, writer: RunWriter
     ) -> None:
         self._engine = engine
         self._store = store
         self._progress = progress
-        self._seed = seed
+        self._seed = plan.seed
         self._writer = writer
+        self._encoder = (
+            Encoder(engine, engine.name, store=store, cache=plan.cache, progress=progress)
+            if isinstance(engine, Embedder)
+            else None
+        )
         self._identity = content_hash(dict(engine.identity))
         self._shared: tuple[tuple[str, ...], list[Response]] = ((), [])
         self._started = time.monotonic()
@@ -151,7 +160,7 @@ class _Stage:
         for done, unit in enumerate(task_units):
             self._progress(label, done, len(task_units))
             unit.chat = self._engine.chat
-            requests = unit.requests()
+            requests = unit.instructed(unit.requests())
             if not self._engine.covers(requests[0]):
                 left_out.append(unit.language)
                 unit.release()
@@ -182,7 +191,8 @@ class _Stage:
                 model=self._engine.name,
                 task=task.spec.task,
                 requests=self._requests,
-                computed=self._computed,
+                computed=self._computed + (self._encoder.computed if self._encoder else 0),
+                known=self._encoder.known if self._encoder else 0,
                 seconds=round(time.monotonic() - self._started, 3),
             )
         ]
@@ -223,6 +233,9 @@ class _Stage:
         last bit, and a language that stands in many units is computed once.
         """
         self._requests += len(requests)
+        final = [request for request in requests if isinstance(request, Embed) and not request.pooling]
+        if self._encoder is not None and len(final) == len(requests):
+            return self._encoder.answers(final)
         keys = self._keys(requests)
         answers: dict[str, Response] = self._store.get(list(dict.fromkeys(keys))) if self._engine.stored else {}
         by_language: dict[str, dict[str, Request]] = {}

@@ -19,6 +19,18 @@ DIRECTION_KINDS = ("translation", "bitext_mining")
 """Kinds that need directions."""
 CROSS_LINGUAL_KINDS = ("sts", "pair_classification", "retrieval", "reranking")
 """Kinds that may have directions: a row's two sides are then in two languages."""
+SEARCH_KINDS = ("retrieval", "reranking")
+"""Kinds in which a query looks for passages."""
+EMBEDDING_KINDS = (
+    "bitext_mining",
+    "sts",
+    "classification",
+    "multilabel_classification",
+    "clustering",
+    "pair_classification",
+    *SEARCH_KINDS,
+)
+"""Kinds that compare final embeddings."""
 Kind = Literal[
     "multiple_choice",
     "generate_until",
@@ -274,6 +286,8 @@ class TaskSpec(_Spec):
         prompts: Named prompts, each scored on its own; a list of names where they are lm-eval's.
         num_fewshot: Examples in every prompt.
         pooling: How token states become a sentence's vector, in alignment.
+        instruction: What embedding models that take instructions (``instruct=TEMPLATE``) are told to do; in retrieval
+            and reranking it is for the queries, unless it is a mapping with ``query`` and ``passage``.
         metrics: What judges the answers; names, or names with options.
         chance: Score of guessing, in the unit of the metric.
         lm_eval: Pattern of the names of lm-eval's own tasks, with ``{lang}`` (the data set's own code) and ``{prompt}``
@@ -295,6 +309,7 @@ class TaskSpec(_Spec):
     prompts: dict[str, PromptSpec] = Field(default_factory=dict)
     num_fewshot: Annotated[int, Field(ge=0)] = 0
     pooling: Literal["weighted", "lasttoken"] | None = None
+    instruction: str | Annotated[dict[Literal["query", "passage"], str], Field(min_length=1)] = ""
     chance: float | None = None
     metrics: tuple[MetricSpec, ...] = Field(min_length=1)
 

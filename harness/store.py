@@ -109,6 +109,10 @@ class ResponseStore:
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS reductions (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID"
             )
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS plans "
+                "(key TEXT, layer INTEGER, body BLOB NOT NULL, PRIMARY KEY (key, layer)) WITHOUT ROWID"
+            )
             self._db.execute(f"PRAGMA user_version={self._VERSION}")
         except sqlite3.DatabaseError as error:
             raise RecordError(
@@ -159,6 +163,17 @@ class ResponseStore:
         """Store statistics durably; the responses they came from may then be dropped."""
         self._db.execute("INSERT OR REPLACE INTO reductions VALUES (?, ?)", (key, body))
 
+    def planned(self, key: str) -> list[NDArray[np.int32]]:
+        """The layers of a plan, as :meth:`add_planned` stored them."""
+        rows = self._db.execute("SELECT body FROM plans WHERE key = ? ORDER BY layer", (key,))
+        return [np.frombuffer(body, dtype="<i4").astype(np.int32) for (body,) in rows]
+
+    def add_planned(self, key: str, positions: Sequence[int]) -> None:
+        """Add a layer to a plan, durably: positions of a list of requests whose batches are made among themselves."""
+        body = np.asarray(positions, dtype="<i4").tobytes()
+        layer = "(SELECT count(*) FROM plans WHERE key = ?)"
+        self._db.execute(f"INSERT INTO plans VALUES (?, {layer}, ?)", (key, key, body))
+
     def drop(self, keys: Sequence[str]) -> None:
         """Forget responses that were reduced to statistics and are too large to keep."""
         with self._db:
@@ -167,8 +182,16 @@ class ResponseStore:
 
 
 def request_key(identity_hash: str, request: Request) -> str:
-    """Content key of a request to a model. Languages are labels, not part of the question, and do not enter."""
-    body = {name: value for name, value in dataclasses.asdict(request).items() if name != "language"}
+    """Content key of a request to a model. Languages are labels, not part of the question, and do not enter.
+
+    Neither do a side and an instruction that say nothing.
+    """
+    told = {"side", "instruction"}
+    body = {
+        name: value
+        for name, value in dataclasses.asdict(request).items()
+        if name != "language" and (value or name not in told)
+    }
     return content_hash([identity_hash, type(request).__name__, body])
 
 

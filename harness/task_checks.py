@@ -13,7 +13,7 @@ from harness.directions import ALL, EVERY_OTHER, read_entry
 from harness.errors import UserError
 from harness.languages import canonical
 from harness.prompt_checks import check_prompts
-from harness.spec import CROSS_LINGUAL_KINDS, DIRECTION_KINDS, LM_KINDS, Kind
+from harness.spec import CROSS_LINGUAL_KINDS, DIRECTION_KINDS, EMBEDDING_KINDS, LM_KINDS, SEARCH_KINDS, Kind
 from harness.variant_checks import check_lm_eval
 from harness.yaml_reader import Location, Problem, YamlFile, mismatch, shown
 from metrics import registry
@@ -41,6 +41,7 @@ def check_task(raw: Raw, languages: Mapping[str, str]) -> Iterator[Problem]:
     yield from check_prompts(raw)
     yield from check_lm_eval(raw, languages)
     yield from _check_fewshot(raw)
+    yield from _check_instruction(raw)
 
 
 def is_from_lm_eval(raw: Raw) -> bool:
@@ -261,3 +262,15 @@ def _check_fewshot(raw: Raw) -> Iterator[Problem]:
                 yield here, f"kind {raw.get('kind')} has no few-shot examples; remove the line"
             elif source.get("fewshot_split") is None and not is_from_lm_eval(raw):
                 yield here, f"{count}-shot needs examples; name their split as 'fewshot_split' in 'dataset'"
+
+
+def _check_instruction(raw: Raw) -> Iterator[Problem]:
+    """Only embedding models are told what to do this way, and only a search has sides."""
+    written, kind = raw.get("instruction"), raw.get("kind")
+    if not written or kind not in get_args(Kind):
+        return
+    here: Location = ("instruction",)
+    if kind not in EMBEDDING_KINDS:
+        yield here, f"kind {kind} makes no sentence embeddings; remove the line"
+    elif isinstance(written, dict) and kind not in SEARCH_KINDS:
+        yield here, f"kind {kind} has no queries and passages; write one text"

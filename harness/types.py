@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 Pooling = Literal["weighted", "lasttoken", "mean"]
 """How token states become one sentence vector; see ``metrics.alignment`` for the definitions."""
 
+Side = Literal["", "query", "passage"]
+"""What a text is in a search: what is asked, or what is found; empty where two texts are alike."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
@@ -134,11 +137,15 @@ class Embed:
     Attributes:
         text: The text.
         pooling: Empty for the model's own final embedding; else the poolings wanted of every layer's hidden states.
+        side: What the text is in a search. instruction: What the task tells models that take instructions to do with
+            it. Both decide the prompt that a final embedding is made with; hidden states are of the bare text.
     """
 
     text: str
     pooling: tuple[Pooling, ...] = ()
     language: str = ""
+    side: Side = ""
+    instruction: str = ""
 
 
 Request = LogLikelihood | RollingLogLikelihood | Preference | Judge | Generate | Embed

@@ -55,6 +55,39 @@ def tiny_causal_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_sentence_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a sentence-transformers model with random weights, unit vectors of 32 numbers and E5's prompts."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+    from transformers import BertConfig, BertModel
+
+    from harness.toy import byte_tokenizer
+
+    folder = tmp_path_factory.mktemp("tiny-sentence")
+    tokenizer = byte_tokenizer()
+    tokenizer.model_max_length = 256
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=256,
+        pad_token_id=tokenizer.pad_token_id,
+        initializer_range=0.3,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(11)
+        BertModel(config).save_pretrained(folder / "encoder")
+    tokenizer.save_pretrained(folder / "encoder")
+    modules = [Transformer(str(folder / "encoder")), Pooling(32, pooling_mode="mean"), Normalize()]
+    prompts = {"query": "query: ", "passage": "passage: "}
+    SentenceTransformer(modules=modules, prompts=prompts, device="cpu").save_pretrained(str(folder / "model"))
+    return folder / "model"
+
+
+@pytest.fixture(scope="session")
 def finished_demo(tmp_path_factory: pytest.TempPathFactory) -> FinishedDemo:
     """``glotbench demo``, run once; its tests share an xdist group so that one worker makes it."""
     folder = tmp_path_factory.mktemp("demo")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from harness.embedding_cache import EmbeddingCache
     from harness.task_file import TaskFile
 
 PATH = click.Path(path_type=Path)
@@ -17,6 +18,14 @@ PATH = click.Path(path_type=Path)
 
 TRUST_CODE = click.option(
     "--trust-task-code", "trust_code", is_flag=True, help="Let code run that lm-eval files in --tasks folders name."
+)
+
+CACHE_LIMIT = click.option(
+    "--cache-limit",
+    envvar="GLOTBENCH_CACHE_LIMIT",
+    default="20GB",
+    show_default=True,
+    help="Most disk that the cache of embeddings may take; what was used longest ago goes first.",
 )
 
 
@@ -63,8 +72,21 @@ def named_tasks(names: Sequence[str], folders: Sequence[Path], *, trust_code: bo
 
 
 def cache_folder() -> Path:
-    """Where what takes long to make is kept between commands."""
+    """Where what takes long to make is kept between commands: ``GLOTBENCH_CACHE``, else in the user's cache."""
+    if named := os.environ.get("GLOTBENCH_CACHE"):
+        return Path(named)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "glotbench"
+
+
+def embedding_cache(limit: str) -> EmbeddingCache:
+    """The user's cache of sentence embeddings.
+
+    Raises:
+        UserError: ``limit`` is not a size.
+    """
+    from harness.embedding_cache import EmbeddingCache, size_in_bytes
+
+    return EmbeddingCache(cache_folder() / "embeddings", size_in_bytes(limit))
 
 
 def listed(text: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.output import PATH, TRUST_CODE, listed, named_tasks, say
+from harness.commands.output import CACHE_LIMIT, PATH, TRUST_CODE, embedding_cache, listed, named_tasks, say
 
 
 @click.command()
@@ -23,6 +23,8 @@ from harness.commands.output import PATH, TRUST_CODE, listed, named_tasks, say
 @click.option("--tasks", "folders", type=PATH, multiple=True, help="Folder of more task files; may be repeated.")
 @click.option("--data-root", type=PATH, help="Local data, laid out as the task files say.")
 @TRUST_CODE
+@CACHE_LIMIT
+@click.option("--no-cache", is_flag=True, help="Keep embeddings in the results folder instead of the user's cache.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
 def run(
     task_names: tuple[str, ...],
@@ -37,6 +39,8 @@ def run(
     folders: tuple[Path, ...],
     data_root: Path | None,
     trust_code: bool,
+    cache_limit: str,
+    no_cache: bool,
     seed: int,
 ) -> None:
     """Infer and score TASK... on every model; the same command again resumes.
@@ -68,6 +72,7 @@ def run(
         out=out,
         data_root=data_root,
         seed=seed,
+        cache=None if no_cache else embedding_cache(cache_limit),
         command=" ".join(["glotbench", *sys.argv[1:]]),
     )
     with TerminalProgress() as progress:

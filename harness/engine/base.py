@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import BackendError
-from harness.types import Chat, Request, Response
+from harness.types import Chat, Embed, Request, Response
 from metrics.spelling import did_you_mean
 
 
@@ -53,6 +56,29 @@ class Engine(Protocol):
         """Give back the memory of the device."""
 
 
+@runtime_checkable
+class Embedder(Protocol):
+    """An engine whose final embeddings can be kept: raw vectors, and what its options make of one of them.
+
+    Attributes:
+        space: Everything that changes a raw vector, as text; equal spaces share vectors.
+    """
+
+    space: dict[str, str]
+
+    def plan(self, requests: Sequence[Request]) -> list[list[int]]:
+        """As :meth:`Engine.plan`."""
+
+    def prompt(self, request: Embed) -> str:
+        """What stands before the text of a request when it is embedded."""
+
+    def embed(self, batch: Sequence[Embed]) -> NDArray[np.float32]:
+        """Raw vectors ``[n, d]`` of one planned batch, in its order."""
+
+    def finish(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What :meth:`Engine.answer` gives for a raw vector ``[d]``: shortened, normalised, quantised."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """``--model BACKEND:NAME[,key=value...]``, taken apart.
@@ -85,6 +111,13 @@ class ModelSpec:
                     f"--model {self.backend}:{self.target}: unknown option '{option}'{did_you_mean(option, allowed)}; "
                     f"backend {self.backend} has {', '.join(sorted(allowed))}"
                 )
+
+    def flag(self, option: str) -> bool | None:
+        """An option that must be ``true`` or ``false``; ``None`` where it is not given."""
+        text = self.options.get(option)
+        if text not in (None, "true", "false"):
+            raise BackendError(f"--model {self.backend}:{self.target}: {option} must be true or false, found '{text}'")
+        return None if text is None else text == "true"
 
     def integer(self, option: str, default: int) -> int:
         """An option that must be a positive whole number."""

@@ -1,9 +1,10 @@
 """transformers models: log-probabilities and text from causal models, pooled hidden states from any.
 
 ``hf:NAME_OR_PATH[,dtype=float32|bfloat16|float16][,device=cpu|cuda][,batch_size=N][,batch_tokens=N][,revision=R]
-[,max_length=N][,sharing=none][,chat_template=true[,system=TEXT][,multiturn=false]]``. CPU and CUDA run the same code;
-the default
-dtype is float32 on CPU and bfloat16 on CUDA.
+[,max_length=N][,sharing=none][,chat_template=true[,system=TEXT][,multiturn=false]]
+[,pooling=mean|weighted|lasttoken|cls]``. CPU and CUDA run the same code; the default dtype is float32 on CPU and bfloat16
+on CUDA. A final embedding is pooled from the last layer, by default the mean, with the options of
+``harness.engine.embedding``.
 
 Log-probabilities follow lm-eval's HFLM (same tokens, same truncation, same greedy flag), with the log-softmax always in
 float32 (``harness.engine.scoring``: what rows have in common is computed once). Text is decoded greedily and cut at the
@@ -13,11 +14,16 @@ stop strings as HFLM does. Encoder-decoder models are ``harness.engine.seq2seq``
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness.engine.base import Engine, ModelSpec, batches_by_length
 from harness.engine.chat import OPTIONS as CHAT_OPTIONS
 from harness.engine.chat import chat_of
+from harness.engine.embedding import OPTIONS as EMBEDDING_OPTIONS
+from harness.engine.embedding import EmbeddingOptions, OwnPrompts
 from harness.engine.identity import library_versions, weights_identity
 from harness.engine.pooling import pool
 from harness.engine.scoring import Scorer
@@ -31,13 +37,16 @@ from harness.types import (
     GenerateResponse,
     Judge,
     LogLikelihood,
+    Pooling,
     Preference,
     Request,
     Response,
     RollingLogLikelihood,
 )
+from metrics.spelling import did_you_mean
 
-OPTIONS = ("dtype", "device", "batch_size", "batch_tokens", "revision", "max_length", "sharing", *CHAT_OPTIONS)
+OPTIONS = ("dtype", "device", "batch_size", "batch_tokens", "revision", "max_length", "sharing", "pooling")
+_POOLINGS = ("mean", "weighted", "lasttoken", "cls")
 _DTYPES = ("float32", "bfloat16", "float16")
 _CPU_BATCH_TOKENS = 1024
 _CUDA_BATCH_TOKENS = 16384
@@ -75,7 +84,13 @@ class HuggingFaceEngine:
         import torch
         import transformers
 
-        spec.require_known(OPTIONS)
+        spec.require_known([*OPTIONS, *CHAT_OPTIONS, *EMBEDDING_OPTIONS])
+        self._pooling = spec.options.get("pooling", "mean")
+        if self._pooling not in _POOLINGS:
+            raise BackendError(
+                f"--model hf:{spec.target}: unknown pooling '{self._pooling}'{did_you_mean(self._pooling, _POOLINGS)}; "
+                f"use one of {', '.join(_POOLINGS)}"
+            )
         transformers.logging.disable_progress_bar()
         transformers.logging.set_verbosity_error()
         self.name = spec.name
@@ -112,6 +127,12 @@ class HuggingFaceEngine:
             **({"sharing": self._scorer.sharing} if self._scorer else {}),
             "versions": library_versions("torch", "transformers", "tokenizers"),
         }
+        self._options = EmbeddingOptions(
+            spec, OwnPrompts(texts={}), width=getattr(config.get_text_config(), "hidden_size", None)
+        )
+        self.space = {**self.identity, "embedding": f"{self._pooling} of the last layer"}
+        pooling = {"pooling": self._pooling} if "pooling" in spec.options else {}
+        self.identity = {**self.identity, **pooling, **self._options.identity()}
 
     def requests_answered(self) -> frozenset[type]:
         if self._causal:
@@ -171,15 +192,50 @@ class HuggingFaceEngine:
 
     def _lengths(self, requests: Sequence[Request]) -> list[int]:
         """Tokens of every request, for batching; one batched call of the tokenizer."""
-        texts = [_text(request) for request in requests]
+        texts = [
+            self.prompt(request) + request.text if isinstance(request, Embed) else _text(request)
+            for request in requests
+        ]
         encoded = self._tokenizer(texts, add_special_tokens=True)["input_ids"]
         return [max(1, min(len(ids), self._max_length)) for ids in encoded]
 
+    def prompt(self, request: Embed) -> str:
+        return "" if request.pooling else self._options.prompt(request)
+
+    def embed(self, batch: Sequence[Embed]) -> NDArray[np.float32]:
+        import torch
+
+        encoded = self._padded([self.prompt(request) + request.text for request in batch])
+        with torch.inference_mode():
+            states = self._backbone(**encoded).last_hidden_state
+            if self._pooling == "cls":
+                pooled = states[:, 0].float()
+            else:
+                pooled = pool([states], encoded["attention_mask"], (cast("Pooling", self._pooling),))[:, 0, 0]
+        vectors: NDArray[np.float32] = pooled.cpu().numpy()
+        return vectors
+
+    def finish(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._options.finish(vector)
+
     def _embed(self, batch: Sequence[Embed]) -> list[Response]:
         poolings = batch[0].pooling
+        if not poolings:
+            return [EmbedResponse(vectors=self.finish(vector)) for vector in self.embed(batch)]
+        encoded = self._padded([request.text for request in batch])
+        states = self._backbone(**encoded, output_hidden_states=True).hidden_states
+        pooled = pool(states, encoded["attention_mask"], poolings).cpu().numpy()
+        return [EmbedResponse(vectors=row) for row in pooled]
+
+    @property
+    def _backbone(self) -> Any:
+        return self._model.base_model if self._causal else self._model
+
+    def _padded(self, texts: list[str]) -> Any:
+        """Token ids and mask ``[n, tokens]`` of texts to be embedded, on the device."""
         self._tokenizer.padding_side = "right"
         encoded = self._tokenizer(
-            [request.text for request in batch],
+            texts,
             padding=True,
             truncation=True,
             max_length=self._max_length,
@@ -187,12 +243,7 @@ class HuggingFaceEngine:
         ).to(self._device)
         if encoded["input_ids"].shape[1] == 0:
             raise BackendError(f"{self.name}: the tokenizer makes no token of an empty text; remove empty sentences")
-        backbone = self._model.base_model if self._causal else self._model
-        states = backbone(**encoded, output_hidden_states=True).hidden_states
-        pooled = pool(states, encoded["attention_mask"], poolings or ("mean",)).cpu().numpy()
-        if not poolings:
-            return [EmbedResponse(vectors=row[0, -1]) for row in pooled]
-        return [EmbedResponse(vectors=row) for row in pooled]
+        return encoded
 
     def _generate(self, batch: Sequence[Generate]) -> list[Response]:
         """Greedy text, with HFLM's left padding, left truncation and cutting at stop strings."""

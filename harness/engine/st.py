@@ -1,6 +1,8 @@
 """sentence-transformers models: the model's own sentence embedding, and pooled hidden states of its transformer.
 
-``st:NAME_OR_PATH[,dtype=...][,device=...][,batch_size=N][,batch_tokens=N][,revision=R]``.
+``st:NAME_OR_PATH[,dtype=...][,device=...][,batch_size=N][,batch_tokens=N][,revision=R]``, and the options of
+``harness.engine.embedding``. Prompts and shortened vectors are sentence-transformers' own, except that the shortened
+vectors of a model that normalises are normalised again.
 """
 
 from __future__ import annotations
@@ -8,7 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.engine.base import ModelSpec, batches_by_length
+from harness.engine.embedding import OPTIONS, EmbeddingOptions, OwnPrompts
 from harness.engine.hf import choose_device, choose_dtype
 from harness.engine.identity import library_versions, weights_identity
 from harness.engine.pooling import pool
@@ -17,7 +23,7 @@ from harness.types import Chat, Embed, EmbedResponse, Request, Response
 
 
 class SentenceTransformersEngine:
-    """A sentence encoder on one device. Embeddings are the model's own: its pooling, its normalisation."""
+    """A sentence encoder on one device. Embeddings are the model's own: its pooling, its normalisation, its prompts."""
 
     backend = "st"
     stored = True
@@ -28,7 +34,7 @@ class SentenceTransformersEngine:
         import transformers
         from sentence_transformers import SentenceTransformer
 
-        spec.require_known(["dtype", "device", "batch_size", "batch_tokens", "revision"])
+        spec.require_known(["dtype", "device", "batch_size", "batch_tokens", "revision", *OPTIONS])
         transformers.logging.disable_progress_bar()
         transformers.logging.set_verbosity_error()
         self.name = spec.name
@@ -47,7 +53,11 @@ class SentenceTransformersEngine:
             raise BackendError(f"--model st:{spec.target}: cannot be loaded: {reason}") from error
         self._batch_size = spec.integer("batch_size", 64)
         self._batch_tokens = spec.integer("batch_tokens", 2048 if self._device == "cpu" else 65536)
-        self.identity = {
+        unit_length = self._normalizes()
+        own = OwnPrompts(texts=dict(self._model.prompts), default=self._model.default_prompt_name)
+        width = self._model.get_embedding_dimension()
+        self._options = EmbeddingOptions(spec, own, width=width, unit_length=unit_length)
+        self.space = {
             "backend": "st",
             "weights": weights_identity(spec.target, self._model[0].auto_model.config),
             "dtype": dtype,
@@ -56,6 +66,10 @@ class SentenceTransformersEngine:
             "batching": f"{self._batch_size} rows, {self._batch_tokens} tokens",
             "versions": library_versions("torch", "transformers", "tokenizers", "sentence-transformers"),
         }
+        self.identity = {**self.space, **self._options.identity()}
+        if unit_length and spec.flag("normalize") is False:
+            self._drop_normalization()
+            self.space["normalize"] = "false"
 
     def requests_answered(self) -> frozenset[type]:
         return frozenset({Embed})
@@ -64,12 +78,16 @@ class SentenceTransformersEngine:
         return True
 
     def plan(self, requests: Sequence[Request]) -> list[list[int]]:
-        groups: dict[tuple[str, ...], list[int]] = {}
+        groups: dict[object, list[int]] = {}
         for position, request in enumerate(requests):
-            groups.setdefault(request.pooling if isinstance(request, Embed) else (), []).append(position)
+            if isinstance(request, Embed):
+                groups.setdefault(request.pooling or self.prompt(request), []).append(position)
         batches = []
-        for positions in groups.values():
-            texts = [request.text for position in positions if isinstance(request := requests[position], Embed)]
+        for group, positions in groups.items():
+            prompt = group if isinstance(group, str) else ""
+            texts = [
+                prompt + request.text for position in positions if isinstance(request := requests[position], Embed)
+            ]
             limit = self._model.max_seq_length or 512
             lengths = [max(1, min(len(ids), limit)) for ids in self._model.tokenizer(texts)["input_ids"]]
             for batch in batches_by_length(lengths, size=self._batch_size, budget=self._batch_tokens):
@@ -82,8 +100,7 @@ class SentenceTransformersEngine:
         requests = [request for request in batch if isinstance(request, Embed)]
         texts = [request.text for request in requests]
         if not requests[0].pooling:
-            vectors = self._model.encode(texts, batch_size=len(texts), show_progress_bar=False, convert_to_numpy=True)
-            return [EmbedResponse(vectors=vector) for vector in vectors]
+            return [EmbedResponse(vectors=self.finish(vector)) for vector in self.embed(requests)]
         encoder = self._model[0].auto_model
         encoded = self._model.tokenizer(
             texts, padding=True, truncation=True, max_length=self._model.max_seq_length, return_tensors="pt"
@@ -92,6 +109,31 @@ class SentenceTransformersEngine:
             states = encoder(**encoded, output_hidden_states=True).hidden_states
             pooled = pool(states, encoded["attention_mask"], requests[0].pooling).cpu().numpy()
         return [EmbedResponse(vectors=row) for row in pooled]
+
+    def prompt(self, request: Embed) -> str:
+        return self._options.prompt(request)
+
+    def embed(self, batch: Sequence[Embed]) -> NDArray[np.float32]:
+        texts = [request.text for request in batch]
+        vectors: NDArray[np.float32] = self._model.encode(
+            texts,
+            prompt=self.prompt(batch[0]),
+            batch_size=len(texts),
+            show_progress_bar=False,
+            convert_to_numpy=True,
+        )
+        return vectors
+
+    def finish(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._options.finish(vector)
+
+    def _normalizes(self) -> bool:
+        """Whether the model's last step is to give its vectors length 1."""
+        return type(self._model[-1]).__name__ == "Normalize"
+
+    def _drop_normalization(self) -> None:
+        while self._normalizes():
+            del self._model[-1]
 
     def close(self) -> None:
         import torch

@@ -6,6 +6,7 @@ turns the answers into segments and statistics; it knows neither the engine nor 
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from harness.loader import TaskFile
 from harness.sources import Reading, readings
 from harness.spec import DatasetSpec, MetricOption, TaskSpec, VariantSpec, merged
 from harness.store import SegmentRow, content_hash
-from harness.types import Chat, Document, EmbedResponse, Failed, Request, Response
+from harness.types import Chat, Document, Embed, EmbedResponse, Failed, Request, Response
 from metrics import registry
 from metrics.alignment import LayerMetric
 from metrics.base import FloatArray, Metric, VectorArray, VectorMetric
@@ -168,6 +169,19 @@ class Unit(ABC):
     def requests(self) -> list[Request]:
         """The unit's own requests, in an order that depends on the documents alone."""
 
+    def instructed(self, requests: Sequence[Request]) -> list[Request]:
+        """Requests, those for final embeddings with the task's instruction for their side."""
+        said = self.spec.instruction
+        if not said:
+            return list(requests)
+        by_side: Mapping[str, str] = dict(said.items()) if isinstance(said, dict) else {"": said, "query": said}
+        return [
+            dataclasses.replace(request, instruction=by_side.get(request.side, ""))
+            if isinstance(request, Embed) and not request.pooling
+            else request
+            for request in requests
+        ]
+
     @abstractmethod
     def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:
         """Segments and statistics from the answers to both kinds of request, in their order."""
@@ -209,7 +223,7 @@ class Unit(ABC):
 
     def prompt_hash(self) -> str:
         """Hash of what turns documents into requests; empty where a text is given as it is."""
-        return ""
+        return template_hash(self.spec.instruction) if self.spec.instruction else ""
 
     def decoding(self) -> str:
         """Settings of generation or pooling, as text; empty where there are none."""

@@ -49,8 +49,8 @@ class RetrievalUnit(Unit):
         texts = [_whole_text(document, self.dataset.text) for document in self._corpus]
         asked_in, written_in = self.side_languages
         return [
-            *(Embed(text=text, language=asked_in) for text in queries),
-            *(Embed(text=text, language=written_in) for text in texts),
+            *(Embed(text=text, language=asked_in, side="query") for text in queries),
+            *(Embed(text=text, language=written_in, side="passage") for text in texts),
         ]
 
     def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:  # noqa: ARG002

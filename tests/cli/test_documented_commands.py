@@ -34,7 +34,13 @@ def shell(command: str, cwd: Path, **environment: str) -> subprocess.CompletedPr
         text=True,
         encoding="utf-8",
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "HF_HUB_OFFLINE": "1", **environment},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(REPOSITORY),
+            "HF_HUB_OFFLINE": "1",
+            "GLOTBENCH_CACHE_LIMIT": "0",  # nothing is left in the cache of whoever runs the tests
+            **environment,
+        },
         check=False,
     )
 
