@@ -2,8 +2,8 @@
 
 ``hf:NAME_OR_PATH[,dtype=float32|bfloat16|float16][,device=cpu|cuda][,batch_size=N][,batch_tokens=N][,revision=R]
 [,max_length=N][,sharing=none][,chat_template=true[,system=TEXT][,multiturn=false]]
-[,pooling=mean|weighted|lasttoken|cls]``. CPU and CUDA run the same code; the default dtype is float32 on CPU and bfloat16
-on CUDA. A final embedding is pooled from the last layer, by default the mean, with the options of
+[,pooling=mean|weighted|lasttoken|cls]``. CPU and CUDA run the same code; the default dtype is float32 on CPU and
+bfloat16 on CUDA. A final embedding is pooled from the last layer, by default the mean, with the options of
 ``harness.engine.embedding``.
 
 Log-probabilities follow lm-eval's HFLM (same tokens, same truncation, same greedy flag), with the log-softmax always in
@@ -25,7 +25,7 @@ from harness.engine.chat import chat_of
 from harness.engine.embedding import OPTIONS as EMBEDDING_OPTIONS
 from harness.engine.embedding import EmbeddingOptions, OwnPrompts
 from harness.engine.identity import library_versions, weights_identity
-from harness.engine.pooling import pool
+from harness.engine.pooling import LayerPooler, pool
 from harness.engine.scoring import Scorer
 from harness.engine.windows import Encoder
 from harness.errors import BackendError
@@ -115,6 +115,7 @@ class HuggingFaceEngine:
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token or self._tokenizer.convert_ids_to_tokens(0)
         self.chat: Chat | None = chat_of(spec, self._tokenizer)
+        self._pool_layers = LayerPooler(self._backbone, self.name)
         self._encoder = Encoder(self.name, self._tokenizer, self._max_length)
         self._scorer: Scorer | None = self._make_scorer(spec) if self._causal else None
         self.identity = {
@@ -223,8 +224,7 @@ class HuggingFaceEngine:
         if not poolings:
             return [EmbedResponse(vectors=self.finish(vector)) for vector in self.embed(batch)]
         encoded = self._padded([request.text for request in batch])
-        states = self._backbone(**encoded, output_hidden_states=True).hidden_states
-        pooled = pool(states, encoded["attention_mask"], poolings).cpu().numpy()
+        pooled = self._pool_layers(encoded, poolings).cpu().numpy()
         return [EmbedResponse(vectors=row) for row in pooled]
 
     @property

@@ -17,7 +17,7 @@ from harness.engine.base import ModelSpec, batches_by_length
 from harness.engine.embedding import OPTIONS, EmbeddingOptions, OwnPrompts
 from harness.engine.hf import choose_device, choose_dtype
 from harness.engine.identity import library_versions, weights_identity
-from harness.engine.pooling import pool
+from harness.engine.pooling import LayerPooler
 from harness.errors import BackendError
 from harness.types import Chat, Embed, EmbedResponse, Request, Response
 
@@ -51,6 +51,7 @@ class SentenceTransformersEngine:
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise BackendError(f"--model st:{spec.target}: cannot be loaded: {reason}") from error
+        self._pool_layers = LayerPooler(self._model[0].auto_model, self.name)
         self._batch_size = spec.integer("batch_size", 64)
         self._batch_tokens = spec.integer("batch_tokens", 2048 if self._device == "cpu" else 65536)
         unit_length = self._normalizes()
@@ -95,19 +96,14 @@ class SentenceTransformersEngine:
         return batches
 
     def answer(self, batch: Sequence[Request]) -> list[Response]:
-        import torch
-
         requests = [request for request in batch if isinstance(request, Embed)]
         texts = [request.text for request in requests]
         if not requests[0].pooling:
             return [EmbedResponse(vectors=self.finish(vector)) for vector in self.embed(requests)]
-        encoder = self._model[0].auto_model
         encoded = self._model.tokenizer(
             texts, padding=True, truncation=True, max_length=self._model.max_seq_length, return_tensors="pt"
         ).to(self._device)
-        with torch.inference_mode():
-            states = encoder(**encoded, output_hidden_states=True).hidden_states
-            pooled = pool(states, encoded["attention_mask"], requests[0].pooling).cpu().numpy()
+        pooled = self._pool_layers(encoded, requests[0].pooling).cpu().numpy()
         return [EmbedResponse(vectors=row) for row in pooled]
 
     def prompt(self, request: Embed) -> str:
