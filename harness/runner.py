@@ -140,7 +140,10 @@ class _Stage:
             else None
         )
         self._identity = content_hash(dict(engine.identity))
-        self._shared: tuple[tuple[str, ...], list[Response]] = ((), [])
+        self._shared: dict[tuple[str, ...], list[Response]] = {}
+        self._passing: tuple[list[str], list[Response]] = ([], [])
+        self._pivots: frozenset[str] = frozenset()
+        self._pivot_keys: list[str] = []
         self._started = time.monotonic()
         self._requests = 0
         self._computed = 0
@@ -156,6 +159,7 @@ class _Stage:
             )
             return
         shared_keys: tuple[str, ...] = ()
+        self._pivots = frozenset(unit.shared_language for unit in task_units)
         left_out = []
         for done, unit in enumerate(task_units):
             self._progress(label, done, len(task_units))
@@ -177,7 +181,8 @@ class _Stage:
             self.scores.extend(scored.scores)
             unit.release()
         if task_units[0].transient:
-            self._store.drop(shared_keys)
+            self._let_go([])
+            self._store.drop([*self._pivot_keys, *(key for keys in self._shared for key in keys)])
         self._progress(label, len(task_units), len(task_units))
         if left_out:
             self.notes.append(f"{self._engine.name} does not offer {', '.join(left_out)} of task {task.spec.task}")
@@ -204,23 +209,39 @@ class _Stage:
         if not unit.transient:
             return unit.outcome(self._shared_answers(shared, shared_keys), self._answers(requests))
         keys = self._keys(requests)
+        self._let_go(keys)
         reduction = content_hash([keys, shared_keys, sorted(unit.metrics()), "reduction-1"])
         stored = self._store.get_reduction(reduction)
         if stored is not None:
             self._requests += len(requests)
             return _outcome_from_bytes(stored, unit)
-        outcome = unit.outcome(self._shared_answers(shared, shared_keys), self._answers(requests))
+        pivot = self._shared_answers(shared, shared_keys)
+        if not self._passing[0]:
+            self._passing = (keys, self._answers(requests))
+            if unit.language in self._pivots:
+                self._pivot_keys += keys
+        outcome = unit.outcome(pivot, self._passing[1])
         if len(outcome.scored) == len(outcome.rows):
             self._store.put_reduction(reduction, _outcome_to_bytes(outcome))
-        kept = set(shared_keys)
-        self._store.drop([key for key in keys if key not in kept])
         return outcome
 
+    def _let_go(self, keys: list[str]) -> None:
+        """Drop the responses of the unit before, unless the next one asks for the same (with another pivot)."""
+        if self._passing[0] != keys:
+            kept = {*self._pivot_keys, *(key for shared in self._shared for key in shared)}
+            self._store.drop([key for key in self._passing[0] if key not in kept])
+            self._passing = ([], [])
+
     def _shared_answers(self, shared: Sequence[Request], shared_keys: tuple[str, ...]) -> list[Response]:
-        """Answers to what units ask alike; kept in memory as long as the next unit asks the same."""
-        if self._shared[0] != shared_keys:
-            self._shared = (shared_keys, self._answers(shared))
-        return self._shared[1]
+        """Answers to what units ask alike; kept in memory for the next unit that asks the same.
+
+        A task whose responses are too large to keep may have several such sets at a time, one a pivot.
+        """
+        if shared_keys not in self._shared:
+            if not shared or not isinstance(shared[0], Embed) or not shared[0].pooling:
+                self._shared.clear()
+            self._shared[shared_keys] = self._answers(shared)
+        return self._shared[shared_keys]
 
     def _keys(self, requests: Sequence[Request]) -> list[str]:
         return [request_key(self._identity, request) for request in requests]

@@ -259,6 +259,8 @@ class VariantSpec(_Spec):
         lm_eval: Pattern of lm-eval's task names in this setting.
         languages, prompts: Those that this setting has, of the task's; all of them when empty.
         directions: Those that this setting has, written as the task's; no others are run in it.
+        pivot: The language that others are measured against in this setting, in alignment; several settings with
+            different pivots encode each language once.
     """
 
     dataset: dict[str, Any] = Field(default_factory=dict)
@@ -268,6 +270,7 @@ class VariantSpec(_Spec):
     prompts: tuple[str, ...] = ()
     num_fewshot: Annotated[int, Field(ge=0)] | None = None
     pooling: Literal["weighted", "lasttoken"] | None = None
+    pivot: str = ""
 
 
 class TaskSpec(_Spec):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from harness.directions import read_entry
 from harness.errors import UserError
@@ -60,7 +60,20 @@ def read_variants(raw: Raw, languages: Mapping[str, str]) -> tuple[object, list[
             found, wrong = _read_languages(written, languages, own, ("variants", name, "languages"))
             problems += wrong
             made[name] = {**variant, "languages": found}
+        if isinstance(pivot := variant.get("pivot"), str):
+            code, wrong = _read_pivot(raw, pivot, languages, own, ("variants", name, "pivot"))
+            problems += wrong
+            made[name] = {**cast("dict[str, object]", made[name]), "pivot": code}
     return made, problems
+
+
+def _read_pivot(
+    raw: Raw, written: str, languages: Mapping[str, str], own: Mapping[str, str], here: Location
+) -> tuple[str, list[Problem]]:
+    if raw.get("kind") != "alignment":
+        return written, [(here, "only tasks of kind alignment have a pivot for each variant; give the task its pivot")]
+    found, problems = _read_languages([written], languages, own, here)
+    return (found or [written])[0], [(here, text) for _, text in problems]
 
 
 def _read_languages(

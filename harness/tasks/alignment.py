@@ -30,7 +30,11 @@ class AlignmentUnit(PairUnit):
 
     @property
     def source_language(self) -> str:
-        return self.spec.pivot
+        return self.variant_spec.pivot or self.spec.pivot
+
+    @property
+    def shared_language(self) -> str:
+        return self.source_language
 
     @property
     def poolings(self) -> tuple[str, ...]:
@@ -38,7 +42,7 @@ class AlignmentUnit(PairUnit):
         return tuple(sorted({str(options["pooling"]) for _, options in self.metrics().values()}))
 
     def shared_requests(self) -> list[Request]:
-        return self._embeds("source", self.spec.pivot)
+        return self._embeds("source", self.source_language)
 
     def requests(self) -> list[Request]:
         return self._embeds("target", self.language)
@@ -58,7 +62,7 @@ class AlignmentUnit(PairUnit):
     def metric_options(self, name: str, options: Mapping[str, MetricOption]) -> dict[str, MetricOption]:
         """The pooling is the metric's own option, else the variant's, the task's, or the metric's default."""
         default = self.variant_spec.pooling or self.spec.pooling or registry.options(name).get("pooling") or "weighted"
-        return {"pooling": default, "pivot": self.spec.pivot, **options}
+        return {"pooling": default, "pivot": self.source_language, **options}
 
     def _embeds(self, side: str, language: str) -> list[Request]:
         poolings = cast("tuple[Pooling, ...]", self.poolings)
@@ -66,9 +70,16 @@ class AlignmentUnit(PairUnit):
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[AlignmentUnit]:
-    """One unit a language other than the pivot, and variant."""
-    languages = [code for code in chosen_languages(selection, task.spec) if code != task.spec.pivot]
-    return [AlignmentUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]
+    """One unit a language other than the pivot, and variant; variants of a language one after the other.
+
+    Settings that differ in their pivots ask for the same states of a language, which are then encoded once.
+    """
+    languages = chosen_languages(selection, task.spec)
+    made = [AlignmentUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]
+    return sorted(
+        (unit for unit in made if unit.language != unit.source_language),
+        key=lambda unit: languages.index(unit.language),
+    )
 
 
 def _layers(responses: Sequence[Response], scored: Sequence[int], pooling: int) -> NDArray[np.float32]:

@@ -118,6 +118,11 @@ class Unit(ABC):
         return " ".join(filter(None, [self.spec.task, self.variant, self.prompt, self.language]))
 
     @property
+    def shared_language(self) -> str:
+        """Whose texts :meth:`shared_requests` asks about; empty where it asks about none."""
+        return ""
+
+    @property
     def own_code(self) -> str:
         """The data set's own code of the language; of a direction, both sides' with a hyphen."""
         return "-".join(self.spec.languages[side] for side in self.language.split("-"))

@@ -24,9 +24,8 @@ class PairUnit(Unit):
         """The two sides in the data set's own codes."""
         own = self.spec.languages
         source, target = own[self.source_language], own[self.target_language]
-        return Direction(
-            source=source, target=target, other=source if self.target_language == self.spec.pivot else target
-        )
+        pivot = self.variant_spec.pivot or self.spec.pivot
+        return Direction(source=source, target=target, other=source if self.target_language == pivot else target)
 
     def read(self) -> list[Document]:
         return read_pairs(self.dataset, self.roots, self.direction(), self.where)
