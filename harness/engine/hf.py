@@ -165,22 +165,6 @@ class HuggingFaceEngine:
                 return self._generate([request for request in batch if isinstance(request, Generate)])
             return self._score([self._windows(request) for request in batch])
 
-    def close(self) -> None:
-        import torch
-
-        self._model = None
-        if self._device != "cpu":
-            torch.cuda.empty_cache()
-
-    def _lengths(self, requests: Sequence[Request]) -> list[int]:
-        """Tokens of every request, for batching; one batched call of the tokenizer."""
-        texts = [
-            self.prompt(request) + request.text if isinstance(request, Embed) else _text(request)
-            for request in requests
-        ]
-        encoded = self._tokenizer(texts, add_special_tokens=True)["input_ids"]
-        return [max(1, min(len(ids), self._max_length)) for ids in encoded]
-
     def prompt(self, request: Embed) -> str:
         return "" if request.pooling else self._options.prompt(request)
 
@@ -199,6 +183,22 @@ class HuggingFaceEngine:
 
     def finish(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._options.finish(vector)
+
+    def close(self) -> None:
+        import torch
+
+        self._model = None
+        if self._device != "cpu":
+            torch.cuda.empty_cache()
+
+    def _lengths(self, requests: Sequence[Request]) -> list[int]:
+        """Tokens of every request, for batching; one batched call of the tokenizer."""
+        texts = [
+            self.prompt(request) + request.text if isinstance(request, Embed) else _text(request)
+            for request in requests
+        ]
+        encoded = self._tokenizer(texts, add_special_tokens=True)["input_ids"]
+        return [max(1, min(len(ids), self._max_length)) for ids in encoded]
 
     def _embed(self, batch: Sequence[Embed]) -> list[Response]:
         poolings = batch[0].pooling

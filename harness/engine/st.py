@@ -127,6 +127,13 @@ class SentenceTransformersEngine:
     def finish(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._options.finish(vector)
 
+    def close(self) -> None:
+        import torch
+
+        self._model = None
+        if self._device != "cpu":
+            torch.cuda.empty_cache()
+
     def _normalizes(self) -> bool:
         """Whether the model's last step is to give its vectors length 1."""
         return type(self._model[-1]).__name__ == "Normalize"
@@ -134,13 +141,6 @@ class SentenceTransformersEngine:
     def _drop_normalization(self) -> None:
         while self._normalizes():
             del self._model[-1]
-
-    def close(self) -> None:
-        import torch
-
-        self._model = None
-        if self._device != "cpu":
-            torch.cuda.empty_cache()
 
 
 def load(spec: ModelSpec) -> SentenceTransformersEngine:
