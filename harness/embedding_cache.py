@@ -16,6 +16,7 @@ import json
 import logging
 import re
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -152,11 +153,8 @@ class EmbeddingCache:
         freed = 0
         with self._turn():
             for folder in self._folders():
-                for file in list(self._in(folder)):
-                    freed += file.size()
-                    file.remove()
-                (folder / _ABOUT).unlink(missing_ok=True)
-                folder.rmdir()
+                freed += sum(file.size() for file in self._in(folder))
+                shutil.rmtree(folder)
         self._files.clear()
         self._used.clear()
         return freed

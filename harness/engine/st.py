@@ -115,14 +115,14 @@ class SentenceTransformersEngine:
 
     def embed(self, batch: Sequence[Embed]) -> NDArray[np.float32]:
         texts = [request.text for request in batch]
-        vectors: NDArray[np.float32] = self._model.encode(
+        vectors = self._model.encode(
             texts,
             prompt=self.prompt(batch[0]),
             batch_size=len(texts),
             show_progress_bar=False,
             convert_to_numpy=True,
         )
-        return vectors
+        return np.asarray(vectors, dtype=np.float32)
 
     def finish(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._options.finish(vector)
