@@ -4,7 +4,8 @@ A folder holds one sub-folder for every space (everything that changes a raw vec
 batching, versions) and width, with files of vectors (``harness.vector_files``). A key is the hash of prompt and text;
 shortening, normalising and quantising come after reading, so that one vector serves them all. Any number of processes
 may read and write: writers take turns by a lock that the system gives back when a process dies. The folder never grows
-beyond its limit: the files that were used longest ago go first.
+beyond its limit: the files that were used longest ago go first, but none that the process itself has used; what then
+does not fit is not kept here.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import logging
 import re
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +30,7 @@ from harness.store import content_hash, write_text_atomic
 from harness.vector_files import KEY_BYTES, VectorFile
 
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_LARGEST_FILE = 64 * 10**6
+_LARGEST_FILE = 256 * 10**6
 _PARTS_OF_LIMIT = 16
 _ABOUT = "space.json"
 _log = logging.getLogger(__name__)
@@ -81,19 +83,22 @@ class EmbeddingCache:
         self.folder = folder
         self.limit = limit
         self._files: dict[Path, VectorFile] = {}
+        self._used: set[VectorFile] = set()
         self._warned: set[str] = set()
 
     def get(self, space: Mapping[str, str], keys: Sequence[bytes]) -> Vectors:
         """Raw vectors ``[d]`` of those of ``keys`` that are there; damaged ones are not."""
         found: Vectors = {}
-        damaged: set[bytes] = set()
+        missing, damaged = list(keys), set[bytes]()
         for folder in self._folders(content_hash(dict(space))):
             for file in self._in(folder):
-                read, broken = file.read(key for key in keys if key not in found)
+                read, broken = file.read(missing)
+                damaged |= broken
                 if read:
                     file.touch()
-                found.update(read)
-                damaged |= broken
+                    self._used.add(file)
+                    found.update(read)
+                    missing = [key for key in missing if key not in found]
         if damaged := damaged - found.keys():
             self._warn(f"{self.folder}: {len(damaged)} embeddings are damaged; they are computed again")
         return found
@@ -102,7 +107,7 @@ class EmbeddingCache:
         """Add raw vectors, all of one width.
 
         Returns:
-            Whether they are kept: not where they are larger than the limit, or the folder cannot be written.
+            Whether they are kept: not where there is no room for them, or the folder cannot be written.
         """
         if not items:
             return True
@@ -113,10 +118,13 @@ class EmbeddingCache:
             return False
         try:
             with self._turn():
-                self._make_room(needed)
+                if not self._make_room(needed):
+                    return False
                 if not (folder / _ABOUT).is_file():
                     write_text_atomic(folder / _ABOUT, json.dumps({"model": model, "space": dict(space)}, indent=1))
-                self._open_file(folder, width, needed).append(items)
+                file = self._open_file(folder, width, needed)
+                file.append(items)
+                self._used.add(file)
         except OSError as error:
             self._warn(f"{self.folder}: embeddings cannot be kept there ({error}); they are kept with the results")
             return False
@@ -145,12 +153,10 @@ class EmbeddingCache:
         freed = 0
         with self._turn():
             for folder in self._folders():
-                for file in list(self._in(folder)):
-                    freed += file.size()
-                    file.remove()
-                (folder / _ABOUT).unlink(missing_ok=True)
-                folder.rmdir()
+                freed += sum(file.size() for file in self._in(folder))
+                shutil.rmtree(folder)
         self._files.clear()
+        self._used.clear()
         return freed
 
     @contextmanager
@@ -161,16 +167,21 @@ class EmbeddingCache:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _make_room(self, needed: int) -> None:
-        """Drop the files used longest ago until ``needed`` bytes fit."""
+    def _make_room(self, needed: int) -> bool:
+        """Drop the files used longest ago until ``needed`` bytes fit, if that is enough; whether they then do."""
         files = [file for folder in self._folders() for file in self._in(folder)]
-        total = sum(file.size() for file in files)
-        for file in sorted(files, key=VectorFile.used):
+        sizes = {file: file.size() for file in sorted(files, key=VectorFile.used)}
+        total = sum(sizes.values())
+        free = {file: size for file, size in sizes.items() if file not in self._used}
+        if total - sum(free.values()) + needed > self.limit:
+            return False
+        for file, size in free.items():
             if total + needed <= self.limit:
                 break
-            total -= file.size()
+            total -= size
             file.remove()
-            self._files.pop(file.keys_path, None)
+            del self._files[file.keys_path]
+        return True
 
     def _open_file(self, folder: Path, width: int, needed: int) -> VectorFile:
         """The file to append to: one with room, else a new one."""

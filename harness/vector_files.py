@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -75,10 +75,9 @@ class VectorFile:
         _write_at(self.rows_path, count * self._row_bytes, rows.tobytes())
         _write_at(self.keys_path, count * _ENTRY.itemsize, entries.tobytes())
 
-    def read(self, keys: Iterable[bytes]) -> tuple[dict[bytes, NDArray[np.float32]], set[bytes]]:
-        """Vectors of those of ``keys`` that are here and whole, copied; and those that are here, but not whole."""
+    def read(self, wanted: Sequence[bytes]) -> tuple[dict[bytes, NDArray[np.float32]], set[bytes]]:
+        """Vectors of those of ``wanted`` that are here and whole, copied; and those that are here, but not whole."""
         self._refresh()
-        wanted = list(keys)
         found: dict[bytes, NDArray[np.float32]] = {}
         damaged: set[bytes] = set()
         if not len(self._entries) or not wanted:

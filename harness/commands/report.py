@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.store import RunFolder
     from harness.summaries import TextTable
 
-_BY = ["language", "family", "script", "resource", "region", "prompt", "variant"]
+_BY = ["language", "family", "script", "resource", "region", "prompt", "variant", "alignment"]
 
 
 @click.command()
@@ -40,7 +40,7 @@ def report(
     form: str,
 ) -> None:
     """Mean over languages, worst languages, gap to English; by language, family, script, resource class, region,
-    prompt or variant.
+    prompt or variant; or languages by alignment, and measured scores beside what MEXA expects.
 
     RUN is a run folder, or a folder of them. What the numbers mean: docs/reading-scores.md.
     """
@@ -51,7 +51,9 @@ def report(
         if not folder.record.complete:
             say(f"{folder.path}: not complete; some of the scores that were asked for are missing")
     scope = Scope(tasks=tasks, metrics=metrics, models=models, variants=variants, prompts=prompts)
-    if by == "prompt":
+    if by == "alignment":
+        _report_alignment(folders, form)
+    elif by == "prompt":
         _report_prompts(folders, scope, form)
     else:
         _report_groups(folders, cast("By", by or "overview"), scope, form)
@@ -105,6 +107,22 @@ def _report_prompts(folders: list[RunFolder], scope: Scope, form: str) -> None:
         click.echo(csv_text(summary_rows.PROMPT_COLUMNS, rows), nl=False)
     else:
         _print_tables([table for spread in spreads for table in prompt_tables(spread)], form)
+
+
+def _report_alignment(folders: list[RunFolder], form: str) -> None:
+    from harness import alignment_report
+    from harness.alignment_tables import alignment_tables
+    from harness.export import csv_text
+    from harness.markup import json_text
+
+    found = alignment_report.alignment_report(folders)
+    rows = list(alignment_report.rows(found))
+    if form == "json":
+        click.echo(json_text({"rows": rows}), nl=False)
+    elif form == "csv":
+        click.echo(csv_text(alignment_report.COLUMNS, [list(row.values()) for row in rows]), nl=False)
+    else:
+        _print_tables(list(alignment_tables(found)), form)
 
 
 def _print_tables(tables: list[TextTable], form: str) -> None:

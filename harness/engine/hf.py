@@ -170,10 +170,30 @@ class HuggingFaceEngine:
                 raise BackendError(f"{self.name}: backend hf does not answer {type(first).__name__} here")
             return self._scorer.answer(self._encoder.windows(batch))
 
+    def prompt(self, request: Embed) -> str:
+        return "" if request.pooling else self._options.prompt(request)
+
+    def embed(self, batch: Sequence[Embed]) -> NDArray[np.float32]:
+        import torch
+
+        encoded = self._padded([self.prompt(request) + request.text for request in batch])
+        with torch.inference_mode():
+            states = self._backbone(**encoded).last_hidden_state
+            if self._pooling == "cls":
+                pooled = states[:, 0].float()
+            else:
+                pooled = pool([states], encoded["attention_mask"], (cast("Pooling", self._pooling),))[:, 0, 0]
+        vectors: NDArray[np.float32] = pooled.cpu().numpy()
+        return vectors
+
+    def finish(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._options.finish(vector)
+
     def close(self) -> None:
         import torch
 
         self._model = self._scorer = None
+        del self._pool_layers
         if self._device != "cpu":
             torch.cuda.empty_cache()
 
@@ -199,25 +219,6 @@ class HuggingFaceEngine:
         ]
         encoded = self._tokenizer(texts, add_special_tokens=True)["input_ids"]
         return [max(1, min(len(ids), self._max_length)) for ids in encoded]
-
-    def prompt(self, request: Embed) -> str:
-        return "" if request.pooling else self._options.prompt(request)
-
-    def embed(self, batch: Sequence[Embed]) -> NDArray[np.float32]:
-        import torch
-
-        encoded = self._padded([self.prompt(request) + request.text for request in batch])
-        with torch.inference_mode():
-            states = self._backbone(**encoded).last_hidden_state
-            if self._pooling == "cls":
-                pooled = states[:, 0].float()
-            else:
-                pooled = pool([states], encoded["attention_mask"], (cast("Pooling", self._pooling),))[:, 0, 0]
-        vectors: NDArray[np.float32] = pooled.cpu().numpy()
-        return vectors
-
-    def finish(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._options.finish(vector)
 
     def _embed(self, batch: Sequence[Embed]) -> list[Response]:
         poolings = batch[0].pooling

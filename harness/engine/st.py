@@ -111,17 +111,25 @@ class SentenceTransformersEngine:
 
     def embed(self, batch: Sequence[Embed]) -> NDArray[np.float32]:
         texts = [request.text for request in batch]
-        vectors: NDArray[np.float32] = self._model.encode(
+        vectors = self._model.encode(
             texts,
             prompt=self.prompt(batch[0]),
             batch_size=len(texts),
             show_progress_bar=False,
             convert_to_numpy=True,
         )
-        return vectors
+        return np.asarray(vectors, dtype=np.float32)
 
     def finish(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._options.finish(vector)
+
+    def close(self) -> None:
+        import torch
+
+        self._model = None
+        del self._pool_layers
+        if self._device != "cpu":
+            torch.cuda.empty_cache()
 
     def _normalizes(self) -> bool:
         """Whether the model's last step is to give its vectors length 1."""
@@ -130,13 +138,6 @@ class SentenceTransformersEngine:
     def _drop_normalization(self) -> None:
         while self._normalizes():
             del self._model[-1]
-
-    def close(self) -> None:
-        import torch
-
-        self._model = None
-        if self._device != "cpu":
-            torch.cuda.empty_cache()
 
 
 def load(spec: ModelSpec) -> SentenceTransformersEngine:

@@ -86,7 +86,7 @@ def test_a_torn_end_is_ignored_and_written_over(tmp_path: Path) -> None:
             here = min(cut_keys // 20, cut_rows // (4 * WIDTH))
             assert torn.count() == here
             torn.append(items(TEXTS[10:12]))
-            found, damaged = VectorFile(tmp_path / "torn", WIDTH).read(key for key, _ in items(TEXTS))
+            found, damaged = VectorFile(tmp_path / "torn", WIDTH).read([key for key, _ in items(TEXTS)])
             assert not damaged
             assert set(found) == {key for key, _ in items([*TEXTS[:here], *TEXTS[10:12]])}
 
@@ -111,25 +111,29 @@ def test_damage_is_found_and_mended(tmp_path: Path, ending: str, caplog: pytest.
 
 
 def test_the_limit_holds_and_what_was_used_longest_ago_goes(tmp_path: Path) -> None:
-    limit = 40 * (20 + 4 * WIDTH)
-    cache = EmbeddingCache(tmp_path, limit)
+    """Each process here puts one vector in, and one text is asked for all the time."""
+    limit, other = 20 * (20 + 4 * WIDTH), {**SPACE, "dtype": "other"}
     for index, text in enumerate(TEXTS):
-        assert cache.put(SPACE, "m", items([text]))
+        time.sleep(0.002)  # the order of use is told by the files' times
+        cache = EmbeddingCache(tmp_path, limit)
+        assert cache.put(other if index % 2 else SPACE, "m", items([text]))
+        assert held(EmbeddingCache(tmp_path, limit), TEXTS[:1]) == TEXTS[:1]
         assert sum(space.size for space in cache.contents()) <= limit
-        if index > 1:
-            time.sleep(0.002)  # the order of use is told by the files' times
-            assert held(cache, TEXTS[:1]) == TEXTS[:1]
-    assert held(cache, TEXTS) == TEXTS
-    more = [f"نص {index}" for index in range(20)]
-    for text in more:
-        time.sleep(0.002)
-        held(cache, TEXTS[:1])
-        time.sleep(0.002)
-        assert cache.put({**SPACE, "dtype": "other"}, "n", items([text]))
-        assert sum(space.size for space in cache.contents()) <= limit
-    assert TEXTS[0] in held(cache, TEXTS)
-    assert len(held(cache, TEXTS)) < len(TEXTS)
-    assert held(cache, more[-3:], {**SPACE, "dtype": "other"}) == more[-3:]
+    cache = EmbeddingCache(tmp_path, limit)
+    last = [held(cache, TEXTS[start::2], space) for start, space in enumerate((SPACE, other))]
+    assert last == [[TEXTS[0], *TEXTS[22::2]], TEXTS[21::2]]
+
+
+def test_a_process_keeps_what_it_has_used_and_no_more_than_fits(tmp_path: Path) -> None:
+    limit = 12 * (20 + 4 * WIDTH)
+    cache = EmbeddingCache(tmp_path, limit)
+    kept = [cache.put(SPACE, "m", items([text])) for text in TEXTS[:20]]
+    assert kept == [True] * 12 + [False] * 8
+    assert held(cache, TEXTS) == TEXTS[:12]
+    assert EmbeddingCache(tmp_path, limit).put(SPACE, "m", items(TEXTS[12:16]))
+    left = held(EmbeddingCache(tmp_path, limit), TEXTS)
+    assert len(left) == 12
+    assert left[-4:] == TEXTS[12:16]
     assert not EmbeddingCache(tmp_path / "small", 30).put(SPACE, "m", items(TEXTS[:1]))
     assert not (tmp_path / "small").exists()
 
@@ -151,16 +155,14 @@ from harness.embedding_cache import EmbeddingCache
 from tests.harness.test_embedding_cache import SPACE, items
 folder, first, last, limit = Path(sys.argv[1]), *map(int, sys.argv[2:])
 cache = EmbeddingCache(folder, limit)
-print("ready", flush=True)
 for start in range(first, last, 5):
     cache.put(SPACE, "m", items([f"บท {index}" for index in range(start, min(start + 5, last))]))
-print("done", flush=True)
 """
 
 
 def writer(folder: Path, first: int, last: int, limit: int = LARGE) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", _WRITER, str(folder), str(first), str(last), str(limit)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY)
+    return subprocess.Popen(command, cwd=REPOSITORY)
 
 
 def test_two_processes_write_at_once(tmp_path: Path) -> None:
@@ -175,9 +177,10 @@ def test_two_processes_write_at_once(tmp_path: Path) -> None:
 
 def test_a_process_killed_while_writing_leaves_whole_vectors_and_no_lock(tmp_path: Path) -> None:
     process = writer(tmp_path, 0, 10**6)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
-    time.sleep(0.3)
+    deadline = time.monotonic() + 60
+    while not any(path.stat().st_size for path in tmp_path.rglob("*.keys")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
     cache = EmbeddingCache(tmp_path, LARGE)
@@ -379,12 +382,17 @@ def test_vectors_that_were_lost_or_damaged_are_computed_again_to_the_same_bytes(
     assert (again, computed) == (first, DISTINCT)
 
 
-def test_what_does_not_fit_is_kept_with_the_results(folder: Path, tiny_sentence_model: Path, tmp_path: Path) -> None:
-    cache = EmbeddingCache(tmp_path / "cache", 100)
-    first, computed = scored(folder, tiny_sentence_model, tmp_path / "out", cache)
-    assert computed == DISTINCT
-    assert scored(folder, tiny_sentence_model, tmp_path / "out", cache) == (first, 0)
-    assert cache.contents() == []
+@pytest.mark.parametrize("limit", [100, 5000])
+def test_what_does_not_fit_is_kept_with_the_results(
+    folder: Path, tiny_sentence_model: Path, tmp_path: Path, limit: int
+) -> None:
+    fresh, _ = scored(folder, tiny_sentence_model, tmp_path / "fresh", None)
+    EmbeddingCache(tmp_path / "cache", limit).put(SPACE, "other", items(TEXTS[:30]))
+    cache = EmbeddingCache(tmp_path / "cache", limit)
+    assert scored(folder, tiny_sentence_model, tmp_path / "out", cache) == (fresh, DISTINCT)
+    assert sum(space.size for space in cache.contents()) <= limit
+    again = EmbeddingCache(tmp_path / "cache", limit)
+    assert scored(folder, tiny_sentence_model, tmp_path / "out", again) == (fresh, 0)
 
 
 def test_the_command_line_uses_shows_and_clears_the_cache(

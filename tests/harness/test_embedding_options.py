@@ -142,6 +142,15 @@ def test_poolings_of_a_plain_model(tiny_causal_model: Path) -> None:
     np.testing.assert_allclose(np.linalg.norm(short, axis=1), 1, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_vectors_are_float32_whatever_the_model_computes_in(
+    tiny_sentence_model: Path, tiny_causal_model: Path, dtype: str, original: SentenceTransformer
+) -> None:
+    ours = vectors(load("st", tiny_sentence_model, dtype=dtype))
+    assert ours.dtype == vectors(load("hf", tiny_causal_model, dtype=dtype)).dtype == np.float32
+    np.testing.assert_allclose(ours, original.encode(TEXTS), atol=0.05)
+
+
 def test_every_option_is_part_of_the_identity(tiny_sentence_model: Path, tiny_causal_model: Path) -> None:
     options: list[dict[str, object]] = [
         {},
