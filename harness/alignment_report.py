@@ -1,8 +1,8 @@
 """Alignment beside what it is to tell: rankings of languages, and measured scores next to what MEXA expects of them.
 
-MEXA's estimate of a task is the pivot's score times MEXA (Kargaran et al. 2024, https://arxiv.org/abs/2410.05873, section
-5). It is set beside the measured scores of the same model, with the correlations across languages that say how much the
-alignment tells of them. Languages are ranked by an alignment metric with simultaneous rank intervals, sentences drawn
+MEXA's estimate of a task is the pivot's score times MEXA (Kargaran et al. 2024, https://arxiv.org/abs/2410.05873).
+It is set beside the measured scores of the same model, with the correlations across languages that say how much the alignment
+tells of them. Languages are ranked by an alignment metric with simultaneous rank intervals, sentences drawn
 jointly, and the metric is correlated with their resource class (Joshi et al. 2020), as Language Ranker does
 (Li et al. 2024, https://arxiv.org/abs/2404.11553). Records and statistics in, numbers out.
 """
@@ -44,7 +44,10 @@ class Correlation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedLanguage:
-    """A language's alignment and its place, 1 the best. ``first``, ``last``: simultaneous 95 % interval of the place."""
+    """A language's alignment and its place, 1 the best.
+
+    ``first`` and ``last`` are the ends of a simultaneous 95 % interval of the place.
+    """
 
     language: str
     value: float
@@ -70,7 +73,7 @@ class LanguageRanking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimated:
-    """A language's alignment, measured score, and what the alignment expects of it (``None`` without the pivot's)."""
+    """A language's alignment, measured score, and what the first expects (``None`` without the pivot's score)."""
 
     language: str
     alignment: float
