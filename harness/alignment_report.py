@@ -1,8 +1,8 @@
 """Alignment beside what it is to tell: rankings of languages, and measured scores next to what MEXA expects of them.
 
 MEXA's estimate of a task is the pivot's score times MEXA (Kargaran et al. 2024, https://arxiv.org/abs/2410.05873).
-It is set beside the measured scores of the same model, with the correlations across languages that say how much the alignment
-tells of them. Languages are ranked by an alignment metric with simultaneous rank intervals, sentences drawn
+It is set beside the measured scores of the same model, with the correlations across languages that say how much the
+alignment tells of them. Languages are ranked by an alignment metric with simultaneous rank intervals, sentences drawn
 jointly, and the metric is correlated with their resource class (Joshi et al. 2020), as Language Ranker does
 (Li et al. 2024, https://arxiv.org/abs/2404.11553). Records and statistics in, numbers out.
 """
@@ -86,7 +86,8 @@ class Estimate:
     """One alignment metric beside one measured score of the same model.
 
     Attributes:
-        setting: Task, variant and prompt that were measured. error: Mean of |estimate - measured|, ``None`` without one.
+        setting: Task, variant and prompt that were measured.
+        error: Mean of |estimate - measured|; ``None`` without an estimate.
     """
 
     model: str
