@@ -142,6 +142,9 @@ def _files(loaded: Any, task: TaskFile, subset: str, split: str, where: str) -> 
         "pair_classification": (*dataset.sides, dataset.label),
     }.get(kind, (dataset.text, dataset.label))
     splits = [split, dataset.train_split] if kind.endswith("classification") and kind[0] != "p" else [split]
+    most = getattr(loaded, "max_eval_samples", None)
+    if most is not None and len(data[split]) > most:
+        data = {**data, split: _thinned(data[split], most, loaded.seed, dataset.label)}
     rows = {name: _rows(data[name], columns, where) for name in splits}
     if kind == "clustering":  # a label may be the list of its levels
         rows = {name: [{key: _plain(value) for key, value in row.items()} for row in own] for name, own in rows.items()}
@@ -160,6 +163,14 @@ def _rows(data: Any, columns: Sequence[str], where: str) -> list[Row]:
     if missing:
         raise DataError(f"{where}: mteb's loader gives no column '{missing[0]}'; it gives {', '.join(data[0])}")
     return [{column: row[column] for column in columns} for row in data]
+
+
+def _thinned(data: Any, most: int, seed: int, label: str) -> Any:
+    """The items of a large split that mteb scores where items have several labels."""
+    from datasets import DatasetDict
+    from mteb.abstasks.abstask import _multilabel_subsampling
+
+    return _multilabel_subsampling(DatasetDict(test=data), seed=seed, label=label, n_samples=most)["test"]
 
 
 def _plain(value: object) -> object:

@@ -145,6 +145,8 @@ def _needs_loader(found: Any) -> bool:
     """Whether rows of the data set are not the task's documents as they are."""
     if found.metadata.type in ("Retrieval", "Reranking") or set(found.metadata.dataset) - {"path", "revision", "name"}:
         return True
+    if getattr(found, "max_eval_samples", None) is not None:  # drawn so that all labels remain
+        return True
     if getattr(found, "parallel_subsets", False):  # its loader only leaves the subsets out of the configuration
         return _changes(found, "dataset_transform")
     return any(_changes(found, name) for name in _DATA)  # fast_loading reads the same rows, all subsets at once
@@ -171,7 +173,6 @@ def _options(found: Any) -> dict[str, Any]:
                 "train_split": found.train_split,
                 "per_label": found.samples_per_label,
                 "experiments": found.n_experiments,
-                "most": getattr(found, "max_eval_samples", None),
             }
         case "Clustering":
             return {

@@ -42,6 +42,9 @@ LOADED = "mteb-data"
 
 PARTS = ("queries", "corpus", "qrels", "candidates")
 
+_ALONE, _ACROSS = ".monolingual", ".crosslingual"
+"""Parts of a task that has subsets in one language and across two."""
+
 _CROSS = ("bitext_mining", "sts", "pair_classification", "retrieval", "reranking")
 _RANKED = re.compile(r"(ndcg|map|recall|mrr)_at_(\d+)")
 _MOST_LEFT_OUT = 3
@@ -61,13 +64,17 @@ def mteb_tasks(name: str, cache: Path | None) -> list[TaskFile]:
 
     Args:
         name: A name of mteb's, perhaps with ``@SPLIT``; without it the test split, or the last of those that mteb
-            scores. cache: Folder of what takes long to make.
+            scores. ``.monolingual`` or ``.crosslingual`` before that is one of the two alone.
+        cache: Folder of what takes long to make.
 
     Raises:
         UserError: mteb is not installed, has no such task or split, or the task cannot run here.
     """
     base, _, split = name.partition("@")
-    found = mteb_index(cache).task(base)
+    index = mteb_index(cache)
+    part = next((part for part in (_ALONE, _ACROSS) if base.endswith(part) and base not in index.names()), "")
+    base = base.removesuffix(part)
+    found = index.task(base)
     if found.route == "none":
         raise UserError(f"{PREFIX}{base}: cannot run here: it {found.reason}")
     if split and split not in found.splits:
@@ -83,9 +90,12 @@ def mteb_tasks(name: str, cache: Path | None) -> list[TaskFile]:
     task = _TaskFiles(found, split or usual, folder, left_out, marked=bool(split))
     cross = [subset for subset in subsets if "-" in subset.label]
     alone = [subset for subset in subsets if "-" not in subset.label]
+    if part and not (cross and alone):
+        raise UserError(f"{PREFIX}{name}: has no '{part}' part; name the task alone")
     if not (cross and alone):
         return [task.made(subsets, "")]
-    return [task.made(alone, ""), task.made(cross, ".crosslingual")]
+    made = {_ALONE: task.made(alone, ""), _ACROSS: task.made(cross, _ACROSS)}
+    return [made[part]] if part else list(made.values())
 
 
 def _runnable(task: MtebTask) -> tuple[list[_Subset], list[str]]:
@@ -97,7 +107,7 @@ def _runnable(task: MtebTask) -> tuple[list[_Subset], list[str]]:
         languages = [lookup(code) for code in codes]
         unknown = [code for code, language in zip(codes, languages, strict=True) if language is None]
         known = list(dict.fromkeys(language.code for language in languages if language is not None))
-        most = 2 if kind in _CROSS else 1
+        most = 2 if kind in _CROSS and "-" in name else 1  # a pair is called so; others mix languages
         if unknown:
             left_out.append(f"{name}: unknown language {', '.join(unknown[:_MOST_LEFT_OUT])}")
         elif len(known) > most or (kind in DIRECTION_KINDS and len(known) != 2):

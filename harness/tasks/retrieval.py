@@ -127,7 +127,8 @@ class RetrievalUnit(Unit):
         if name not in self.dataset.parts:
             has = ", ".join(self.dataset.parts) or "none"
             raise DataError(f"{self.where}: the dataset has no part '{name}' (it has {has}); add it under 'parts'")
-        dataset: DatasetSpec = merged(self.dataset, self.dataset.parts[name])
+        # parts name each other's ids as they stand; only what leaves the unit says whose they are
+        dataset: DatasetSpec = merged(self.dataset, {**self.dataset.parts[name], "parallel": True})
         if key is None:
             dataset = merged(dataset, {"key": None})
         return read_documents(dataset, self.roots, self.own_code, self.where)
@@ -153,9 +154,10 @@ class RetrievalUnit(Unit):
         query = self.documents[index]
         positions = self._positions
         relevant = [name for name in self._relevant[query.id] if name in positions]
+        prefix = "" if self.dataset.parallel else f"{self.own_code}:"
         return SegmentRow(
-            segment=query.id,
-            cluster=query.cluster,
+            segment=prefix + query.id,
+            cluster=prefix + query.cluster,
             source=str(query.fields[self.dataset.text]),
             references=tuple(_whole_text(self._corpus[positions[name]], self.dataset.text) for name in relevant[:5]),
             hypothesis=best,
