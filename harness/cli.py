@@ -20,6 +20,7 @@ from harness.commands.demo import demo
 from harness.commands.env import env
 from harness.commands.export import doctor, export
 from harness.commands.gate import gate
+from harness.commands.imports import import_
 from harness.commands.leaderboard import leaderboard
 from harness.commands.mbr import mbr
 from harness.commands.report import report
@@ -34,7 +35,7 @@ def cli() -> None:
     """How well does a model work in every language, how sure are we, and did it get worse?"""
 
 
-for _command in (run, score, mbr, report, compare, gate, leaderboard, tasks, data, export, doctor, demo, env):
+for _command in (run, score, mbr, report, compare, gate, leaderboard, tasks, data, export, import_, doctor, demo, env):
     cli.add_command(_command)
 
 

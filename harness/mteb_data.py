@@ -61,9 +61,7 @@ def _place(dataset: DatasetSpec) -> Path:
     return Path(files)
 
 
-def _loaded(
-    name: str, subsets: list[str], split: str, data_root: Path | None, stack: ExitStack, where: str
-) -> Any:
+def _loaded(name: str, subsets: list[str], split: str, data_root: Path | None, stack: ExitStack, where: str) -> Any:
     """mteb's task object with its data."""
     import mteb
 

@@ -25,6 +25,7 @@ PREFIX = "mteb:"
 _FORMAT = 1
 """Version of the cache file; to be raised with any change to what is in it."""
 
+
 class MtebIndex:
     """Every task of the installed mteb by name.
 

@@ -37,7 +37,9 @@ class MtebModel:
         from mteb.models import ModelMeta
 
         if Embed not in engine.requests_answered():
-            raise BackendError(f"--model {engine.backend}:{engine.name}: gives no sentence embeddings, which mteb needs")
+            raise BackendError(
+                f"--model {engine.backend}:{engine.name}: gives no sentence embeddings, which mteb needs"
+            )
         self._engine = engine
         name = re.sub(r"[^\w.-]+", "-", engine.name.rstrip("/").rpartition("/")[2]) or engine.backend
         self.mteb_model_meta = ModelMeta.create_empty(

@@ -38,7 +38,9 @@ class ClusteringUnit(Unit):
         metrics = [metric for metric, _ in self.metrics().values() if isinstance(metric, VMeasure)]
         chosen = [metric.chosen(len(documents), self._seed()) for metric in metrics]
         if any(positions != chosen[0] for positions in chosen):
-            raise DataError(f"{self.where}: the metrics look at different items; give them the same sizes, or a task each")
+            raise DataError(
+                f"{self.where}: the metrics look at different items; give them the same sizes, or a task each"
+            )
         if chosen and chosen[0] == []:
             raise DataError(f"{self.where}: the fraction of {len(documents)} items that is looked at is none of them")
         self._total = len(documents) if chosen and chosen[0] is not None else None

@@ -36,9 +36,7 @@ class StsUnit(Unit):
                 float(str(document.fields[self.dataset.score]))
             except ValueError as error:
                 found = document.fields[self.dataset.score]
-                raise DataError(
-                    f"{self.where}: item {document.id}: score must be a number, found '{found}'"
-                ) from error
+                raise DataError(f"{self.where}: item {document.id}: score must be a number, found '{found}'") from error
         return documents
 
     def requests(self) -> list[Request]:

@@ -63,7 +63,12 @@ def theirs(name: str, subset: str, split: str, path: str, mirror: Path, monkeypa
     task.load_data()
     task.metadata = type(task).metadata
     result = mteb.evaluate(
-        glotbench_model("echo:x"), task, cache=None, co2_tracker=False, show_progress_bar=False, overwrite_strategy="always"
+        glotbench_model("echo:x"),
+        task,
+        cache=None,
+        co2_tracker=False,
+        show_progress_bar=False,
+        overwrite_strategy="always",
     )
     return next(one for one in result.task_results[0].scores[split] if one["hf_subset"] == subset)
 
