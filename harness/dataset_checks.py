@@ -27,12 +27,14 @@ _COLUMNS = {
     "preference": ("prompt", "chosen", "rejected"),
     "contrastive": ("source", "good-translation", "incorrect-translation"),
 }
-_OF_PAIRS = {
+_KINDS_OF = {
     "sides": ("sts", "pair_classification"),
-    "score": ("sts",),
+    "score": ("sts", "retrieval", "reranking"),
     "positive": ("pair_classification",),
+    "query_id": ("retrieval", "reranking"),
+    "corpus_id": ("retrieval", "reranking"),
 }
-"""Fields of pairs, and the kinds that read them."""
+"""Fields that only some kinds read."""
 
 _PAIR_KINDS = (*DIRECTION_KINDS, "alignment", "perplexity")
 _LANGUAGE = ("lang", "lang_code", "lang_script")
@@ -120,9 +122,9 @@ def _check_dataset(raw: Raw, dataset: Raw, languages: Mapping[str, str], here: L
         yield here, f"'source_files' and 'target_files' are for directions; kind {kind} needs 'files' or 'path'"
         return
     yield from _check_selection(dataset, here)
-    for field, kinds in _OF_PAIRS.items():
+    for field, kinds in _KINDS_OF.items():
         if field in dataset and kind in get_args(Kind) and kind not in kinds:
-            yield (*here, field), f"is of pairs ({', '.join(kinds)}); kind {kind} has none"
+            yield (*here, field), f"is read by {', '.join(kinds)} alone; kind {kind} has no such column"
     yield from _check_placeholders(raw, dataset, here)
     yield from _check_paths(dataset, here)
     yield from _check_told_apart(raw, dataset, languages, here)

@@ -1,7 +1,7 @@
 """Data sets that only mteb's own code can load: loaded by it, and written as plain rows that our readers take.
 
-The code is that of the installed mteb. What it reads comes from the mirror under ``--data-root`` where that has the data
-set, else from the hub. Every run loads anew what it needs: rows are as fresh as their source.
+The code is that of the installed mteb. What it reads comes from the mirror under ``--data-root`` where that has the
+data set, else from the hub. Every run loads anew what it needs: rows are as fresh as their source.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _as_repository(mirror: Path, view: Path) -> Path:
 def _files(loaded: Any, task: TaskFile, subset: str, split: str, where: str) -> Mapping[str, Iterable[Row]]:
     """Name of a file, without its ending, to its rows."""
     kind, dataset = task.spec.kind, task.spec.dataset
-    data = loaded.dataset[subset] if subset in loaded.dataset else loaded.dataset
+    data = loaded.dataset.get(subset, loaded.dataset)
     if kind in ("retrieval", "reranking"):
         return _retrieval_files(data[split], split, candidates=kind == "reranking", where=where)
     columns: tuple[str, ...] = {

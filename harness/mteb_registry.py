@@ -77,7 +77,7 @@ def registered() -> Iterator[MtebTask]:
 
 def _facts(found: Any) -> MtebTask:
     metadata = found.metadata
-    reason = _reason(found)
+    reason = next(_reasons(found), "")
     route: Route = "none" if reason else "loader" if _needs_loader(found) else "rows"
     source = getattr(metadata, "dataset", None) or {}
     return MtebTask(
@@ -87,7 +87,7 @@ def _facts(found: Any) -> MtebTask:
         revision=str(source.get("revision", "")),
         config=str(source.get("name", "") or ""),
         splits=tuple(map(str, metadata.eval_splits)),
-        subsets={} if reason else {str(name): tuple(codes) for name, codes in _subsets(metadata).items()},
+        subsets={str(name): tuple(codes) for name, codes in _subsets(metadata).items()},
         several=bool(metadata.is_multilingual),
         main_score=str(metadata.main_score),
         description=" ".join(str(metadata.description).split()),
@@ -104,27 +104,28 @@ def _subsets(metadata: Any) -> Mapping[str, list[str]]:
     return found
 
 
-def _reason(found: Any) -> str:
-    """Why a task cannot be scored here as mteb scores it; empty where it can."""
+def _reasons(found: Any) -> Iterator[str]:
+    """Why a task cannot be scored here as mteb scores it; none where it can."""
     metadata = found.metadata
     bases = [one.__name__ for one in found.__mro__]
     if list(metadata.modalities) != ["text"]:
-        return f"is about {', '.join(sorted(set(metadata.modalities) - {'text'}))}, not text alone"
+        yield f"is about {', '.join(sorted(set(metadata.modalities) - {'text'}))}, not text alone"
     if metadata.type not in _BASES:
-        return f"type {metadata.type} has no kind here"
+        yield f"type {metadata.type} has no kind here"
+        return
     if _BASES[metadata.type] not in bases or (metadata.type == "Classification" and "Multilabel" in "".join(bases)):
-        return f"is scored by mteb's {bases[1]}, which has no kind here"
+        yield f"is scored by mteb's {bases[1]}, which has no kind here"
+        return
     if changed := _changed(found):
-        return f"scores with code of its own ({', '.join(changed)})"
+        yield f"scores with code of its own ({', '.join(changed)})"
     if metadata.type in _CLASSIFIERS and not _is_usual(found.evaluator_model, *_CLASSIFIERS[metadata.type]):
-        return f"learns with {' '.join(str(found.evaluator_model).split())}"
+        yield f"learns with {' '.join(str(found.evaluator_model).split())}"
     if getattr(found, "is_cross_validation", False):
-        return "is scored by cross-validation"
+        yield "is scored by cross-validation"
     if getattr(found, "ignore_identical_ids", False) or getattr(found, "skip_first_result", False):
-        return "leaves a query's own text out of the ranking"
+        yield "leaves a query's own text out of the ranking"
     if getattr(found, "max_depth", None) is not None:
-        return "has clusters within clusters"
-    return ""
+        yield "has clusters within clusters"
 
 
 def _is_usual(model: Any, name: str, changed: Mapping[str, object]) -> bool:

@@ -63,7 +63,7 @@ def result_files(record: RunRecord, cache: Path | None) -> Iterator[tuple[Path, 
     """mteb's result of every model and task of a run, with its path in mteb's layout of results.
 
     Args:
-        cache: Where the index of mteb's tasks is kept; names of mteb's tasks and subsets are used where mteb knows them.
+        cache: Where the index of mteb's tasks is kept; tasks and subsets are called as mteb calls them, if it does.
     """
     try:
         version: str | None = mteb_version()

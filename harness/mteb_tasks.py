@@ -98,6 +98,12 @@ def mteb_tasks(name: str, cache: Path | None) -> list[TaskFile]:
     return [made[part]] if part else list(made.values())
 
 
+def languages_of(task: MtebTask) -> frozenset[str]:
+    """Canonical codes of the languages of all subsets that we know."""
+    codes = {code for languages in task.subsets.values() for code in languages}
+    return frozenset(language.code for language in map(lookup, codes) if language is not None)
+
+
 def _runnable(task: MtebTask) -> tuple[list[_Subset], list[str]]:
     """Subsets whose languages we know, and why others cannot run."""
     kind = KINDS[task.type]

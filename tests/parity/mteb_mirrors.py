@@ -93,7 +93,7 @@ def labelled(root: Path) -> None:
             for split, count in (("train", 40), ("validation", 10), ("test", 30))
         },
     )
-    write(root, "mteb/WikiClusteringP2P", {"ka/test": rows(90, 4, "sentences", "labels")})
+    write(root, "ClementeH/SpanishWikinewsClustering", {"p2p/test": rows(90, 4, "sentences", "labels")})
 
 
 def pairs(root: Path) -> None:

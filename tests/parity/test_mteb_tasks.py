@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.commands.task_list import mteb_rows
 from harness.engine.models import parse_model
 from harness.errors import DataError, UserError
 from harness.languages import identify
 from harness.loader import load_tasks
+from harness.mteb_index import mteb_index
 from harness.mteb_model import glotbench_model
 from harness.runner import RunPlan, run
 from harness.store import RunFolder
@@ -75,7 +77,8 @@ def theirs(name: str, subset: str, split: str, path: str, mirror: Path, monkeypa
 
 CASES = {
     "rows, a direction a subset": (
-        "Tatoeba", "ara-eng", "test", "mteb/tatoeba-bitext-mining", ("ara",), ("arb_Arab-eng_Latn", "", "bitext_f1"), "f1",
+        "Tatoeba", "ara-eng", "test", "mteb/tatoeba-bitext-mining", ("ara",),
+        ("arb_Arab-eng_Latn", "", "bitext_f1"), "f1",
     ),
     "rows, a column a language": (
         "FloresBitextMining", "amh_Ethi-tha_Thai", "devtest", "mteb/FloresBitextMining", ("amh", "tha"),
@@ -101,8 +104,13 @@ CASES = {
         "MultiEURLEXMultilabelClassification", "de", "test", "mteb/eurlex-multilingual", ("deu",),
         ("deu_Latn", "", "multilabel_accuracy"), "accuracy",
     ),
-    "clusters of items drawn first": (
-        "SIB200ClusteringS2S", "nqo_Nkoo", "test", "mteb/sib200", ("nqo",), ("nqo_Nkoo", "", "v_measure"), "v_measure",
+    "clusters": (
+        "SpanishWikinewsClusteringP2P", "default", "test", "ClementeH/SpanishWikinewsClustering", ("spa",),
+        ("spa_Latn", "", "v_measure"), "v_measure",
+    ),
+    "classes named by mteb": (
+        "SIB200Classification", "nqo_Nkoo", "test", "mteb/sib200", ("nqo",),
+        ("nqo_Nkoo", "", "probe_accuracy"), "accuracy",
     ),
     "pairs made and drawn by mteb": (
         "XNLI", "th", "test", "mteb/xnli", ("tha",), ("tha_Thai", "", "pair_ap"), "max_ap",
@@ -154,7 +162,7 @@ def test_what_cannot_run_says_why(cache: Path, tmp_path: Path) -> None:
     empty = tmp_path / "mteb" / "xnli"
     empty.mkdir(parents=True)
     (tmp_path / "mteb" / "xnli" / "README.md").write_text("---\nconfigs: []\n---\n", encoding="utf-8")
-    with pytest.raises(DataError, match="mteb's own loader cannot read it from .*xnli") as failure:
+    with pytest.raises(DataError, match=r"mteb's own loader cannot read it from .*xnli") as failure:
         ours("XNLI", ("tha",), tmp_path, cache, tmp_path / "out")
     assert "\n" not in str(failure.value)
 
@@ -173,3 +181,20 @@ def test_a_model_of_ours_in_mteb_is_told_apart_and_keeps_order() -> None:
     assert (together[3] == first.encode([{"text": ["🌊 ߖߌ"]}])[0]).all()
     with pytest.raises(UserError, match="no such backend"):
         glotbench_model("stt:x")
+
+
+def test_names_are_listed_from_the_kept_index(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load_tasks(["mteb:Tatoeba"], [], cache=cache)
+    kept = cache / "mteb-index.json"
+    monkeypatch.setattr("harness.mteb_index.registered", lambda: pytest.fail("read again"))
+    assert mteb_index(cache).task("Tatoeba").subsets["ara-eng"] == ("ara-Arab", "eng-Latn")
+    monkeypatch.setattr("harness.commands.task_list.cache_folder", lambda: cache)
+    rows, others = mteb_rows("yoruba")
+    found = {row[0]: row[1:] for row in rows}
+    assert found["mteb:SIB200Classification"][0] == "classification"
+    assert found["mteb:SIB200Classification"][2] == "mteb"
+    assert "mteb:Tatoeba" not in found
+    assert others > 0
+    (tmp_path / kept.name).write_text("{", encoding="utf-8")
+    monkeypatch.setattr("harness.mteb_index.registered", lambda: iter([mteb_index(cache).task("Tatoeba")]))
+    assert mteb_index(tmp_path).names() == ("Tatoeba",)
