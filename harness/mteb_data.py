@@ -68,7 +68,7 @@ def _loaded(name: str, subsets: list[str], split: str, data_root: Path | None, s
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells every retry; what matters is told below
     made = mteb.get_task(name, hf_subsets=subsets, eval_splits=[split])
     made.fast_loading = False  # the same rows, but only those of the subsets
-    source = dict(made.metadata.dataset)
+    source: dict[str, Any] = dict(made.metadata.dataset)
     mirror = data_root / source["path"] if data_root is not None else None
     if mirror is not None and mirror.is_dir():
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -241,15 +241,15 @@ def _imported(
 def _score(result: _Result, entry: _Entry, cache: Path | None) -> tuple[ScoreRecord, str]:
     """The main score of an entry, as one of our metrics where it is one; and the kind of task."""
     metric, options, kind = metric_of(result.task_name, cache)
-    facts: dict[str, Any] = {"title": metric, "bounds": (None, None), "higher_is_better": True, "decimals": 3}
-    unit = "fraction"
+    facts: dict[str, Any] = {"title": metric, "unit": "fraction", "decimals": 3, "bounds": (None, None)}
+    facts["higher_is_better"] = True
     try:
         info = registry.create(metric, options).info
     except MetricError:
         pass
     else:
-        unit = info.unit
         facts = {
+            "unit": info.unit,
             "title": info.title,
             "description": info.description,
             "bounds": info.bounds,
@@ -268,7 +268,6 @@ def _score(result: _Result, entry: _Entry, cache: Path | None) -> tuple[ScoreRec
         ci_low=None,
         ci_high=None,
         n=0,
-        unit=unit,
         signature=signature,
         fingerprint=Fingerprint(dataset=result.dataset_revision, metric=signature),
         segments=False,
