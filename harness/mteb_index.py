@@ -22,6 +22,9 @@ from metrics.spelling import did_you_mean
 PREFIX = "mteb:"
 """What stands before the name of one of mteb's tasks."""
 
+INDEX = "mteb-index.json"
+"""Name of the file in the cache folder."""
+
 _FORMAT = 1
 """Version of the cache file; to be raised with any change to what is in it."""
 
@@ -67,7 +70,7 @@ def mteb_index(cache: Path | None) -> MtebIndex:
         UserError: mteb is not installed.
     """
     installed = mteb_version()
-    file = cache / "mteb-index.json" if cache is not None else None
+    file = cache / INDEX if cache is not None else None
     key = f"{_FORMAT} {installed}"
     rows = _cached(file, key) if file is not None else None
     if rows is None:

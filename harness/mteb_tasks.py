@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from harness.errors import UserError
 from harness.languages import lookup
-from harness.mteb_index import PREFIX, mteb_index, mteb_version
+from harness.mteb_index import INDEX, PREFIX, mteb_index, mteb_version
 from harness.mteb_registry import MtebTask
 from harness.spec import DIRECTION_KINDS, Kind, TaskSpec
 from harness.task_file import TaskFile
@@ -38,7 +38,7 @@ KINDS: Mapping[str, Kind] = {
 """Kind of ours of mteb's types."""
 
 LOADED = "mteb-data"
-"""Folder, beside the file that a task seems to come from, of what mteb's own loaders made."""
+"""Folder, beside the index, of what mteb's own loaders made."""
 
 PARTS = ("queries", "corpus", "qrels", "candidates")
 
@@ -164,7 +164,7 @@ class _TaskFiles:
         changes = {} if several else {subset.label: self._changes(subset) for subset in subsets}
         said = f"{mteb_version()}\n{spec.model_dump_json()}\n{sorted(subset.name for subset in subsets)}"
         return TaskFile(
-            path=self._folder / f"{self._task.name}.mteb",
+            path=self._folder / INDEX,
             spec=spec,
             sha256=hashlib.sha256(said.encode()).hexdigest(),
             subsets=changes,

@@ -198,3 +198,9 @@ def test_names_are_listed_from_the_kept_index(cache: Path, tmp_path: Path, monke
     (tmp_path / kept.name).write_text("{", encoding="utf-8")
     monkeypatch.setattr("harness.mteb_index.registered", lambda: iter([mteb_index(cache).task("Tatoeba")]))
     assert mteb_index(tmp_path).names() == ("Tatoeba",)
+
+
+def test_without_mteb_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.mteb_index.importlib.util.find_spec", lambda _: None)
+    with pytest.raises(UserError, match=r"mteb is not installed; pip install 'glotbench\[mteb\]'"):
+        load_tasks(["mteb:Tatoeba"], [], cache=tmp_path)
