@@ -72,7 +72,7 @@ def result_files(record: RunRecord, cache: Path | None) -> Iterator[tuple[Path, 
     tasks = {task.name: task for task in record.tasks}
     for model in record.models:
         revision = content_hash(model.identity)[:16]
-        folder = Path(_FOLDER.sub("-", model.name).strip("-.") or "model") / revision
+        folder = Path(_FOLDER.sub("-", model.name.replace("/", "__")).strip("-._") or "model") / revision
         for name, task in tasks.items():
             scores = [score for score in record.scores if (score.model, score.task) == (model.name, name)]
             names = mteb_names(name, cache) if version else None

@@ -17,9 +17,11 @@ from harness.languages import identify
 from harness.loader import load_tasks
 from harness.mteb_index import mteb_index
 from harness.mteb_model import glotbench_model
+from harness.resources import shipped_tasks
 from harness.runner import RunPlan, run
 from harness.store import RunFolder
 from harness.tasks.base import Selection
+from tests.harness.test_embedding_families import belebele
 from tests.parity import mteb_mirrors
 
 mteb = pytest.importorskip("mteb", reason="mteb is not installed (pip install 'glotbench[mteb]')")
@@ -204,3 +206,19 @@ def test_without_mteb_one_line_says_what_to_install(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("harness.mteb_index.importlib.util.find_spec", lambda _: None)
     with pytest.raises(UserError, match=r"mteb is not installed; pip install 'glotbench\[mteb\]'"):
         load_tasks(["mteb:Tatoeba"], [], cache=tmp_path)
+
+
+def test_the_family_of_belebele_is_mtebs_task_from_a_mirror_without_readme(cache: Path, tmp_path: Path) -> None:
+    belebele(tmp_path)
+    found = ours("BelebeleRetrieval.monolingual", ("mya",), tmp_path, cache, tmp_path / "theirs")
+    plan = RunPlan(
+        tasks=load_tasks(["belebele_retrieval"], [shipped_tasks()]),
+        models=[parse_model("echo:x")],
+        selection=Selection(languages=("mya_Mymr",)),
+        out=tmp_path / "own",
+        data_root=tmp_path,
+    )
+    record = RunFolder(run(plan, lambda *_: None)).record
+    own = next(score for score in record.scores if score.metric == "ndcg")
+    assert own.value == found["mya_Mymr", "", "ndcg"]
+    assert 0.5 < found["mya_Mymr", "", "ndcg"] <= 1
