@@ -17,6 +17,7 @@ from harness.languages import identify
 from harness.loader import load_tasks
 from harness.mteb_index import mteb_index
 from harness.mteb_model import glotbench_model
+from harness.mteb_results import result_files, result_text
 from harness.resources import shipped_tasks
 from harness.runner import RunPlan, run
 from harness.store import RunFolder
@@ -222,3 +223,27 @@ def test_the_family_of_belebele_is_mtebs_task_from_a_mirror_without_readme(cache
     own = next(score for score in record.scores if score.metric == "ndcg")
     assert own.value == found["mya_Mymr", "", "ndcg"]
     assert 0.5 < found["mya_Mymr", "", "ndcg"] <= 1
+
+
+def test_results_of_mtebs_tasks_go_by_mtebs_names(mirror: Path, cache: Path, tmp_path: Path) -> None:
+    from mteb.results import TaskResult
+
+    plan = RunPlan(
+        tasks=load_tasks(["mteb:AmazonCounterfactualClassification"], [], cache=cache),
+        models=[parse_model("echo:x,name=org/x")],
+        selection=Selection(languages=("eng_Latn",)),
+        out=tmp_path,
+        data_root=mirror,
+    )
+    record = RunFolder(run(plan, lambda *_: None)).record
+    ((path, result),) = result_files(record, cache)
+    assert path.parts[0] == "org__x"
+    (tmp_path / "result.json").write_text(result_text(result), encoding="utf-8")
+    read = TaskResult.from_disk(tmp_path / "result.json")
+    assert read.task_name == "AmazonCounterfactualClassification"
+    assert read.dataset_revision == mteb_index(cache).task(read.task_name).revision
+    found = {entry["hf_subset"]: entry for entry in read.scores["test"]}
+    assert set(found) == {"en", "en-ext"}
+    assert found["en"]["languages"] == ["eng-Latn"]
+    assert found["en"]["main_score"] == found["en"]["accuracy"] != found["en-ext"]["accuracy"]
+    assert read.get_score() == pytest.approx((found["en"]["accuracy"] + found["en-ext"]["accuracy"]) / 2)
