@@ -21,7 +21,7 @@ import harness
 from harness.errors import RecordError, UserError
 from harness.languages import UND, lookup
 from harness.mteb_index import mteb_version
-from harness.mteb_tasks import MtebNames, metric_of, mteb_key, mteb_names
+from harness.mteb_names import MtebNames, metric_of, mteb_key, mteb_names
 from harness.records import Fingerprint, ModelRecord, RunRecord, ScoreRecord, TaskRecord
 from harness.store import RunWriter, content_hash
 from metrics import registry

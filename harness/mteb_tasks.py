@@ -42,11 +42,11 @@ LOADED = "mteb-data"
 
 PARTS = ("queries", "corpus", "qrels", "candidates")
 
-_ALONE, _ACROSS = ".monolingual", ".crosslingual"
+_ALONE, ACROSS = ".monolingual", ".crosslingual"
 """Parts of a task that has subsets in one language and across two."""
 
 _CROSS = ("bitext_mining", "sts", "pair_classification", "retrieval", "reranking")
-_RANKED = re.compile(r"(ndcg|map|recall|mrr)_at_(\d+)")
+RANKED = re.compile(r"(ndcg|map|recall|mrr)_at_(\d+)")
 _MOST_LEFT_OUT = 3
 
 
@@ -72,7 +72,7 @@ def mteb_tasks(name: str, cache: Path | None) -> list[TaskFile]:
     """
     base, _, split = name.partition("@")
     index = mteb_index(cache)
-    part = next((part for part in (_ALONE, _ACROSS) if base.endswith(part) and base not in index.names()), "")
+    part = next((part for part in (_ALONE, ACROSS) if base.endswith(part) and base not in index.names()), "")
     base = base.removesuffix(part)
     found = index.task(base)
     if found.route == "none":
@@ -83,7 +83,7 @@ def mteb_tasks(name: str, cache: Path | None) -> list[TaskFile]:
             f"{', '.join(found.splits)}"
         )
     usual = "test" if "test" in found.splits else found.splits[-1]
-    subsets, left_out = _runnable(found)
+    subsets, left_out = runnable(found)
     if not subsets:
         raise UserError(f"{PREFIX}{base}: no subset can run here: {left_out[0]}")
     folder = cache or Path(tempfile.gettempdir()) / "glotbench"
@@ -94,7 +94,7 @@ def mteb_tasks(name: str, cache: Path | None) -> list[TaskFile]:
         raise UserError(f"{PREFIX}{name}: has no '{part}' part; name the task alone")
     if not (cross and alone):
         return [task.made(subsets, "")]
-    made = {_ALONE: task.made(alone, ""), _ACROSS: task.made(cross, _ACROSS)}
+    made = {_ALONE: task.made(alone, ""), ACROSS: task.made(cross, ACROSS)}
     return [made[part]] if part else list(made.values())
 
 
@@ -104,7 +104,7 @@ def languages_of(task: MtebTask) -> frozenset[str]:
     return frozenset(language.code for language in map(lookup, codes) if language is not None)
 
 
-def _runnable(task: MtebTask) -> tuple[list[_Subset], list[str]]:
+def runnable(task: MtebTask) -> tuple[list[_Subset], list[str]]:
     """Subsets whose languages we know, and why others cannot run."""
     kind = KINDS[task.type]
     subsets: list[_Subset] = []
@@ -240,92 +240,8 @@ def _ranking_metrics(main: str, kind: str) -> Iterator[object]:
     """Each measure once: at the depth of the main score, else at mteb's usual one."""
     wanted = {"ndcg": 10, "map": 1000, "recall": 100, "mrr": 10}
     first = "map" if kind == "reranking" else "ndcg"
-    if match := _RANKED.fullmatch(main):
+    if match := RANKED.fullmatch(main):
         first = match[1]
         wanted[first] = int(match[2])
     for name in dict.fromkeys([first, *wanted]):
         yield {"name": name, "k": wanted[name]}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MtebNames:
-    """What mteb calls a task of a run.
-
-    Attributes:
-        task, split, revision: mteb's. subsets: Language (or direction) and variant to mteb's subset and its codes.
-    """
-
-    task: str
-    split: str
-    revision: str
-    subsets: Mapping[tuple[str, str], tuple[str, tuple[str, ...]]]
-
-
-def mteb_names(name: str, cache: Path | None) -> MtebNames | None:
-    """mteb's names of a task that :func:`mteb_tasks` made; ``None`` for others.
-
-    Args:
-        name: The name in a record.
-
-    Raises:
-        UserError: mteb is not installed.
-    """
-    index = mteb_index(cache)
-    base = name.removesuffix(_ACROSS)
-    split = ""
-    if base not in index.names():
-        base, _, split = base.rpartition(".")
-    if base not in index.names():
-        return None
-    found = index.task(base)
-    if found.route == "none" or (split and split not in found.splits):
-        return None
-    subsets, _ = _runnable(found)
-    labels = [subset.label for subset in subsets]
-    named = {
-        (one.label, one.name if labels.count(one.label) > 1 else ""): (one.name, found.subsets[one.name])
-        for one in subsets
-    }
-    if len(set(labels)) < len(labels):
-        named |= {(one.label, one.name): (one.name, found.subsets[one.name]) for one in subsets}
-    usual = "test" if "test" in found.splits else found.splits[-1]
-    return MtebNames(task=base, split=split or usual, revision=found.revision, subsets=named)
-
-
-_KEYS = {
-    "bitext_f1": "f1",
-    "bitext_accuracy": "accuracy",
-    "probe_accuracy": "accuracy",
-    "probe_f1": "f1",
-    "multilabel_accuracy": "accuracy",
-    "pair_ap": "max_ap",
-}
-"""Metrics of ours to mteb's names, where they differ."""
-
-
-def mteb_key(metric: str, options: Mapping[str, Any]) -> str:
-    """mteb's name of a metric of ours, such as ``ndcg_at_10``; its own where mteb has none."""
-    if metric in ("ndcg", "map", "recall", "mrr"):
-        usual = {"ndcg": 10, "map": 1000, "recall": 100, "mrr": 10}
-        return f"{metric}_at_{options.get('k', usual[metric])}"
-    return _KEYS.get(metric, metric)
-
-
-def metric_of(name: str, cache: Path | None) -> tuple[str, dict[str, Any], str]:
-    """Metric of ours, its options, and the kind of one of mteb's tasks; its main score under mteb's name for others."""
-    try:
-        found = mteb_index(cache).task(name)
-    except UserError:
-        return "main_score", {}, "mteb"
-    kind = KINDS.get(found.type, "mteb")
-    if match := _RANKED.fullmatch(found.main_score):
-        return match[1], {"k": int(match[2])}, kind
-    own = {
-        ("bitext_mining", "f1"): "bitext_f1",
-        ("classification", "accuracy"): "probe_accuracy",
-        ("classification", "f1"): "probe_f1",
-        ("multilabel_classification", "accuracy"): "multilabel_accuracy",
-        ("multilabel_classification", "f1"): "probe_f1",
-        ("pair_classification", "max_ap"): "pair_ap",
-    }
-    return own.get((kind, found.main_score), found.main_score), {}, kind
