@@ -22,6 +22,7 @@ from harness.commands.diagnose import diagnose
 from harness.commands.env import env
 from harness.commands.export import doctor, export
 from harness.commands.gate import gate
+from harness.commands.imports import import_
 from harness.commands.leaderboard import leaderboard
 from harness.commands.mbr import mbr
 from harness.commands.report import report
@@ -49,6 +50,7 @@ for _command in (
     data,
     cache,
     export,
+    import_,
     doctor,
     demo,
     env,

@@ -23,6 +23,7 @@ from harness.pairing import (
     incomparable,
     pair_statistics,
     recreate,
+    untestable,
     with_texts,
 )
 from harness.records import ScoreRecord
@@ -270,6 +271,7 @@ class _FamilyReader:
         for side in (system, against):
             if not reason and side.scores[key].value is None:
                 reason = f"{side.name} has no score: {side.scores[key].note or 'nothing was scored'}"
+        reason = reason or untestable(first, second)
         metric = self._metric(first)
         if reason or not isinstance(metric, Metric):
             return reason or str(metric)

@@ -248,6 +248,8 @@ def _items(
     seen: set[str] = set()
     for number, row in enumerate(rows, 1):
         identifier, cluster = identified(dataset, row, number, where)
+        if identifier in seen and dataset.first_of_key:
+            continue
         if identifier in seen:
             key = "' with '".join(dataset.key_columns)
             raise DataError(f"{where}: column '{key}' has '{identifier}' twice; a key names one item")

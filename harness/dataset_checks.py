@@ -27,6 +27,15 @@ _COLUMNS = {
     "preference": ("prompt", "chosen", "rejected"),
     "contrastive": ("source", "good-translation", "incorrect-translation"),
 }
+_KINDS_OF = {
+    "sides": ("sts", "pair_classification"),
+    "score": ("sts", "retrieval", "reranking"),
+    "positive": ("pair_classification",),
+    "query_id": ("retrieval", "reranking"),
+    "corpus_id": ("retrieval", "reranking"),
+}
+"""Fields that only some kinds read."""
+
 _PAIR_KINDS = (*DIRECTION_KINDS, "alignment", "perplexity")
 _LANGUAGE = ("lang", "lang_code", "lang_script")
 _SIDES = ("source", "target", "other")
@@ -113,6 +122,9 @@ def _check_dataset(raw: Raw, dataset: Raw, languages: Mapping[str, str], here: L
         yield here, f"'source_files' and 'target_files' are for directions; kind {kind} needs 'files' or 'path'"
         return
     yield from _check_selection(dataset, here)
+    for field, kinds in _KINDS_OF.items():
+        if field in dataset and kind in get_args(Kind) and kind not in kinds:
+            yield (*here, field), f"is read by {', '.join(kinds)} alone; kind {kind} has no such column"
     yield from _check_placeholders(raw, dataset, here)
     yield from _check_paths(dataset, here)
     yield from _check_told_apart(raw, dataset, languages, here)
@@ -124,9 +136,19 @@ def _check_dataset(raw: Raw, dataset: Raw, languages: Mapping[str, str], here: L
         yield (*here, "streaming"), "is about the hub, and there is no 'path'; remove it"
     columns = dataset.get("columns")
     if isinstance(columns, list) and columns and kind in _COLUMNS:
-        for column in _COLUMNS[kind]:
+        needed = _needed(kind, dataset)
+        for column in needed:
             if column not in columns:
-                yield (*here, "columns"), f"{kind} reads the columns {', '.join(_COLUMNS[kind])}; '{column}' is missing"
+                yield (*here, "columns"), f"{kind} reads the columns {', '.join(needed)}; '{column}' is missing"
+
+
+def _needed(kind: str, dataset: Raw) -> tuple[str, ...]:
+    """Columns that documents of a kind have; pairs may name theirs."""
+    sides, score = dataset.get("sides"), dataset.get("score")
+    if kind != "sts":
+        return _COLUMNS[kind]
+    named = sides if isinstance(sides, list) and all(isinstance(one, str) for one in sides) else _COLUMNS[kind][:2]
+    return (*named, score if isinstance(score, str) else _COLUMNS[kind][2])
 
 
 def _check_selection(dataset: Raw, here: Location) -> Iterator[Problem]:

@@ -28,6 +28,8 @@ def examine(folder: RunFolder) -> Iterator[str]:
 
 def _score_problems(folder: RunFolder, score: ScoreRecord) -> Iterator[str]:
     where = f"{folder.path}: {' '.join(filter(None, [*score.unit_key, score.metric]))}"
+    if not score.segments:
+        return
     if score.n == 0:
         if score.value is not None:
             yield f"{where}: has a value but no segment"

@@ -21,7 +21,16 @@ from typing import Literal
 
 from harness.errors import RecordError, SpecError
 from harness.matching import Family, MatchedRuns, covers
-from harness.pairing import MACRO, CreateMetric, PairedScores, ScoreSource, SegmentDrop, with_texts
+from harness.pairing import (
+    MACRO,
+    CreateMetric,
+    PairedScores,
+    ScoreSource,
+    SegmentDrop,
+    incomparable,
+    untestable,
+    with_texts,
+)
 from harness.records import ScoreRecord
 from harness.spec import GatePolicy, GateRule, Waiver
 from harness.stats import DRAWS, Delta, corrected, minimum_detectable_effect
@@ -266,12 +275,27 @@ def _pairs(
         if old.value is None:
             done.append(_inconclusive(finding, rule, f"the baseline has no score ({old.note})"))
             continue
+        if not incomparable(new, old, matched.policy.baseline.require_same) and (reason := untestable(new, old)):
+            done.append(_without_segments(finding, rule, new, old, reason))
+            continue
         paired = matched.pair(family, language, rule.cluster == "item")
         if isinstance(paired, PairedScores):
             pairs[language] = paired
         else:
             done.append(replace(finding, verdict="not comparable", reason=paired, fails=True, fails_strict=True))
     return done, pairs
+
+
+def _without_segments(finding: Finding, rule: GateRule, new: ScoreRecord, old: ScoreRecord, reason: str) -> Finding:
+    """Two values that no test can tell apart: only a loss beyond the hard limit is sure."""
+    assert new.value is not None
+    assert old.value is not None
+    loss = old.value - new.value if new.higher_is_better else new.value - old.value
+    finding = replace(finding, value=new.value, baseline=old.value, delta=-loss)
+    if rule.hard_drop is None or loss <= rule.hard_drop:
+        return _inconclusive(finding, rule, reason)
+    told = f"loss {_show(loss, finding.decimals + 1)} exceeds the hard limit {rule.hard_drop:g}"
+    return replace(finding, verdict="regressed", reason=told, fails=True, fails_strict=True)
 
 
 def _macro_case(

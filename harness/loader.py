@@ -22,6 +22,8 @@ from harness.errors import SpecError, UserError
 from harness.languages import canonical
 from harness.lm_eval_index import PREFIX
 from harness.lm_eval_tasks import LmEvalTasks, wrong_names
+from harness.mteb_index import PREFIX as MTEB
+from harness.mteb_tasks import mteb_tasks
 from harness.spec import GatePolicy, TaskSpec
 from harness.task_checks import check_task, read_languages
 from harness.task_file import TaskFile
@@ -74,12 +76,13 @@ def load_tasks(
     """Task files by name or path, in the order asked for, each once.
 
     Args:
-        names: Names of tasks in the folders (ours, or lm-eval's tasks, groups and tags), paths of YAML files, or
-            ``lm-eval:NAME`` for a task, group or tag of lm-eval's own. A group may be several tasks of ours.
+        names: Names of tasks in the folders (ours, or lm-eval's tasks, groups and tags), paths of YAML files,
+            ``lm-eval:NAME`` for a task, group or tag of lm-eval's own, or ``mteb:NAME`` for a task of mteb's. A group
+            may be several tasks of ours.
         folders: Searched recursively; where two have a task of the same name, the earlier folder's is taken, and ours
             before lm-eval's.
         trust_code: Whether Python code may run that lm-eval's files in the folders name.
-        cache: Folder in which the index of lm-eval's own tasks is kept.
+        cache: Folder in which the indexes of lm-eval's own tasks and of mteb's are kept.
 
     Raises:
         UserError: A name is unknown, or a folder has a name twice.
@@ -92,7 +95,8 @@ def load_tasks(
     problems: list[str] = []
     for name in dict.fromkeys(names):
         try:
-            found = _named(name, index, lm_eval)
+            found = mteb_tasks(name.removeprefix(MTEB), cache) if name.startswith(MTEB) else None
+            found = found or _named(name, index, lm_eval)
         except SpecError as error:
             problems += error.problems
         except UserError as error:
@@ -285,7 +289,7 @@ def _unknown_task(name: str, index: dict[str, Path], folders: Sequence[Path], lm
     wrong = "".join(f"\n{problem}" for path, problem in lm_eval.problems() if _is_lm_eval(path))
     return (
         f"unknown task '{name}'{hint}; 'glotbench tasks list' shows the tasks (searched: {where}); lm-eval's own are "
-        f"called {PREFIX}NAME{wrong}"
+        f"called {PREFIX}NAME, mteb's {MTEB}NAME{wrong}"
     )
 
 

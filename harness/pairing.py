@@ -97,6 +97,14 @@ def incomparable(first: ScoreRecord, second: ScoreRecord, facets: Collection[str
     return "; ".join(differing)
 
 
+def untestable(first: ScoreRecord, second: ScoreRecord) -> str:
+    """Why no test can tell two scores apart, with their values; empty when both have segments."""
+    if first.segments and second.segments:
+        return ""
+    values = " and ".join("none" if one.value is None else f"{one.value:.{one.decimals}f}" for one in (first, second))
+    return f"no segments are known, so that {values} cannot be tested"
+
+
 def recreate(score: ScoreRecord, create: CreateMetric | None = None) -> Metric | str:
     """The metric of a score, or the reason why it cannot be made here."""
     try:

@@ -77,6 +77,7 @@ class ScoreRecord(_Frozen):
             can be read without the code that made it.
         metric_options: What, with ``metric``, makes the metric object again: ``registry.create(metric, options)``.
         chance: Score of guessing, where the task defines one.
+        segments: Whether the run holds the statistics that the score rests on; scores of other programs come without.
         details: Named series behind the score, e.g. ``layers`` (one value a layer).
     """
 
@@ -103,6 +104,7 @@ class ScoreRecord(_Frozen):
     signature: str
     metric_options: dict[str, str | int | float | bool] = Field(default_factory=dict)
     fingerprint: Fingerprint = Fingerprint()
+    segments: bool = True
     details: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     note: str = ""
 

@@ -131,6 +131,11 @@ class DatasetSpec(_Spec):
         text: Column with the text (parallel data). pivot_text: Column of the pivot's text, where a row holds both
             sides.
         label: Column with the class, or list of classes, of a text. train_split: Split that classifiers learn from.
+        sides: Columns of the two texts of a pair, in sts and pair classification. score: Column of what people said.
+        positive: Labels of pairs that belong together; all others do not.
+        query_id, corpus_id: Columns of ``qrels`` (and of ``candidates``, there ``corpus-ids``) with the ids of what
+            belongs together; their ``score`` may be empty: each is then 1.
+        first_of_key: Of rows with the same key, read the first; otherwise they are a mistake.
         parts: For retrieval, what differs from the fields above for ``queries``, ``corpus``, ``qrels`` and
             ``candidates``.
         cluster: Column of what items must be kept together with (document, passage). ``cluster_files`` is a file of
@@ -167,6 +172,12 @@ class DatasetSpec(_Spec):
     pivot_text: str | None = None
     label: str = "label"
     train_split: str = "train"
+    sides: tuple[str, str] = ("sentence1", "sentence2")
+    score: str = "score"
+    positive: Annotated[tuple[Scalar, ...], Field(min_length=1)] = (1,)
+    query_id: str = "query-id"
+    corpus_id: str = "corpus-id"
+    first_of_key: bool = False
     parts: dict[Literal["queries", "corpus", "qrels", "candidates"], dict[str, Any]] = Field(default_factory=dict)
     cluster: str | None = None
     cluster_files: Patterns | None = None

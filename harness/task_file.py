@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.lm_eval_index import Index
@@ -17,6 +18,9 @@ class TaskFile:
         path: The file, as found. spec: What it says. sha256: Hex hash of its bytes.
         index: Where the names of lm-eval's tasks that ``spec`` has are looked up; ``None`` where it has none.
         trusted: Whether code that the file names may run.
+        subsets: Language or direction to the fields of the data set that are other for it; for tasks of other
+            libraries, whose names of configurations follow no pattern.
+        mteb: Name of the task of mteb's whose own loader makes the data set's files; empty where there is none.
     """
 
     path: Path
@@ -24,3 +28,5 @@ class TaskFile:
     sha256: str
     index: Index | None = None
     trusted: bool = False
+    subsets: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    mteb: str = ""

@@ -29,30 +29,52 @@ class VMeasure(PooledMetric):
 
     resampling_shifts = True
 
-    def __init__(self, info: MetricInfo, *, experiments: int, sample: int, mteb_compat: bool) -> None:
+    def __init__(
+        self,
+        info: MetricInfo,
+        *,
+        experiments: int,
+        sample: int,
+        fraction: float = 0.0,
+        documents: int = 0,
+        mteb_compat: bool = False,
+    ) -> None:
         self.info = info
+        self._fraction = fraction
+        self._documents = documents
         self._experiments = experiments
         self._sample = sample
         self._mteb_compat = mteb_compat
 
     def signature(self) -> str:
         draws = "mteb" if self._mteb_compat else "per-subset"
+        of = f"|fraction:{self._fraction:g}" if self._fraction else ""
+        of += f"|documents:{self._documents}" if self._documents else ""
         return (
-            f"{self.info.name}|minibatch-k-means:{_BATCH}|experiments:{self._experiments}|sample:{self._sample}"
+            f"{self.info.name}|minibatch-k-means:{_BATCH}|experiments:{self._experiments}|sample:{self._sample}{of}"
             f"|draws:{draws}|clusters-fixed|v:{DEFINITIONS}"
         )
 
-    def cluster_stats(self, vectors: VectorArray, gold: NDArray[np.int64], seed: Sequence[int]) -> FloatArray:
+    def chosen(self, total: int, seed: Sequence[int]) -> list[int] | None:
+        """Positions of the items, of ``total``, that are looked at; ``None`` where all are, in their order."""
+        return self._chosen(self._generator(seed), total)
+
+    def cluster_stats(
+        self, vectors: VectorArray, gold: NDArray[np.int64], seed: Sequence[int], total: int | None = None
+    ) -> FloatArray:
         """Cluster and say where each item fell.
 
         Args:
             vectors: ``[n, d]``. gold: ``[n]`` class numbers from 0.
             seed: Of the subset; with ``mteb_compat`` mteb's own generator is used, as it stands at a task's first
                 subset.
+            total: Items from which :meth:`chosen` chose these; the same generator goes on after it.
         """
         from sklearn.cluster import MiniBatchKMeans
 
-        draw = random.Random(_MTEB_SEED if self._mteb_compat else repr(tuple(seed)))
+        draw = self._generator(seed)
+        if total is not None:
+            self._chosen(draw, total)
         columns = [gold.astype(np.float64)]
         model = MiniBatchKMeans(
             n_clusters=len(np.unique(gold)), batch_size=_BATCH, init="k-means++", n_init=1, random_state=_MTEB_SEED
@@ -64,6 +86,15 @@ class VMeasure(PooledMetric):
             cluster[drawn] = found
             columns += [cluster, np.bincount(drawn, minlength=len(vectors)).astype(np.float64)]
         return np.column_stack(columns)
+
+    def _generator(self, seed: Sequence[int]) -> random.Random:
+        return random.Random(_MTEB_SEED if self._mteb_compat else repr(tuple(seed)))
+
+    def _chosen(self, draw: random.Random, total: int) -> list[int] | None:
+        if not (self._fraction or self._documents):
+            return None
+        most = int(self._fraction * total) if self._fraction else self._documents
+        return draw.sample(range(total), k=min(total, most))
 
     def pooled(self, rows: FloatArray) -> float:
         return float(self.aggregate(rows)[0])
@@ -119,14 +150,29 @@ def _entropy(shares: FloatArray) -> FloatArray:
     return entropy
 
 
-def v_measure(*, experiments: int = 10, sample: int = 16384, mteb_compat: bool = False) -> VMeasure:
+def v_measure(
+    *,
+    experiments: int = 10,
+    sample: int = 16384,
+    fraction: float = 0.0,
+    documents: int = 0,
+    mteb_compat: bool = False,
+) -> VMeasure:
     """mteb's main score of clustering, 0-1.
 
     Args:
         experiments: How often items are drawn and clustered. sample: Items drawn each time, with replacement.
+        fraction, documents: Look only at this share of the items, or at most at so many, drawn once; 0 for all.
+
+    Raises:
+        MetricError: A size is out of range, or both ways to choose items are given.
     """
     if experiments < 1 or sample < 1:
         raise MetricError(f"v_measure: experiments and sample must be at least 1, found {experiments} and {sample}")
+    if not 0 <= fraction <= 1 or documents < 0 or (fraction and documents):
+        raise MetricError(
+            f"v_measure: give a fraction between 0 and 1 or a number of documents, found {fraction} and {documents}"
+        )
     info = MetricInfo(
         name="v_measure",
         title="V-measure",
@@ -136,4 +182,11 @@ def v_measure(*, experiments: int = 10, sample: int = 16384, mteb_compat: bool =
         decimals=3,
         kinds=("clustering",),
     )
-    return VMeasure(info, experiments=experiments, sample=sample, mteb_compat=mteb_compat)
+    return VMeasure(
+        info,
+        experiments=experiments,
+        sample=sample,
+        fraction=fraction,
+        documents=documents,
+        mteb_compat=mteb_compat,
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.output import PATH
+from harness.commands.output import PATH, cache_folder
 
 
 @click.group()
@@ -22,6 +22,23 @@ def export_csv(run_folder: Path) -> None:
     from harness.store import RunFolder
 
     click.echo(scores_csv(RunFolder(run_folder).record), nl=False)
+
+
+@export.command("mteb")
+@click.argument("run_folder", metavar="RUN", type=PATH)
+@click.option("--out", type=PATH, required=True, help="Folder; files go to MODEL/REVISION/TASK.json in it.")
+def export_mteb(run_folder: Path, out: Path) -> None:
+    """mteb's result file of every task, with our intervals inside; prints the paths."""
+    from harness.errors import UserError
+    from harness.mteb_results import result_files, result_text
+    from harness.store import RunFolder, write_text_atomic
+
+    for path, result in result_files(RunFolder(run_folder).record, cache_folder()):
+        try:
+            write_text_atomic(out / path, result_text(result))
+        except OSError as error:
+            raise UserError(f"{out / path}: cannot be written ({error.strerror}); check the folder") from error
+        click.echo(out / path)
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""Rows of ``glotbench tasks list``: our task files, and lm-eval's names."""
+"""Rows of ``glotbench tasks list``: our task files, lm-eval's names and mteb's."""
 
 from __future__ import annotations
 
@@ -50,6 +50,37 @@ def lm_eval_rows(folders: Sequence[Path], search: str) -> tuple[list[list[str]],
         inside += len(entries) - len(groups) - len(alone)
         rows += [_row(prefix, entry) for entry in [*groups, *alone]]
     return rows, inside
+
+
+def mteb_rows(search: str) -> tuple[list[list[str]], int]:
+    """Name, kind, number of languages and who loads the data, of mteb's tasks that can run here.
+
+    Args:
+        search: Text that name or description has, or a language by name.
+
+    Returns:
+        The rows, and how many tasks that fit the search cannot run.
+
+    Raises:
+        UserError: mteb is not installed.
+    """
+    from harness.mteb_index import PREFIX as MTEB
+    from harness.mteb_index import mteb_index
+    from harness.mteb_tasks import KINDS, languages_of
+
+    wanted = _language(search)
+    rows, others = [], 0
+    for task in mteb_index(cache_folder()):
+        named = _has(search, task.name, task.description)
+        languages = languages_of(task) if named or wanted else frozenset()
+        if not named and wanted not in languages:
+            continue
+        if task.route == "none":
+            others += 1
+            continue
+        loader = "mteb" if task.route == "loader" else "glotbench"
+        rows.append([MTEB + task.name, KINDS[task.type], str(len(languages)), loader])
+    return rows, others
 
 
 def _matches(entry: Entry, index: Index, search: str) -> bool:

@@ -14,30 +14,39 @@ def tasks() -> None:
     """List, show and validate task files."""
 
 
+_SOURCES = ["glotbench", "lm-eval", "mteb", "all"]
 _FOLDERS = click.option("--tasks", "folders", type=PATH, multiple=True, help="Folder of more task files.")
 
 
 @tasks.command("list")
 @_FOLDERS
-@click.option("--source", type=click.Choice(["glotbench", "lm-eval", "all"]), default="glotbench", show_default=True)
+@click.option("--source", type=click.Choice(_SOURCES), default="glotbench", show_default=True)
 @click.option("--search", default="", help="Only tasks with this text in their name or description.")
 def tasks_list(folders: tuple[Path, ...], source: str, search: str) -> None:
     """Every task with its kind, number of languages and description.
 
     Of lm-eval's tasks, groups and tags come first, then tasks that are in none of them; --search finds the others too.
+    Of mteb's, those that can run here; what mteb itself must load is marked so.
     """
-    from harness.commands.task_list import lm_eval_rows, own_rows
+    from harness.commands.task_list import lm_eval_rows, mteb_rows, own_rows
 
     places = task_folders(folders)
-    if source != "lm-eval":
+    if source in ("glotbench", "all"):
         print_table(["task", "kind", "languages", "description"], own_rows(places, search))
     if source == "all":
         click.echo()
-    if source != "glotbench":
+    if source in ("lm-eval", "all"):
         rows, inside = lm_eval_rows(folders, search)
         print_table(["task", "kind", "tasks", "languages"], rows)
         if inside:
             say(f"{inside} more tasks are in these groups and tags; --search TEXT finds them")
+    if source == "all":
+        click.echo()
+    if source in ("mteb", "all"):
+        rows, others = mteb_rows(search)
+        print_table(["task", "kind", "languages", "loaded by"], rows)
+        if others:
+            say(f"{others} more cannot run here; 'glotbench tasks show mteb:NAME' says why")
 
 
 @tasks.command("show")

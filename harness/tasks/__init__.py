@@ -31,10 +31,17 @@ _KINDS = {
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> Sequence[Unit]:
-    """Every unit (variant x prompt x language) of a task that the selection asks for; no data is read yet.
+    """Every unit (variant x prompt x language) of a task that the selection asks for.
+
+    No data is read yet, but that mteb's loaders make the files of tasks that only they can load.
 
     Raises:
         UserError: The selection names a language, variant or prompt the task does not have.
+        DataError: mteb cannot load the data.
     """
     made: Sequence[Unit] = importlib.import_module(_KINDS[task.spec.kind]).units(task, selection, data_root)
+    if task.mteb and made:
+        from harness.mteb_data import load_with_mteb
+
+        load_with_mteb(task, [unit.dataset for unit in made], data_root)
     return made

@@ -78,11 +78,9 @@ class Unit(ABC):
         transient: Whether responses are too large to keep once they are reduced to statistics.
         requests_made: The kinds of request this unit will make.
         chat: How the model wants conversations written; set before the requests are made.
-        sides: The columns of the two texts that belong together, in kinds that compare two texts.
     """
 
     transient = False
-    sides = ("source", "target")
     requests_made: frozenset[type] = frozenset()
     chat: Chat | None = None
 
@@ -106,7 +104,8 @@ class Unit(ABC):
         self.limit = limit
         self._shots_wanted = num_fewshot
         self.variant_spec = self.spec.variants.get(variant, VariantSpec())
-        self.dataset: DatasetSpec = merged(self.spec.dataset, self.variant_spec.dataset, f"{self.where}: dataset")
+        changes = {**self.variant_spec.dataset, **task.subsets.get(language, {})}
+        self.dataset: DatasetSpec = merged(self.spec.dataset, changes, f"{self.where}: dataset")
         self.roots = DataRoots(task_folder=task.path.parent, data_root=data_root)
         self._documents: list[Document] | None = None
         self._metrics: dict[str, tuple[Metric, dict[str, MetricOption]]] | None = None
@@ -121,6 +120,11 @@ class Unit(ABC):
     def shared_language(self) -> str:
         """Whose texts :meth:`shared_requests` asks about; empty where it asks about none."""
         return ""
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """The columns of the two texts that belong together, in kinds that compare two texts."""
+        return ("source", "target")
 
     @property
     def own_code(self) -> str:

@@ -1,6 +1,7 @@
 """Pair classification: does the nearness of two texts tell whether they belong together?
 
-Documents have the columns ``sentence1``, ``sentence2`` and a label, 1 for pairs that belong together and 0 for others.
+Documents have two texts (``dataset.sides``: ``sentence1`` and ``sentence2``) and a label, 1 for pairs that belong
+together and 0 for others; with ``dataset.positive``, any labels, of which those belong together.
 """
 
 from __future__ import annotations
@@ -23,15 +24,27 @@ class PairClassificationUnit(Unit):
     """One language of a pair classification task."""
 
     requests_made = frozenset({Embed})
-    sides = ("sentence1", "sentence2")
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        return self.dataset.sides
 
     def read(self) -> list[Document]:
         documents = read_documents(self.dataset, self.roots, self.own_code, self.where)
         require_columns(documents, [*self.sides, self.dataset.label], self.where)
         for document in documents:
             label = document.fields[self.dataset.label]
-            if str(label) not in ("0", "1"):
-                raise DataError(f"{self.where}: item {document.id}: label must be 0 or 1, found {label!r}")
+            if "positive" not in self.dataset.model_fields_set and str(label) not in ("0", "1"):
+                raise DataError(
+                    f"{self.where}: item {document.id}: label must be 0 or 1, found {label!r}; or name the labels of "
+                    "pairs that belong together as 'positive'"
+                )
+        gold = [self._belongs(document) for document in documents]
+        if len(set(gold)) < 2:
+            found = ", ".join(sorted({str(document.fields[self.dataset.label]) for document in documents})[:5])
+            raise DataError(
+                f"{self.where}: needs pairs that belong together and pairs that do not, found only labels {found}"
+            )
         return documents
 
     def requests(self) -> list[Request]:
@@ -47,13 +60,16 @@ class PairClassificationUnit(Unit):
         rows = self.rows([failure(pair) for pair in pairs])
         scored = [index for index, row in enumerate(rows) if row.failed is None]
         first, second = paired_vectors(pairs, scored)
-        labels = np.array([float(str(self.documents[index].fields[self.dataset.label])) for index in scored])
+        labels = np.array([self._belongs(self.documents[index]) for index in scored], dtype=np.float64)
         statistics = {
             name: metric.pair_stats(first, second, labels)
             for name, (metric, _) in self.metrics().items()
             if isinstance(metric, PairAveragePrecision)
         }
         return Outcome(rows=rows, scored=scored, statistics=statistics)
+
+    def _belongs(self, document: Document) -> bool:
+        return str(document.fields[self.dataset.label]) in set(map(str, self.dataset.positive))
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[PairClassificationUnit]:

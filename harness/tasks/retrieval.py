@@ -1,8 +1,8 @@
 """Retrieval and reranking: how far up do relevant texts stand when texts are ranked by nearness to a query?
 
 The data set has parts, in mteb's layout: ``queries`` and ``corpus`` with a key, a text and perhaps a ``title``;
-``qrels`` with ``query-id``, ``corpus-id`` and ``score``; for reranking ``candidates`` with ``query-id`` and
-``corpus-ids``.
+``qrels`` with ``query-id``, ``corpus-id`` and ``score`` (or columns that it names itself); for reranking
+``candidates`` with ``query-id`` and ``corpus-ids``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from harness.tasks.pairs import selected_labels
 from harness.types import Document, Embed, EmbedResponse, Request, Response
 from metrics.ranking import Ranking, RankingMetric, cosine_rows, rank_descending
 
-_QUERY, _DOCUMENT, _DOCUMENTS, _SCORE = "query-id", "corpus-id", "corpus-ids", "score"
+_QUERY, _DOCUMENTS = "query-id", "corpus-ids"
 
 
 class RetrievalUnit(Unit):
@@ -45,8 +46,8 @@ class RetrievalUnit(Unit):
             yield from readings(merged(self.dataset, changes), {"lang": self.own_code})
 
     def requests(self) -> list[Request]:
-        queries = [str(query.fields[self.dataset.text]) for query in self.documents]
-        texts = [_whole_text(document, self.dataset.text) for document in self._corpus]
+        queries = [str(query.fields[self._text("queries")]) for query in self.documents]
+        texts = [_whole_text(document, self._text("corpus")) for document in self._corpus]
         asked_in, written_in = self.side_languages
         return [
             *(Embed(text=text, language=asked_in, side="query") for text in queries),
@@ -67,7 +68,7 @@ class RetrievalUnit(Unit):
             )
             for index, similarity in zip(scored, cosine_rows(queries, corpus), strict=True):
                 order = self._ranked(self.documents[index].id, similarity)
-                best[index] = _whole_text(self._corpus[int(order[0])], self.dataset.text)
+                best[index] = _whole_text(self._corpus[int(order[0])], self._text("corpus"))
                 rankings.append(self._ranking(self.documents[index].id, order))
         statistics = {
             name: metric.ranking_stats(rankings)
@@ -102,10 +103,13 @@ class RetrievalUnit(Unit):
     def _relevant(self) -> dict[str, dict[str, float]]:
         """Query id -> corpus id -> relevance above 0."""
         found: dict[str, dict[str, float]] = {}
-        for row in self._part("qrels", key=None):
-            require_columns([row], [_QUERY, _DOCUMENT, _SCORE], self.where)
-            if (score := float(str(row.fields[_SCORE]))) > 0:
-                found.setdefault(str(row.fields[_QUERY]), {})[str(row.fields[_DOCUMENT])] = score
+        rows = self._part("qrels", key=None)
+        said = merged(self.dataset, self.dataset.parts["qrels"])
+        query, document, score = said.query_id, said.corpus_id, said.score
+        for row in rows:
+            require_columns([row], [query, document, *filter(None, [score])], self.where)
+            if (gain := float(str(row.fields[score])) if score else 1.0) > 0:
+                found.setdefault(str(row.fields[query]), {})[str(row.fields[document])] = gain
         return found
 
     @cached_property
@@ -127,10 +131,15 @@ class RetrievalUnit(Unit):
         if name not in self.dataset.parts:
             has = ", ".join(self.dataset.parts) or "none"
             raise DataError(f"{self.where}: the dataset has no part '{name}' (it has {has}); add it under 'parts'")
-        dataset: DatasetSpec = merged(self.dataset, self.dataset.parts[name])
+        # parts name each other's ids as they stand; only what leaves the unit says whose they are
+        dataset: DatasetSpec = merged(self.dataset, {**self.dataset.parts[name], "parallel": True})
         if key is None:
             dataset = merged(dataset, {"key": None})
         return read_documents(dataset, self.roots, self.own_code, self.where)
+
+    def _text(self, part: Literal["queries", "corpus"]) -> str:
+        """Column of the text of queries, or of what is searched."""
+        return str(self.dataset.parts.get(part, {}).get("text", self.dataset.text))
 
     def _ranked(self, query: str, similarity: NDArray[np.float32]) -> NDArray[np.int64]:
         """Positions in the corpus, best first."""
@@ -153,11 +162,12 @@ class RetrievalUnit(Unit):
         query = self.documents[index]
         positions = self._positions
         relevant = [name for name in self._relevant[query.id] if name in positions]
+        prefix = "" if self.dataset.parallel else f"{self.own_code}:"
         return SegmentRow(
-            segment=query.id,
-            cluster=query.cluster,
-            source=str(query.fields[self.dataset.text]),
-            references=tuple(_whole_text(self._corpus[positions[name]], self.dataset.text) for name in relevant[:5]),
+            segment=prefix + query.id,
+            cluster=prefix + query.cluster,
+            source=str(query.fields[self._text("queries")]),
+            references=tuple(_whole_text(self._corpus[positions[name]], self._text("corpus")) for name in relevant[:5]),
             hypothesis=best,
             failed=reason,
         )

@@ -1,6 +1,7 @@
 """Sentence similarity: do the model's similarities rank pairs as people do?
 
-Documents have the columns ``sentence1``, ``sentence2`` and ``score`` (any scale: only ranks matter).
+Documents have two texts (``dataset.sides``: ``sentence1`` and ``sentence2``) and a ``score`` on any scale: only ranks
+matter.
 """
 
 from __future__ import annotations
@@ -22,18 +23,20 @@ class StsUnit(Unit):
     """One language of a sentence similarity task."""
 
     requests_made = frozenset({Embed})
-    sides = ("sentence1", "sentence2")
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        return self.dataset.sides
 
     def read(self) -> list[Document]:
         documents = read_documents(self.dataset, self.roots, self.own_code, self.where)
-        require_columns(documents, [*self.sides, "score"], self.where)
+        require_columns(documents, [*self.sides, self.dataset.score], self.where)
         for document in documents:
             try:
-                float(str(document.fields["score"]))
+                float(str(document.fields[self.dataset.score]))
             except ValueError as error:
-                raise DataError(
-                    f"{self.where}: item {document.id}: score must be a number, found '{document.fields['score']}'"
-                ) from error
+                found = document.fields[self.dataset.score]
+                raise DataError(f"{self.where}: item {document.id}: score must be a number, found '{found}'") from error
         return documents
 
     def requests(self) -> list[Request]:
@@ -49,7 +52,7 @@ class StsUnit(Unit):
         rows = self.rows([failure(pair) for pair in pairs])
         scored = [index for index, row in enumerate(rows) if row.failed is None]
         left, right = paired_vectors(pairs, scored)
-        gold = np.array([float(str(self.documents[index].fields["score"])) for index in scored])
+        gold = np.array([float(str(self.documents[index].fields[self.dataset.score])) for index in scored])
         made = {name: metric for name, (metric, _) in self.metrics().items()}
         return Outcome(rows=rows, scored=scored, statistics=vector_statistics(made, left, right, gold))
 

@@ -11,7 +11,7 @@ import yaml
 
 from harness.doctor import examine
 from harness.engine.models import parse_model
-from harness.errors import DataError
+from harness.errors import DataError, SpecError
 from harness.loader import load_tasks
 from harness.records import RunRecord
 from harness.runner import RunPlan, run
@@ -153,3 +153,67 @@ def test_relevant_texts_stand_first(tmp_path: Path, kind: str) -> None:
     write(tmp_path / "data" / "tha_Thai" / "qrels.jsonl", [{"query-id": "q9", "corpus-id": "d1", "score": 1}])
     with pytest.raises(DataError, match="no query of 'queries' has a row in 'qrels'"):
         run_task(tmp_path, spec, tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"kind": "classification", "metrics": ["probe_accuracy"]},
+            "dataset.sides: is read by sts, pair_classification",
+        ),
+        ({"kind": "sts", "metrics": ["cosine_spearman"]}, "dataset.positive: is read by pair_classification alone"),
+        ({"dataset": {"files": "{lang}.tsv", "sides": ["a"]}}, "dataset.sides"),
+        ({"dataset": {"files": "{lang}.tsv", "positive": []}}, "dataset.positive"),
+    ],
+)
+def test_fields_of_pairs_are_checked(tmp_path: Path, changes: Mapping[str, object], told: str) -> None:
+    spec = {
+        "task": "mine",
+        "kind": "pair_classification",
+        "dataset": {"files": "{lang}.tsv", "sides": ["ሀ", "ለ"], "positive": [0]},
+        "languages": LANGUAGES,
+        "metrics": ["pair_ap"],
+        **changes,
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(spec, allow_unicode=True), encoding="utf-8")
+    with pytest.raises(SpecError) as error:
+        load_tasks(["mine"], [tmp_path])
+    assert any(f"mine.yaml:{line}: {told}" in problem for problem in error.value.problems for line in range(1, 20))
+
+
+def test_pairs_and_scores_in_columns_of_other_names(tmp_path: Path) -> None:
+    for language in LANGUAGES:
+        found = [
+            {"ሀ": f"{WATER[language]} {index}", "ለ": f"{WATER[language]} {index * (index % 2)}", "ดี": index % 2}
+            for index in range(2, 22)
+        ]
+        write(tmp_path / "data" / f"{language}.jsonl", found)
+    dataset = {"files": "{lang}.jsonl", "sides": ["ሀ", "ለ"]}
+    pairs = {"kind": "pair_classification", "dataset": {**dataset, "label": "ดี"}, "metrics": ["pair_ap"]}
+    folder, record = run_task(tmp_path, pairs, tmp_path / "data")
+    own = {score.language: score.value for score in record.scores}
+    assert all(value == pytest.approx(1.0) for value in own.values())
+    assert folder.segments(("x", "mine", "", "", "tha_Thai"))[3].source == f"{WATER['tha_Thai']} 5"
+    turned = {**pairs, "dataset": {**dataset, "label": "ดี", "positive": [0]}}
+    _, record = run_task(tmp_path, turned, tmp_path / "data")
+    assert all(score.value is not None and score.value < 0.9 for score in record.scores)
+    rated = {"kind": "sts", "dataset": {**dataset, "score": "ดี"}, "metrics": ["cosine_spearman"]}
+    _, record = run_task(tmp_path, rated, tmp_path / "data")
+    assert all(score.value is not None and score.value > 0.5 for score in record.scores)
+
+
+def test_groups_within_groups_are_refused(tmp_path: Path) -> None:
+    for language in LANGUAGES:
+        write(tmp_path / "data" / f"{language}.jsonl", [{"text": "ውሃ", "label": ["water", "river"]}] * 3)
+    spec = {"kind": "clustering", "dataset": {"files": "{lang}.jsonl"}, "metrics": ["v_measure"]}
+    with pytest.raises(DataError, match="must hold one group"):
+        run_task(tmp_path, spec, tmp_path / "data")
+    for language in LANGUAGES:
+        rows = [{"text": text, "label": topic} for text, topic in texts(language, 40)]
+        write(tmp_path / "data" / f"{language}.jsonl", rows)
+    some = {"name": "v_measure", "sample": 100, "experiments": 2, "fraction": 0.5}
+    _, record = run_task(tmp_path, {**spec, "metrics": [some]}, tmp_path / "data")
+    assert {score.n for score in record.scores} == {20}
+    with pytest.raises(DataError, match="is none of them"):
+        run_task(tmp_path, {**spec, "metrics": [{**some, "fraction": 0.01}]}, tmp_path / "data")

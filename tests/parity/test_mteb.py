@@ -157,7 +157,8 @@ def test_multilabel_classification() -> None:
     assert f1.value(f1.prediction_stats(predictions, expected)) == pytest.approx(theirs["f1"], abs=1e-12)
 
 
-def test_clustering() -> None:
+@pytest.mark.parametrize("documents", [{}, {"documents": 100}, {"fraction": 0.5}])
+def test_clustering(documents: dict[str, Any]) -> None:
     from datasets import Dataset, DatasetDict
     from mteb.abstasks import AbsTaskClustering
 
@@ -167,12 +168,19 @@ def test_clustering() -> None:
         DatasetDict(test=Dataset.from_dict({"sentences": texts, "labels": labels})),
         "Clustering",
         "v_measure",
-        max_fraction_of_documents_to_embed=None,
+        max_fraction_of_documents_to_embed=documents.get("fraction"),
+        max_document_to_embed=documents.get("documents"),
         max_documents_per_cluster=400,
     )
-    metric = registry.create("v_measure", {"sample": 400, "mteb_compat": True})
+    metric = registry.create("v_measure", {"sample": 400, "mteb_compat": True, **documents})
     assert isinstance(metric, VMeasure)
-    stats = metric.cluster_stats(vectors(texts), np.array(labels), [0])
+    assert "draws:mteb" in metric.signature()
+    assert all(f"{name}:{size}" in metric.signature() for name, size in documents.items())
+    chosen = metric.chosen(len(texts), [0])
+    rows = range(len(texts)) if chosen is None else chosen
+    stats = metric.cluster_stats(
+        vectors(texts[row] for row in rows), np.array([labels[row] for row in rows]), [0], chosen and len(texts)
+    )
     assert 0.1 < theirs["v_measure"] < 0.95
     assert metric.value(stats) == pytest.approx(theirs["v_measure"], abs=1e-9)
 
