@@ -15,7 +15,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from pytest import approx
 
 from metrics import registry
 from metrics.base import MetricError, Segment, TextMetric
@@ -84,7 +83,7 @@ def test_scores_and_error_spans_equal_the_original(originals: Path, samples: lis
         theirs = expected[f"{name}/{setting}"]
         asked = triples(samples[: len(theirs["scores"])], with_reference=setting == "with")
         found = loaded(originals, name).judge(asked)
-        assert found.scores.tolist() == approx(theirs["scores"], abs=TOLERANCE)
+        assert found.scores.tolist() == pytest.approx(theirs["scores"], abs=TOLERANCE)
         assert found.scores.std() > 0.01
         if theirs["spans"] is None:
             assert found.spans is None
@@ -94,7 +93,9 @@ def test_scores_and_error_spans_equal_the_original(originals: Path, samples: lis
         assert ours == [[(span["start"], span["end"], span["severity"]) for span in own] for own in theirs["spans"]]
         assert any(ours)
         for own, their in zip(found.spans, theirs["spans"], strict=True):
-            assert [span.confidence for span in own] == approx([span["confidence"] for span in their], abs=TOLERANCE)
+            assert [span.confidence for span in own] == pytest.approx(
+                [span["confidence"] for span in their], abs=TOLERANCE
+            )
 
 
 def test_the_published_kinds_are_compared_on_enough_real_segments(originals: Path) -> None:
@@ -124,12 +125,12 @@ def test_the_package_itself_gives_its_own_numbers_through_the_worker(originals: 
     expected = json.loads((originals / "scores.json").read_text(encoding="utf-8"))["xcomet/with"]
     theirs = OriginalComet(checkpoint_file(str(originals / "xcomet")), str(originals / encoder_of("xcomet")))
     found = theirs.judge(triples(samples[:8]))
-    assert found.scores.tolist() == approx(expected["scores"][:8], abs=TOLERANCE)
+    assert found.scores.tolist() == pytest.approx(expected["scores"][:8], abs=TOLERANCE)
     assert found.spans is not None
     assert [len(own) for own in found.spans] == [len(own) for own in expected["spans"][:8]]
     without = theirs.judge(triples(samples[:2], with_reference=False)).scores
     mixed = theirs.judge([*triples(samples[:1]), *triples(samples[1:2], with_reference=False)]).scores
-    assert mixed.tolist() == approx([found.scores[0], without[1]], abs=TOLERANCE)
+    assert mixed.tolist() == pytest.approx([found.scores[0], without[1]], abs=TOLERANCE)
 
 
 def test_both_implementations_from_the_command_line(originals: Path, samples: list[Sample], tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def test_both_implementations_from_the_command_line(originals: Path, samples: li
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader(done.stdout.splitlines()))
     assert [row["metric"] for row in rows] == ["chrf", "comet", "comet"]
-    assert float(rows[1]["score"]) == approx(float(rows[2]["score"]), abs=TOLERANCE)
+    assert float(rows[1]["score"]) == pytest.approx(float(rows[2]["score"]), abs=TOLERANCE)
     assert "implementation:glotbench|dtype:float32" in rows[1]["signature"]
     assert "implementation:unbabel|dtype:float32|refs:mean|v:unbabel-comet-2.2.7" in rows[2]["signature"]
 
@@ -164,4 +165,4 @@ def test_several_references_are_averaged_as_their_scores_are(originals: Path) ->
         metric.segment_stats([Segment(hypothesis="አንድ", references=references, source="one")])[0, 0]
         for references in (one, other, one + other)
     ]
-    assert values[2] == approx((values[0] + values[1]) / 2, abs=TOLERANCE)
+    assert values[2] == pytest.approx((values[0] + values[1]) / 2, abs=TOLERANCE)
