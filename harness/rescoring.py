@@ -42,7 +42,8 @@ def score_files(
     """Score line-aligned files.
 
     Args:
-        hypotheses: One file a system. references: One file a set of references, line-aligned as well.
+        hypotheses: One file a system. references: One file a set of references, line-aligned as well; none for a metric
+            that judges a translation by its source.
         sources: Source side, where a metric needs it.
         metrics: Names, or ``name:option=value:...``.
         target_language: Any code of the hypotheses' language; chooses BLEU's tokenizer.

@@ -35,13 +35,15 @@ def score(
     from harness.store import RunFolder
 
     if run_folder is not None:
-        if hypotheses or references:
+        if hypotheses or references or sources:
             raise click.UsageError("give a RUN, or --hypotheses with --references, not both")
         scores = score_run(RunFolder(run_folder), _metrics(metrics))
-    elif hypotheses and references:
+    elif hypotheses and (references or sources):
         scores = score_files(hypotheses, references, sources, _metrics(metrics), target_language=target_language)
     else:
-        raise click.UsageError("give a RUN, or --hypotheses with --references")
+        raise click.UsageError(
+            "give a RUN, or --hypotheses with --references (or with --sources alone, for a metric that does without)"
+        )
     _print_scores(scores, form)
 
 

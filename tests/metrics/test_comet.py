@@ -331,13 +331,13 @@ def test_an_encoder_without_its_tokenizer(tmp_path: Path, encoder: Path) -> None
     toy = write_checkpoint(tmp_path / "toy", encoder)
     bare = write_encoder(tmp_path / "bare")
     (bare / "tokenizer.json").unlink()
-    with pytest.raises(MetricError, match="has no tokenizer.json .* give encoder=FOLDER"):
+    with pytest.raises(MetricError, match=r"has no tokenizer.json .* give encoder=FOLDER"):
         fresh(toy, encoder=str(bare))
     (bare / "sentencepiece.bpe.model").write_bytes(b"\x0a\xff\x01 not one")
     with pytest.raises(MetricError, match=r"sentencepiece.bpe.model: not a sentencepiece model \(cut off\)"):
         fresh(toy, encoder=str(bare))
     (bare / "tokenizer.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(MetricError, match="tokenizer.json: not a readable tokenizer"):
+    with pytest.raises(MetricError, match=r"tokenizer.json: not a readable tokenizer"):
         fresh(toy, encoder=str(bare))
 
 
