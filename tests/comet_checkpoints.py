@@ -96,7 +96,9 @@ def write_checkpoint(folder: Path, name: str, options: dict, beside: dict, seed:
     with torch.no_grad():
         for parameter_name, parameter in model.named_parameters():
             if parameter_name.startswith(("layerwise_attention", "estimator", "hidden2tag")):
-                parameter.add_(torch.randn_like(parameter) * 0.3)
+                inputs = parameter.shape[-1] if parameter.dim() > 1 else 1
+                scale = 0.3 * min(1.0, (32 / inputs) ** 0.5)  # scores stay of the size of published models'
+                parameter.add_(torch.randn_like(parameter) * scale)
     checkpoint = folder / "checkpoints" / "model.ckpt"
     checkpoint.parent.mkdir(parents=True)
     trainer = pytorch_lightning.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
