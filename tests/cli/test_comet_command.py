@@ -1,9 +1,12 @@
-"""COMET where people name it: in a task file, for files of two systems, for the texts a run kept."""
+"""COMET where people name it: in a task file, for files of two systems, for the texts a run kept, and in the docs."""
 
 from __future__ import annotations
 
 import csv
 import json
+import re
+import shlex
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 from harness.cli import main
 from tests.comet_toy import write_checkpoint, write_encoder
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 TOLERANCE = 1e-5  # of two computations in batches of another composition
 ROWS = {
     "eng": ["Water is life.", "The sky is blue.", "Bread and salt"],
@@ -140,3 +144,31 @@ def test_files_alone_are_not_enough(glotbench: Glotbench) -> None:
     unsourced = glotbench("score", "--hypotheses", "amh.txt", "--references", "amh.txt", "--metrics", "comet:kiwi")
     assert unsourced.returncode == 2
     assert "comet: needs the source of every segment; give the sources" in unsourced.stderr
+
+
+def test_what_the_page_shows_runs(
+    workplace: Path, glotbench: Glotbench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every task file, command line and piece of Python, with toys in place of the hub's models."""
+    page = (REPOSITORY / "docs" / "comet.md").read_text(encoding="utf-8")
+    for name, file in (("sources", "eng"), ("references", "amh"), ("system1", "amh"), ("system2", "other")):
+        shutil.copy(workplace / f"{file}.txt", workplace / f"{name}.txt")
+    for name in ("comet22", "kiwi", "xcomet"):
+        shutil.copytree(workplace / name, workplace / "models" / name)
+    done = glotbench("run", "by_comet22", "--tasks", "tasks", "--data-root", "tasks", "--model", "echo:x")
+    page = page.replace("results/RUN", done.stdout.strip())
+    page = page.replace("Unbabel/wmt22-comet-da", "models/comet22").replace("Unbabel/wmt22-cometkiwi-da", "models/kiwi")
+    blocks = re.findall(r"^```(yaml|sh|python)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert {language for language, _ in blocks} == {"yaml", "sh", "python"}
+    for language, text in blocks:
+        if language == "yaml":
+            (workplace / "tasks" / "news.yaml").write_text(text, encoding="utf-8")
+        elif language == "python":
+            monkeypatch.chdir(workplace)
+            exec(text, {})
+            assert re.search(r"^(minor|major|critical) .* 0\.\d+$", capsys.readouterr().out, re.MULTILINE)
+        else:
+            for line in text.replace("\\\n", " ").splitlines():
+                done = glotbench(*shlex.split(line, comments=True)[1:])
+                assert done.returncode == 0, f"{line}\n{done.stderr}"
+                assert done.stdout
