@@ -13,8 +13,13 @@ def env() -> None:
 
 
 @env.command("comet")
-def env_comet() -> None:
-    """Make the environment of unbabel-comet, for `comet:...,implementation=unbabel`. Prints its folder."""
-    from metrics.comet.original import make_environment
+@click.option("--python", default="", help="Interpreter to make it with, 3.11 or 3.12; by default this one.")
+def env_comet(python: str) -> None:
+    """Make the environment of unbabel-comet, for comet:MODEL,implementation=unbabel. Prints its folder.
 
-    click.echo(make_environment(say))
+    It is made once, in the user's cache, or in the folder that GLOTBENCH_COMET_ENV names; pip's own settings say where
+    packages come from (PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu takes torch without CUDA).
+    """
+    from metrics.comet.environment import make_environment
+
+    click.echo(make_environment(say, python))

@@ -1,8 +1,8 @@
-"""The trained parts of a COMET model beside its encoder: mix of layers, estimator. torch in, torch out."""
+"""The trained parts of a COMET model beside its encoder: mix of layers, estimator, tagger. torch in, torch out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from metrics.base import MetricError
@@ -14,41 +14,72 @@ _EPSILON = 1e-12
 
 
 class LayerMix:
-    """Weighted sum of all layers, times a factor (Peters et al. 2018).
+    """Weighted sum of all layers, times a factor (Peters et al. 2018, https://aclanthology.org/N18-1202/).
 
     Args:
-        weights: By name, ``layerwise_attention.`` cut off. sparse: Sparsemax instead of softmax.
-        layer_norm: Normalise each layer over a sentence's tokens and dimensions first (biased variance).
+        weights: By name: ``scalar_parameters.0``, ... and ``gamma``.
+        sparse: Sparsemax instead of softmax.
+        layer_norm: Normalise each layer over an input's tokens and dimensions first (biased variance).
+        layers: How many layers there are to mix, the embeddings' output included.
+
+    Raises:
+        MetricError: There is no weight for each layer.
     """
 
-    def __init__(self, weights: Mapping[str, Tensor], *, sparse: bool, layer_norm: bool) -> None:
+    def __init__(self, weights: Mapping[str, Tensor], *, sparse: bool, layer_norm: bool, layers: int) -> None:
         import torch
 
-        names = sorted(
-            (name for name in weights if name.startswith("scalar_parameters.")),
-            key=lambda name: int(name.split(".")[1]),
-        )
+        names = [f"scalar_parameters.{number}" for number in range(layers)]
+        if not {*names, "gamma"} <= weights.keys() or f"scalar_parameters.{layers}" in weights:
+            raise MetricError(f"comet: the checkpoint does not mix the {layers} layers that its encoder has")
         scalars = torch.cat([weights[name].float() for name in names])
-        self._shares = (sparsemax(scalars) if sparse else scalars.softmax(dim=0)).tolist()
+        self._shares: list[float] = (sparsemax(scalars) if sparse else scalars.softmax(dim=0)).tolist()
         self._factor = float(weights["gamma"].float())
         self._layer_norm = layer_norm
 
-    def __call__(self, layers: Sequence[Tensor], mask: Tensor) -> Tensor:
-        """``[n, t, d]`` of ``layers`` (embeddings' output first) with ``mask`` ``[n, t]``."""
-        kept = mask.unsqueeze(-1).to(layers[0].dtype)
-        total: Tensor | None = None
-        for share, states in zip(self._shares, layers, strict=True):
-            if share == 0:
-                continue
-            part = share * (_normalised(states, kept) if self._layer_norm else states)
-            total = part if total is None else total + part
-        assert total is not None, "shares sum to one"
+    def states(self, layers: Sequence[Tensor], mask: Tensor) -> Tensor:
+        """Mixed states ``[n, t, d]`` float32 of layers ``[n, t, d]`` with ``mask`` ``[n, t]``."""
+        total: Any = 0.0
+        for share, states in self._used(layers):
+            if self._layer_norm:
+                mean, deviation = _moments(states, mask)
+                total = total + share * (states.float() - mean[:, :, None]) / deviation[:, :, None]
+            else:
+                total = total + share * states.float()
         mixed: Tensor = self._factor * total
         return mixed
 
+    def pooled(
+        self, layers: Sequence[Tensor], mask: Tensor, pool: Callable[[Tensor], Tensor], kept: Tensor | float
+    ) -> Tensor:
+        """Pooled mixed states ``[n, d]`` float32, for a pooling that is linear: layers are pooled, then mixed.
+
+        The same number as pooling :meth:`states`, without ever adding up ``[n, t, d]``.
+
+        Args:
+            layers, mask: As for :meth:`states`.
+            pool: ``[n, t, d] -> [n, d]`` float32, the same weighted sum over tokens for every layer.
+            kept: The sum of its weights for each input, ``[n, 1]`` or one number for all.
+        """
+        total: Any = 0.0
+        for share, states in self._used(layers):
+            row = pool(states)
+            if self._layer_norm:
+                mean, deviation = _moments(states, mask)
+                row = (row - mean * kept) / deviation
+            total = total + share * row
+        mixed: Tensor = self._factor * total
+        return mixed
+
+    def _used(self, layers: Sequence[Tensor]) -> list[tuple[float, Tensor]]:
+        return [(share, states) for share, states in zip(self._shares, layers, strict=True) if share]
+
 
 def sparsemax(scores: Tensor) -> Tensor:
-    """Projection of ``[k]`` scores onto the simplex (Martins and Astudillo 2016): shares, some exactly 0."""
+    """Projection of scores ``[k]`` onto the simplex: shares, some exactly 0.
+
+    Martins and Astudillo 2016, https://proceedings.mlr.press/v48/martins16.html, algorithm 1.
+    """
     import torch
 
     ordered = scores.sort(descending=True).values
@@ -59,38 +90,49 @@ def sparsemax(scores: Tensor) -> Tensor:
     return shares
 
 
-def _normalised(states: Tensor, kept: Tensor) -> Tensor:
-    count = kept.sum(dim=(1, 2)) * states.shape[2]
-    mean = ((states * kept).sum(dim=(1, 2)) / count)[:, None, None]
-    variance = ((((states - mean) * kept) ** 2).sum(dim=(1, 2)) / count)[:, None, None]
-    return (states - mean) / (variance + _EPSILON).sqrt()
-
-
 def estimator(weights: Mapping[str, Tensor], activation: str, final_activation: str | None) -> nn.Sequential:
     """The feed-forward head, its sizes read off its weights.
 
     Args:
-        weights: By name, ``estimator.`` cut off: ``ff.0.weight``, ``ff.3.weight``, ...
+        weights: By name: ``ff.0.weight``, ``ff.3.weight``, ...
+        activation, final_activation: Names of torch's, in any case; after every layer but the last, and after the last.
 
     Raises:
         MetricError: An activation is not torch's, or there are no weights.
     """
     import torch
 
-    linear = sorted({int(name.split(".")[1]) for name in weights if name.startswith("ff.")})
-    if not linear:
+    numbers = sorted({int(name.split(".")[1]) for name in weights if name.startswith("ff.")})
+    if not numbers:
         raise MetricError("comet: the checkpoint has no estimator; it is not a model that scores")
     parts: list[Any] = []
-    for position, number in enumerate(linear):
-        weight = weights[f"ff.{number}.weight"]
-        layer = torch.nn.Linear(weight.shape[1], weight.shape[0])
-        layer.load_state_dict({"weight": weight, "bias": weights[f"ff.{number}.bias"]})
-        parts.append(layer)
-        if position < len(linear) - 1:
+    for number in numbers:
+        if parts:
             parts.append(_activation(activation))
+        parts.append(linear({name: weights[f"ff.{number}.{name}"] for name in ("weight", "bias")}))
     if final_activation:
         parts.append(_activation(final_activation))
     return torch.nn.Sequential(*parts)
+
+
+def linear(weights: Mapping[str, Tensor]) -> nn.Linear:
+    """A linear layer of ``weight`` ``[out, in]`` and ``bias`` ``[out]``, in float32."""
+    import torch
+
+    weight = weights["weight"]
+    layer = torch.nn.Linear(weight.shape[1], weight.shape[0], device="meta")
+    layer.load_state_dict({name: tensor.float() for name, tensor in weights.items()}, assign=True)
+    return layer.requires_grad_(requires_grad=False)
+
+
+def _moments(states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation ``[n, 1]`` float32 of each input's states, over its tokens and all dimensions."""
+    states = states.float()
+    weights = mask.unsqueeze(-1)
+    count = mask.sum(dim=1, keepdim=True) * states.shape[2]
+    mean = (states * weights).sum(dim=(1, 2)).unsqueeze(-1) / count
+    variance = (((states - mean.unsqueeze(-1)) * weights) ** 2).sum(dim=(1, 2)).unsqueeze(-1) / count
+    return mean, (variance + _EPSILON).sqrt()
 
 
 def _activation(name: str) -> nn.Module:

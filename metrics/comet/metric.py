@@ -3,135 +3,129 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from metrics.base import DEFINITIONS, FloatArray, MeanMetric, MetricError, MetricInfo, Segment, TextMetric
-from metrics.comet.checkpoint import locate, weights_hash
-from metrics.comet.models import CometModel, ErrorSpan, Triple
-from metrics.comet.original import OriginalComet
+from metrics.comet.environment import PACKAGE
+from metrics.comet.judgement import CometModel, ErrorSpan, Judgement, Triple
+from metrics.comet.models import Loading, load
+from metrics.comet.original import original
+from metrics.comet.places import checkpoint_file, model_name, weights_hash
 from metrics.spelling import did_you_mean
 
-IMPLEMENTATIONS = ("glotbench", "unbabel")
+GLOTBENCH, UNBABEL = "glotbench", "unbabel"
+IMPLEMENTATIONS = (GLOTBENCH, UNBABEL)
 DTYPES = ("float32", "bfloat16", "float16")
-_CPU_TOKENS, _CUDA_TOKENS = 4096, 65536
-
-_models: dict[tuple[object, ...], CometModel] = {}
 
 
 class Comet(MeanMetric, TextMetric):
     """Mean of a COMET model's segment scores; statistics ``(score, 1)``.
 
-    Several references are scored one by one and averaged. Statistics are made with one of two implementations, ours or
-    the unbabel-comet package in an environment of its own; the signature says which.
+    Several references are scored one by one and averaged; without a reference, models that can do without score the
+    translation against its source. The signature names the implementation, ours or the original package.
+
+    Args:
+        loading: The model.
+        implementation: One of ``IMPLEMENTATIONS``.
     """
 
-    def __init__(
-        self, info: MetricInfo, *, model: str, implementation: str, encoder: str, device: str, dtype: str
-    ) -> None:
+    def __init__(self, info: MetricInfo, loading: Loading, implementation: str) -> None:
         self.info = info
-        self._model = model
+        self._loading = loading
         self._implementation = implementation
-        self._encoder = encoder
-        self._device = device
-        self._dtype = dtype
 
     def signature(self) -> str:
-        return self._text
+        """Model, hash of its weights, implementation, dtype and version.
 
-    @cached_property
-    def _text(self) -> str:
-        path = locate(self._model)
-        name = Path(self._model).name if Path(self._model).exists() else self._model
-        dtype = self._dtype if self._implementation == "glotbench" else "float32"
-        return (
-            f"comet|model:{name}|weights:{weights_hash(path)}|implementation:{self._implementation}|dtype:{dtype}"
-            f"|refs:mean|v:{DEFINITIONS}"
+        Raises:
+            MetricError: The model is neither here nor on the hub.
+        """
+        loading = self._loading
+        ours = self._implementation == GLOTBENCH
+        return "|".join(
+            [
+                "comet",
+                f"model:{model_name(loading.model)}",
+                f"weights:{weights_hash(checkpoint_file(loading.model, loading.revision))}",
+                f"implementation:{self._implementation}",
+                f"dtype:{loading.dtype if ours else 'float32'}",
+                "refs:mean",
+                f"v:{DEFINITIONS if ours else PACKAGE}",
+            ]
         )
 
     def segment_stats(self, segments: Sequence[Segment]) -> FloatArray:
         triples, owners = [], []
         for index, segment in enumerate(segments):
-            if segment.source is None:
-                raise MetricError("comet: needs the source of every segment; give the sources")
             for reference in segment.references or (None,):
-                triples.append(Triple(source=segment.source, hypothesis=segment.hypothesis, reference=reference))
+                triples.append(_triple(segment, reference))
                 owners.append(index)
-        if self._implementation == "unbabel":
-            scores = OriginalComet(locate(self._model)).scores(triples)
-        else:
-            scores = self.loaded().judge(triples).scores
+        scores = self._model().judge(triples).scores
         counts = np.bincount(owners, minlength=len(segments))
         means = np.bincount(owners, weights=scores, minlength=len(segments)) / np.maximum(counts, 1)
         return MeanMetric.stats(means)
 
-    def error_spans(self, segments: Sequence[Segment]) -> list[list[ErrorSpan]]:
-        """What an xCOMET model holds to be wrong in every segment, against its first reference.
+    def judge(self, segments: Sequence[Segment]) -> Judgement:
+        """Scores and error spans of segments, each against its first reference, or without where it has none.
 
         Raises:
-            MetricError: The model does not tag words, or a source is missing.
+            MetricError: A source is missing, or a reference that the model needs.
         """
-        triples = [
-            Triple(
-                source=segment.source or "",
-                hypothesis=segment.hypothesis,
-                reference=segment.references[0] if segment.references else None,
-            )
-            for segment in segments
-        ]
-        spans = self.loaded().judge(triples).spans
+        return self._model().judge([_triple(segment, next(iter(segment.references), None)) for segment in segments])
+
+    def error_spans(self, segments: Sequence[Segment]) -> list[tuple[ErrorSpan, ...]]:
+        """What the model holds to be wrong in every segment; xCOMET models tell.
+
+        Raises:
+            MetricError: The model does not tag words, or as :meth:`judge`.
+        """
+        spans = self.judge(segments).spans
         if spans is None:
-            raise MetricError("comet: this model does not tag words; name an xCOMET model")
+            raise MetricError(f"comet: {model_name(self._loading.model)} does not tag words; name an xCOMET model")
         return spans
 
-    def loaded(self) -> CometModel:
-        """The model, kept for the life of the process: a second system on the same test set finds its sentences."""
-        import torch
-
-        device = self._device or ("cuda" if torch.cuda.is_available() else "cpu")
-        key = (self._model, self._encoder, device, self._dtype)
-        if key not in _models:
-            _models.clear()
-            _models[key] = CometModel(
-                self._model,
-                encoder=self._encoder,
-                device=device,
-                dtype=self._dtype,
-                batch_tokens=_CPU_TOKENS if device == "cpu" else _CUDA_TOKENS,
-            )
-        return _models[key]
+    def _model(self) -> CometModel:
+        if self._implementation == UNBABEL:
+            return original(checkpoint_file(self._loading.model, self._loading.revision), self._loading.encoder)
+        return load(self._loading)
 
 
 def comet(
     *,
     model: str = "Unbabel/wmt22-comet-da",
-    implementation: str = "glotbench",
+    revision: str = "",
+    implementation: str = GLOTBENCH,
     encoder: str = "",
     device: str = "",
-    dtype: str = "float32",
+    dtype: str = DTYPES[0],
+    batch_tokens: int = 0,
 ) -> Comet:
     """A COMET checkpoint's mean segment score, about 0-1 for most of them.
 
     Args:
         model: A ``.ckpt`` file, a folder in the released layout, or a hub name.
+        revision: Commit, tag or branch of the hub's repository.
         implementation: ``glotbench``, or ``unbabel`` for the package itself (``glotbench env comet`` makes its
-            environment).
+            environment), which always runs in float32.
         encoder: Folder with the encoder's configuration and tokenizer, where the hub is not to be asked.
-        device: ``cpu`` or ``cuda``; by default ``cuda`` where there is one. dtype: Of the encoder.
+        device: ``cpu``, ``cuda`` or ``cuda:1``; by default the GPU where there is one.
+        dtype: Of the encoder: ``float32``, ``bfloat16`` or ``float16``.
+        batch_tokens: Most tokens a batch, padding included; 0 for what suits the device.
 
     Raises:
-        MetricError: A value that is not known.
+        MetricError: A value that is not known or out of range.
     """
     for name, value, known in (("implementation", implementation, IMPLEMENTATIONS), ("dtype", dtype, DTYPES)):
         if value not in known:
             raise MetricError(
                 f"comet: {name}: unknown value '{value}'{did_you_mean(value, known)}; known: {', '.join(known)}"
             )
+    if batch_tokens < 0:
+        raise MetricError(f"comet: batch_tokens: needs a whole number of at least 0, found {batch_tokens}")
     info = MetricInfo(
         name="comet",
-        title="COMET",
+        title=f"COMET ({model_name(model)})",
         description="Quality of the translation as a neural model, trained on people's ratings, judges it.",
         unit="fraction",
         bounds=(float("-inf"), float("inf")),
@@ -139,4 +133,13 @@ def comet(
         decimals=4,
         kinds=("translation",),
     )
-    return Comet(info, model=model, implementation=implementation, encoder=encoder, device=device, dtype=dtype)
+    loading = Loading(
+        model=model, revision=revision, encoder=encoder, device=device, dtype=dtype, batch_tokens=batch_tokens
+    )
+    return Comet(info, loading, implementation)
+
+
+def _triple(segment: Segment, reference: str | None) -> Triple:
+    if segment.source is None:
+        raise MetricError("comet: needs the source of every segment; give the sources")
+    return Triple(source=segment.source, hypothesis=segment.hypothesis, reference=reference)
