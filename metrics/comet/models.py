@@ -19,7 +19,7 @@ from metrics.comet.sentences import SentenceModel
 if TYPE_CHECKING:
     from torch import Tensor
 
-_CPU_TOKENS, _GPU_TOKENS = 4096, 16384
+_CPU_TOKENS, _GPU_TOKENS = 1024, 16384  # on CPU larger batches leave the caches: 1.2 times slower at 4096
 _CACHE_BYTES = 2**30
 _MODELS_HELD = 2
 
