@@ -15,6 +15,9 @@ Text is decoded greedily, or with ``beams`` beams; what else the model's own gen
 stays. It ends at the end-of-text token, after ``max_tokens`` new tokens (without the language token) or where the model
 has no more positions, and is cut at the first stop string afterwards. Rows of a batch are padded on the right and
 masked.
+
+Texts are embedded by the encoder alone, as they are (no prefix), with the source language's code before or after them
+where the model's tokenizer writes one.
 """
 
 from __future__ import annotations
@@ -25,9 +28,10 @@ from typing import Any, cast, get_args
 from harness.engine.base import ModelSpec, batches_by_length
 from harness.engine.hf import choose_device, choose_dtype, cut, longest_input
 from harness.engine.identity import library_versions, weights_identity
+from harness.engine.pooling import LayerPooler
 from harness.errors import BackendError
 from harness.languages import Scheme, find, system_code
-from harness.types import Chat, Generate, GenerateResponse, Request, Response
+from harness.types import Chat, Embed, EmbedResponse, Generate, GenerateResponse, Request, Response
 from metrics.spelling import did_you_mean
 
 OPTIONS = ("codes", "prefix", "beams", "dtype", "device", "batch_size", "batch_tokens", "revision", "max_length")
@@ -68,6 +72,7 @@ class Seq2SeqEngine:
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             raise BackendError(f"{self._where}: cannot be loaded: {_reason(error)}") from error
         self._model = self._model.to(self._device).eval()
+        self._pooler: Any = LayerPooler(self._model.get_encoder(), self.name)
         self._tokenizer.padding_side = "right"
         self._codes = self._chosen_codes(spec)
         self._prefix = self._chosen_prefix(spec)
@@ -92,10 +97,12 @@ class Seq2SeqEngine:
         }
 
     def requests_answered(self) -> frozenset[type]:
-        return frozenset({Generate})
+        return frozenset({Generate, Embed})
 
     def covers(self, request: Request) -> bool:
         """Whether the model has a code for both languages; with ``codes=none``, whether there is something to read."""
+        if isinstance(request, Embed):
+            return self._codes not in _FORCED or self._code(request.language) is not None
         if not isinstance(request, Generate):
             return False
         if self._codes == "none":
@@ -108,12 +115,13 @@ class Seq2SeqEngine:
     def plan(self, requests: Sequence[Request]) -> list[list[int]]:
         groups: dict[object, list[int]] = {}
         for position, request in enumerate(requests):
-            groups.setdefault(self._group(_generate(request)), []).append(position)
+            groups.setdefault(self._group(request), []).append(position)
         batches = []
         for positions in groups.values():
-            texts = [self._text(_generate(requests[position])) for position in positions]
+            texts = [self._text(requests[position]) for position in positions]
             lengths = [max(1, min(len(ids), self._max_length)) for ids in self._tokenizer(texts)["input_ids"]]
-            budget = max(1, self._batch_tokens // self._beams)
+            beams = 1 if isinstance(requests[positions[0]], Embed) else self._beams
+            budget = max(1, self._batch_tokens // beams)
             for batch in batches_by_length(lengths, size=self._batch_size, budget=budget):
                 batches.append([positions[index] for index in batch])
         return batches
@@ -121,6 +129,8 @@ class Seq2SeqEngine:
     def answer(self, batch: Sequence[Request]) -> list[Response]:
         import torch
 
+        if isinstance(batch[0], Embed):
+            return self._embed([request for request in batch if isinstance(request, Embed)])
         requests = [_generate(request) for request in batch]
         first = requests[0]
         forced: dict[str, int] = {}
@@ -129,13 +139,7 @@ class Seq2SeqEngine:
             target = self._token(self._written(self._code(first.target_language) or ""))
             assert target is not None, "what is not covered is not asked"
             forced["forced_bos_token_id"] = target
-        encoded = self._tokenizer(
-            [self._text(request) for request in requests],
-            padding=True,
-            truncation=True,
-            max_length=self._max_length,
-            return_tensors="pt",
-        )
+        encoded = self._encode([self._text(request) for request in requests])
         with torch.inference_mode():
             generated = self._model.generate(
                 input_ids=encoded["input_ids"].to(self._device),
@@ -155,9 +159,26 @@ class Seq2SeqEngine:
     def close(self) -> None:
         import torch
 
-        self._model = None
+        self._model = self._pooler = None
         if self._device != "cpu":
             torch.cuda.empty_cache()
+
+    def _embed(self, batch: Sequence[Embed]) -> list[Response]:
+        """Pooled states of the encoder's layers; without poolings, the mean of its last layer."""
+        import torch
+
+        poolings = batch[0].pooling
+        if self._codes in _FORCED:
+            self._tokenizer.src_lang = self._code(batch[0].language)
+        encoded = self._encode([request.text for request in batch])
+        inputs = {name: encoded[name].to(self._device) for name in ("input_ids", "attention_mask")}
+        with torch.inference_mode():
+            pooled = self._pooler(inputs, poolings or ("mean",)).cpu().numpy()
+        return [EmbedResponse(vectors=row if poolings else row[0, -1]) for row in pooled]
+
+    def _encode(self, texts: list[str]) -> Any:
+        """``input_ids`` and ``attention_mask`` of a batch, ``[batch, tokens]``, padded on the right."""
+        return self._tokenizer(texts, padding=True, truncation=True, max_length=self._max_length, return_tensors="pt")
 
     def _chosen_codes(self, spec: ModelSpec) -> str:
         """The scheme of codes: as the option says, else as the tokenizer and its vocabulary tell."""
@@ -210,8 +231,11 @@ class Seq2SeqEngine:
         index = self._tokenizer.convert_tokens_to_ids(token)
         return None if index is None or index == self._tokenizer.unk_token_id else int(index)
 
-    def _text(self, request: Generate) -> str:
+    def _text(self, request: Request) -> str:
         """What the encoder reads, before the codes that the tokenizer adds."""
+        if isinstance(request, Embed):
+            return request.text
+        request = _generate(request)
         if self._codes in _FORCED:
             return request.source or ""
         if self._codes == "madlad":
@@ -223,8 +247,11 @@ class Seq2SeqEngine:
             prefix = prefix.replace("{" + name + "_language}", find(language).name if language else "")
         return prefix + (request.source or "")
 
-    def _group(self, request: Generate) -> object:
+    def _group(self, request: Request) -> object:
         """Requests of one batch must share this: a batch has one source code and one forced token."""
+        if isinstance(request, Embed):
+            return (Embed, request.pooling, request.language if self._codes in _FORCED else "")
+        request = _generate(request)
         languages = (request.source_language, request.target_language) if self._codes in _FORCED else ()
         return (request.until, request.max_tokens, languages)
 

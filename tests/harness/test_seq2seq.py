@@ -10,7 +10,7 @@ import pytest
 
 from harness.engine.models import load_model, parse_model
 from harness.errors import BackendError
-from harness.types import Generate, GenerateResponse, LogLikelihood
+from harness.types import Embed, EmbedResponse, Generate, GenerateResponse, LogLikelihood
 
 SENTENCES = [
     "ሰላም ለዓለም 🦁",
@@ -265,7 +265,7 @@ def test_a_direction_without_codes_is_not_covered(folder: Path, covered: list[st
     assert not engine.covers(request("a", f"eng_Latn-{absent}"))
     assert not engine.covers(Generate(prompt="2 + 2 ="))
     assert not engine.covers(LogLikelihood(context="a", continuation="b"))
-    assert engine.requests_answered() == {Generate}
+    assert engine.requests_answered() == {Generate, Embed}
 
 
 def test_a_language_a_model_was_extended_with_is_covered(nllb: Path, tmp_path: Path) -> None:
@@ -397,3 +397,37 @@ def test_a_run_notes_directions_that_are_not_covered_and_is_the_same_each_time(n
     again = finished("a").record
     assert [score.value for score in again.scores] == scores
     assert sum(stage.computed for stage in again.stages) == 0
+
+
+@pytest.mark.parametrize("folder", ["nllb", "t5"], indirect=True)
+@pytest.mark.parametrize("options", ["batch_size=1", "batch_size=8"])
+def test_texts_are_embedded_by_the_encoder_in_their_language(folder: Path, options: str) -> None:
+    import torch
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    languages = ["yor_Latn" if index % 2 else "eng_Latn" for index in range(len(SENTENCES))]
+    engine = load_model(parse_model(f"hf:{folder},{options}"))
+    requests = [
+        Embed(text=text, pooling=("lasttoken", "mean"), language=language)
+        for text, language in zip(SENTENCES, languages, strict=True)
+    ]
+    found: dict[int, Any] = {}
+    for batch in engine.plan(requests):
+        found.update(zip(batch, engine.answer([requests[index] for index in batch]), strict=True))
+    model, tokenizer = AutoModelForSeq2SeqLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    for index, (text, language) in enumerate(zip(SENTENCES, languages, strict=True)):
+        tokenizer.src_lang = language
+        with torch.inference_mode():
+            encoded = tokenizer(text, return_tensors="pt")
+            inputs = {name: encoded[name] for name in ("input_ids", "attention_mask")}
+            states = model.get_encoder()(**inputs, output_hidden_states=True).hidden_states
+        expected = torch.stack([torch.stack([layer[0, -1], layer[0].mean(dim=0)]) for layer in states], dim=1)
+        assert isinstance(found[index], EmbedResponse)
+        torch.testing.assert_close(torch.tensor(found[index].vectors), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_language_without_a_code_is_not_embedded(nllb: Path) -> None:
+    engine = load_model(parse_model(f"hf:{nllb}"))
+    assert engine.covers(Embed(text="ߊߟߎ߫", language="yor_Latn"))
+    assert not engine.covers(Embed(text="ߊߟߎ߫", language="nqo_Nkoo"))
+    assert not engine.covers(Embed(text="ߊߟߎ߫"))
