@@ -296,6 +296,9 @@ def _checked(task: TaskFile, task_units: Sequence[Unit]) -> list[str]:
         The units' data and prompt hashes.
     """
     hashes = [task.sha256]
+    for unit in task_units[:1]:
+        for metric, _ in unit.metrics().values():
+            metric.signature()  # a metric that lacks something (a checkpoint, a package) says so here
     for unit in task_units:
         unit.metrics()
         hashes.append(f"{unit.variant}/{unit.prompt}/{unit.language}:{unit.dataset_hash()}:{unit.prompt_hash()}")
