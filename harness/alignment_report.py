@@ -19,6 +19,7 @@ from harness.errors import UserError
 from harness.languages import find
 from harness.pairing import ScoreSource, generator, recreate
 from harness.records import ScoreRecord
+from harness.report_scope import Scope
 from harness.resampling import Sample
 from harness.stats import bootstrap, rank_intervals
 from harness.store import RunFolder
@@ -28,6 +29,8 @@ ALIGNMENT = ("mexa", "mexa_max", "language_ranker", "alignment_topk", "alignment
 ESTIMATING = ("mexa", "mexa_max")
 FEWEST = 4
 """Languages that a correlation is computed from at least."""
+
+EVERYTHING = Scope()
 
 _RESAMPLES = 1_000
 
@@ -110,18 +113,21 @@ class AlignmentReport:
     estimates: tuple[Estimate, ...]
 
 
-def alignment_report(folders: Sequence[RunFolder], *, seed: int = 0) -> AlignmentReport:
+def alignment_report(folders: Sequence[RunFolder], scope: Scope = EVERYTHING, *, seed: int = 0) -> AlignmentReport:
     """Rankings of every alignment score, and estimates wherever the same model has measured scores too.
 
+    Args:
+        scope: The only scores to look at, of alignment and measured ones alike.
+
     Raises:
-        UserError: No run has a score of alignment.
+        UserError: No run has a score of alignment, or none in the scope.
         RecordError: A run's statistics cannot be read.
     """
     groups: dict[tuple[str, ...], list[ScoreSource]] = {}
     measured: dict[tuple[str, ...], list[ScoreRecord]] = {}
     for folder in folders:
         for score in folder.record.scores:
-            if score.value is None:
+            if score.value is None or not _within(scope, score):
                 continue
             key = (score.model, score.task, score.variant, score.prompt, score.metric)
             if score.metric in ALIGNMENT:
@@ -130,8 +136,8 @@ def alignment_report(folders: Sequence[RunFolder], *, seed: int = 0) -> Alignmen
                 measured.setdefault(key, []).append(score)
     if not groups:
         raise UserError(
-            "report --by alignment: the runs have no scores of alignment; run a task of kind alignment, such as "
-            "sib200_alignment"
+            "report --by alignment: the runs have no scores of alignment, or none of those asked for; run a task of "
+            "kind alignment, such as sib200_alignment"
         )
     rankings = tuple(_ranking(key, sources, seed) for key, sources in groups.items())
     estimates = [
@@ -141,6 +147,17 @@ def alignment_report(folders: Sequence[RunFolder], *, seed: int = 0) -> Alignmen
         if other[0] == key[0] and (found := _estimate(key, sources, other, scores, seed))
     ]
     return AlignmentReport(rankings=rankings, estimates=tuple(estimates))
+
+
+def _within(scope: Scope, score: ScoreRecord) -> bool:
+    pairs = (
+        (scope.models, score.model),
+        (scope.tasks, score.task),
+        (scope.metrics, score.metric),
+        (scope.variants, score.variant),
+        (scope.prompts, score.prompt),
+    )
+    return all(not wanted or own in wanted for wanted, own in pairs)
 
 
 def _ranking(key: tuple[str, ...], sources: Sequence[ScoreSource], seed: int) -> LanguageRanking:

@@ -52,7 +52,7 @@ def report(
             say(f"{folder.path}: not complete; some of the scores that were asked for are missing")
     scope = Scope(tasks=tasks, metrics=metrics, models=models, variants=variants, prompts=prompts)
     if by == "alignment":
-        _report_alignment(folders, form)
+        _report_alignment(folders, scope, form)
     elif by == "prompt":
         _report_prompts(folders, scope, form)
     else:
@@ -109,13 +109,13 @@ def _report_prompts(folders: list[RunFolder], scope: Scope, form: str) -> None:
         _print_tables([table for spread in spreads for table in prompt_tables(spread)], form)
 
 
-def _report_alignment(folders: list[RunFolder], form: str) -> None:
+def _report_alignment(folders: list[RunFolder], scope: Scope, form: str) -> None:
     from harness import alignment_report
     from harness.alignment_tables import alignment_tables
     from harness.export import csv_text
     from harness.markup import json_text
 
-    found = alignment_report.alignment_report(folders)
+    found = alignment_report.alignment_report(folders, scope)
     rows = list(alignment_report.rows(found))
     if form == "json":
         click.echo(json_text({"rows": rows}), nl=False)

@@ -13,6 +13,7 @@ from harness.alignment_report import COLUMNS, AlignmentReport, alignment_report,
 from harness.alignment_tables import alignment_tables
 from harness.errors import UserError
 from harness.languages import find
+from harness.report_scope import Scope
 from harness.store import RunFolder
 from tests.harness.synthetic_runs import Unit, write_run
 
@@ -91,5 +92,14 @@ def test_every_number_is_in_the_rows_and_the_tables_can_be_read(report: Alignmen
 def test_runs_without_alignment_are_told(tmp_path: Path) -> None:
     values = np.linspace(0, 1, 12)
     run = write_run(tmp_path / "run", [Unit(model="m", language="eng_Latn-nqo_Nkoo", values=values)])
-    with pytest.raises(UserError, match="the runs have no scores of alignment; run a task of kind alignment"):
+    with pytest.raises(UserError, match="the runs have no scores of alignment, or none of those asked for; run a task"):
         alignment_report([run])
+
+
+def test_a_scope_keeps_its_scores_alone(baseline: RunFolder) -> None:
+    scope = Scope(models=("toy-byte-lm",), metrics=("mexa", "acc"))
+    found = alignment_report([baseline], scope)
+    assert [(one.model, one.metric) for one in found.rankings] == [("toy-byte-lm", "mexa")]
+    assert [(one.metric, one.measured_metric) for one in found.estimates] == [("mexa", "acc")]
+    with pytest.raises(UserError, match="none of those asked for"):
+        alignment_report([baseline], Scope(models=("ߞߊ߲",)))
