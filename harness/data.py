@@ -16,6 +16,7 @@ from harness.errors import DataError
 from harness.formats import TableForm, lines_of, read_lines, rows_of
 from harness.reading import read_rows, read_source
 from harness.rows import Row, cell, no_column
+from harness.sides import Item, Sides
 from harness.sources import (
     DataRoots,
     Names,
@@ -109,7 +110,13 @@ def read_documents(
 
 
 def read_pairs(
-    dataset: DatasetSpec, roots: DataRoots, direction: Direction, where: str, *, splits: Sequence[str] = ()
+    dataset: DatasetSpec,
+    roots: DataRoots,
+    direction: Direction,
+    where: str,
+    *,
+    splits: Sequence[str] = (),
+    sides: Sides | None = None,
 ) -> list[Document]:
     """Documents of one direction, with fields ``source`` and ``target``: the same item in two languages.
 
@@ -117,16 +124,22 @@ def read_pairs(
 
     Args:
         direction: The two sides. splits: Instead of the data set's own splits (few-shot examples).
+        sides: Where sides are looked for that other directions have read, and kept.
 
     Raises:
         DataError: As :func:`read_documents`; the sides have different lengths, or no key in common.
     """
-    left = {
-        item.id: item for item in islice(_side(dataset, roots, direction, "source", where, splits), dataset.max_items)
-    }
+
+    def items(side: Literal["source", "target"]) -> Iterable[Item]:
+        if sides is None or dataset.max_items is not None:  # read no further than needed
+            return _side(dataset, roots, direction, side, where, splits)
+        key = _side_key(dataset, direction, side, splits)
+        return sides.items(key, lambda: _side(dataset, roots, direction, side, where, splits))
+
+    left = {item.id: item for item in islice(items("source"), dataset.max_items)}
     right: dict[str, str] = {}
     count = 0
-    for item in _side(dataset, roots, direction, "target", where, splits):
+    for item in items("target"):
         count += 1
         if item.id in left:
             right[item.id] = item.text
@@ -180,15 +193,6 @@ def require_columns(documents: Sequence[Document], columns: Sequence[str], where
         _cell(documents[0].fields, column, where)
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """One item of one side of a pair."""
-
-    id: str
-    cluster: str
-    text: str
-
-
 def pair_readings(dataset: DatasetSpec, direction: Direction) -> Iterator[Reading]:
     """Everything that :func:`read_pairs` may read of a direction."""
     for side, code in (("source", direction.source), ("target", direction.target)):
@@ -202,20 +206,35 @@ def _side(
     side: Literal["source", "target"],
     where: str,
     splits: Sequence[str],
-) -> Iterator[_Item]:
+) -> Iterator[Item]:
     """Items of one side, without the columns that nobody asks for."""
-    code = direction.source if side == "source" else direction.target
-    names = _side_names(dataset, direction, code)
+    names, column = _side_names_and_column(dataset, direction, side)
     patterns = _side_files(dataset, side)
-    column = dataset.pivot_text if dataset.pivot_text and code != direction.other else dataset.text
-    column = fill(column, names)
     splits = _distinct(dataset, splits or dataset.splits)
     rows = chain.from_iterable(
         read_source(dataset, find_source(dataset, roots, names, where, split, patterns), names, where, column)
         for split in splits
     )
     for identifier, cluster, row in _items(dataset, roots, names, rows, where, splits):
-        yield _Item(identifier, cluster or identifier, _text(row, column, where))
+        yield Item(identifier, cluster or identifier, _text(row, column, where))
+
+
+def _side_key(
+    dataset: DatasetSpec, direction: Direction, side: Literal["source", "target"], splits: Sequence[str]
+) -> str:
+    """The same for directions that have this side from the same rows."""
+    names, column = _side_names_and_column(dataset, direction, side)
+    written = dataset.model_dump_json()
+    used = {name: value for name, value in names.items() if f"{{{name}}}" in written}
+    return content_hash([written, _side_files(dataset, side), column, used, list(splits)])
+
+
+def _side_names_and_column(
+    dataset: DatasetSpec, direction: Direction, side: Literal["source", "target"]
+) -> tuple[dict[str, str], str]:
+    code = direction.source if side == "source" else direction.target
+    names = _side_names(dataset, direction, code)
+    return names, fill(dataset.pivot_text if dataset.pivot_text and code != direction.other else dataset.text, names)
 
 
 def _side_files(dataset: DatasetSpec, side: str) -> Patterns | None:

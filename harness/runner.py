@@ -158,6 +158,7 @@ class _Stage:
                 f"{self._engine.name} (backend {self._engine.backend}) cannot answer task {task.spec.task}"
             )
             return
+        shared: list[Request] = []
         shared_keys: tuple[str, ...] = ()
         self._pivots = frozenset(unit.shared_language for unit in task_units)
         left_out = []
@@ -169,13 +170,14 @@ class _Stage:
                 left_out.append(unit.language)
                 unit.release()
                 continue
-            shared = unit.shared_requests()
-            shared_keys = tuple(self._keys(shared))
+            asked = unit.instructed(unit.shared_requests())
+            if asked != shared:
+                shared, shared_keys = asked, tuple(self._keys(asked))
             outcome = self._reduced(unit, shared, shared_keys, requests)
             scored = score_unit(unit, outcome, self._engine.name, self._seed)
             self._writer.add_unit(
                 (self._engine.name, task.spec.task, unit.variant, unit.prompt, unit.language),
-                scored.rows,
+                scored.rows if unit.keeps_texts else [],
                 scored.statistics,
             )
             self.scores.extend(scored.scores)

@@ -81,15 +81,6 @@ def accuracies(nearest: IndexArray) -> FloatArray:
     return found
 
 
-def bitext_stats(
-    source: VectorArray,
-    target: VectorArray,
-    contributions: Callable[[IndexArray], FloatArray] = f1_contributions,
-) -> FloatArray:
-    """Statistics ``[n, 2]`` (contribution, 1) of mining ``target`` ``[n, d]`` for the translations of ``source``."""
-    return MeanMetric.stats(contributions(nearest_neighbours(source, target)))
-
-
 class BitextMetric(MeanMetric, VectorMetric):
     """Mean contribution of the source sentences to a bitext-mining score; statistics ``(contribution, 1)``."""
 
@@ -98,7 +89,11 @@ class BitextMetric(MeanMetric, VectorMetric):
         self._contributions = contributions
 
     def vector_stats(self, first: VectorArray, second: VectorArray, gold: FloatArray | None = None) -> FloatArray:  # noqa: ARG002
-        return bitext_stats(first, second, self._contributions)
+        return self.neighbour_stats(nearest_neighbours(first, second))
+
+    def neighbour_stats(self, nearest: IndexArray) -> FloatArray:
+        """Statistics ``[n, 2]`` from the :func:`nearest_neighbours` ``[n]``, for metrics that share them."""
+        return self.stats(self._contributions(nearest))
 
 
 def bitext_f1() -> BitextMetric:

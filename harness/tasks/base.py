@@ -76,11 +76,13 @@ class Unit(ABC):
         language: Canonical code, or ``source-target``.
         target_language: The language whose text is judged.
         transient: Whether responses are too large to keep once they are reduced to statistics.
+        keeps_texts: Whether the run folder holds the texts; not where many units of a run have the same.
         requests_made: The kinds of request this unit will make.
         chat: How the model wants conversations written; set before the requests are made.
     """
 
     transient = False
+    keeps_texts = True
     requests_made: frozenset[type] = frozenset()
     chat: Chat | None = None
 
@@ -108,6 +110,7 @@ class Unit(ABC):
         self.dataset: DatasetSpec = merged(self.spec.dataset, changes, f"{self.where}: dataset")
         self.roots = DataRoots(task_folder=task.path.parent, data_root=data_root)
         self._documents: list[Document] | None = None
+        self._dataset_hash = ""
         self._metrics: dict[str, tuple[Metric, dict[str, MetricOption]]] | None = None
         self.total = 0
 
@@ -228,7 +231,8 @@ class Unit(ABC):
 
     def dataset_hash(self) -> str:
         """Hash of the unit's documents, as used."""
-        return documents_hash(self.documents)
+        self._dataset_hash = self._dataset_hash or documents_hash(self.documents)
+        return self._dataset_hash
 
     def prompt_hash(self) -> str:
         """Hash of what turns documents into requests; empty where a text is given as it is."""

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 from harness.data import Direction, pair_readings, read_pairs
 from harness.errors import UserError
 from harness.loader import expand_directions
+from harness.sides import Sides
 from harness.sources import Reading
 from harness.spec import TaskSpec
 from harness.tasks.base import Selection, Unit, chosen_languages
 from harness.types import Document
 
+U = TypeVar("U", bound="PairUnit")
+
 
 class PairUnit(Unit):
-    """A unit over pairs ``source`` and ``target`` of the same items."""
+    """A unit over pairs ``source`` and ``target`` of the same items.
+
+    Attributes:
+        sides_read: Languages that other directions of the task have read.
+    """
+
+    sides_read: Sides | None = None
 
     @property
     def source_language(self) -> str:
@@ -28,7 +38,7 @@ class PairUnit(Unit):
         return Direction(source=source, target=target, other=source if self.target_language == pivot else target)
 
     def read(self) -> list[Document]:
-        return read_pairs(self.dataset, self.roots, self.direction(), self.where)
+        return read_pairs(self.dataset, self.roots, self.direction(), self.where, sides=self.sides_read)
 
     def readings(self) -> Iterator[Reading]:
         return pair_readings(self.dataset, self.direction())
@@ -36,6 +46,14 @@ class PairUnit(Unit):
     def texts(self, side: str) -> list[str]:
         """Texts of ``source`` or ``target``, in document order."""
         return [str(document.fields[side]) for document in self.documents]
+
+
+def reading_once(units: list[U]) -> list[U]:
+    """``units`` that read each language of their task once between them, as far as memory is kept for it."""
+    sides = Sides()
+    for unit in units:
+        unit.sides_read = sides
+    return units
 
 
 def selected_directions(spec: TaskSpec, selection: Selection) -> list[str]:

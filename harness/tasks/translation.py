@@ -25,7 +25,7 @@ from harness.prompts import render
 from harness.spec import MetricOption, PromptSpec
 from harness.target_options import target_options
 from harness.tasks.base import Outcome, Selection, failure, template_hash, unit_names
-from harness.tasks.pairs import PairUnit, selected_directions
+from harness.tasks.pairs import PairUnit, reading_once, selected_directions
 from harness.types import Document, Failed, Generate, GenerateResponse, Request, Response
 from metrics.base import Segment, TextMetric
 from metrics.parallel import segment_stats
@@ -176,4 +176,5 @@ class TranslationUnit(PairUnit):
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[TranslationUnit]:
     """One unit a direction, variant and prompt."""
     languages = selected_directions(task.spec, selection)
-    return [TranslationUnit(task, data_root, **names) for names in unit_names(task.spec, selection, languages)]
+    names = unit_names(task.spec, selection, languages)
+    return reading_once([TranslationUnit(task, data_root, **own) for own in names])

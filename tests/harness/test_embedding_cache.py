@@ -401,11 +401,11 @@ def test_the_command_line_uses_shows_and_clears_the_cache(
     runner = CliRunner(env={"GLOTBENCH_CACHE": str(tmp_path / "cache"), "GLOTBENCH_CACHE_LIMIT": "2MB"})
     task = ["run", "mine", "--tasks", str(folder), "--model", f"st:{tiny_sentence_model},name=m,device=cpu"]
     done = runner.invoke(cli, [*task, "--out", str(tmp_path / "a"), "--no-cache"], catch_exceptions=False)
-    assert f"m on mine: 96 requests, {DISTINCT} computed" in done.stderr
+    assert f"m on mine: 72 requests, {DISTINCT} computed" in done.stderr
     assert not (tmp_path / "cache" / "embeddings").exists()
     runner.invoke(cli, [*task, "--out", str(tmp_path / "b")], catch_exceptions=False)
     done = runner.invoke(cli, [*task, "--out", str(tmp_path / "c")], catch_exceptions=False)
-    assert "m on mine: 96 requests, 0 computed" in done.stderr
+    assert "m on mine: 72 requests, 0 computed" in done.stderr
     done = runner.invoke(cli, ["cache", "info"])
     assert done.stdout.splitlines()[1].split()[:3] == ["m", "32", str(DISTINCT)]
     assert "of at most 2 MB" in done.stdout

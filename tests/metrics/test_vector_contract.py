@@ -8,7 +8,7 @@ import pytest
 from metrics import registry
 from metrics.alignment import language_ranker_stats, mexa_stats
 from metrics.base import MetricError, VectorArray, VectorMetric
-from metrics.embedding import bitext_stats, f1_contributions, nearest_neighbours, precision_contributions, sts_stats
+from metrics.embedding import bitext_f1, f1_contributions, nearest_neighbours, precision_contributions, sts_stats
 
 
 def random_vectors(*shape: int, seed: int = 0) -> VectorArray:
@@ -35,7 +35,7 @@ def test_bitext_contributions() -> None:
     assert f1_contributions(nearest).tolist() == [2 / 3, 0, 1, 0]
     assert precision_contributions(nearest).tolist() == [0.5, 0, 1, 0]
     vectors = random_vectors(6, 8)
-    assert bitext_stats(vectors, vectors).tolist() == [[1, 1]] * 6
+    assert bitext_f1().vector_stats(vectors, vectors).tolist() == [[1, 1]] * 6
 
 
 def test_zero_vectors_are_allowed() -> None:
