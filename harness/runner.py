@@ -75,6 +75,7 @@ def run(plan: RunPlan, progress: Progress) -> Path:
     """
     _check_model_names(plan.models)
     _check_model_tasks(plan)
+    _check_directions(plan)
     work = [(task, units(task, plan.selection, plan.data_root)) for task in plan.tasks]
     fingerprint = [_checked(task, task_units) for task, task_units in work]
     scores: list[ScoreRecord] = []
@@ -315,6 +316,12 @@ def _check_model_tasks(plan: RunPlan) -> None:
             raise UserError(
                 f"--model {model.backend}:{model.target}: tasks: '{name}' is not in this run{did_you_mean(name, names)}"
             )
+
+
+def _check_directions(plan: RunPlan) -> None:
+    if plan.selection.directions and all(task.spec.directions is None for task in plan.tasks):
+        names = ", ".join(task.spec.task for task in plan.tasks)
+        raise UserError(f"--directions: no task of this run has directions to choose from ({names}); leave it out")
 
 
 def _check_model_names(models: Sequence[ModelSpec]) -> None:

@@ -39,7 +39,7 @@ class Selection:
         languages: Canonical codes; a direction is run when either side that is not the pivot is among them. A variety
             stands for its language, and a language for its varieties, where a task has only the other.
         directions: ``all``, ``source-target`` or with ``xx`` on one side, in any codes, instead of the directions that
-            the task files name; for tasks that have directions.
+            the task files name; tasks without directions are not concerned.
         variants, prompts: Names from the task file.
         limit: At most so many documents a unit, from the front.
         num_fewshot: Examples in every prompt, whatever the task files say.
@@ -296,10 +296,8 @@ def chosen_languages(selection: Selection, spec: TaskSpec) -> list[str]:
     """Languages of the task that the selection wants, in the task's order.
 
     Raises:
-        UserError: The task has neither one of them nor a variety of it, or directions are wanted and it has none.
+        UserError: The task has neither one of them nor a variety of it.
     """
-    if selection.directions and spec.directions is None:
-        raise UserError(f"task {spec.task}: has no directions to choose from; run it apart from those that have")
     wanted = [found for code in selection.languages for found in standing_for(code, spec.languages) or (code,)]
     return chosen(wanted, spec.languages, "language", spec.task)
 

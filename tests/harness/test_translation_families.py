@@ -268,7 +268,7 @@ def test_twenty_directions_from_one_file(tmp_path: Path) -> None:
     assert "from Burmese to Amharic" in prompts(found[4])[0]
 
 
-def test_any_of_all_directions_can_be_named() -> None:
+def test_any_of_all_directions_can_be_named(tmp_path: Path) -> None:
     assert len(made("flores200", None)) == 406
     assert len(made("flores200", None, directions=("all",))) == 204 * 203
     assert len(made("flores200", None, directions=("xx-swh",))) == 203
@@ -277,8 +277,16 @@ def test_any_of_all_directions_can_be_named() -> None:
     assert [unit.language for unit in made("flores_plus", None, directions=("zh-TW-pt",))] == ["zho_Hant-por_Latn"]
     with pytest.raises(UserError, match="task flores200: direction 'deu-nqo': nqo_Nkoo is not under 'languages'"):
         made("flores200", None, directions=("deu-nqo",))
-    with pytest.raises(UserError, match="task xcopa: has no directions to choose from"):
-        units(family("xcopa"), Selection(directions=("eng-swh",)), None)
+    with pytest.raises(UserError, match=r"no task of this run has directions to choose from \(xcopa\)"):
+        run(
+            RunPlan(
+                tasks=[family("xcopa")],
+                models=[parse_model("echo:x")],
+                selection=Selection(directions=("eng-swh",)),
+                out=tmp_path,
+            ),
+            lambda *_: None,
+        )
 
 
 def test_directions_are_named_on_the_command_line(tmp_path: Path) -> None:
