@@ -14,6 +14,12 @@ PAGE_CELLS = 22_000
 PAGE_STANDINGS = 1000
 """Most rows of rankings on a page; a row with its figure is about 1 kB."""
 
+GROUP_MODELS = 20
+"""Most models in a table of means by group."""
+
+MATRIX_MODELS = 2
+"""Models that have a table of source by target languages on a page; of 204 languages it is 1 MB."""
+
 PAGE_TEXT = 1_500_000
 """Most bytes of texts on a page of segments."""
 

@@ -204,7 +204,9 @@ def _write_overview(site: _Site, views: Sequence[BoardView], records: Sequence[R
         segments=sum(cell.score.n for view in views for cell in view.headline.table.cells.values()),
         incomplete=[record.run_id for record in records if not record.complete],
         groups=together(group for view in views for group in view.groups),
-        grids=paging.fitting([(view.headline.id, len(view.labels), len(view.board.models)) for view in views]),
+        grids=paging.fitting(
+            [(view.headline.id, len(view.labels), len(view.board.models)) for view in views if not view.is_matrix]
+        ),
         shown=paging.standings_shown(len(views)),
         has_pages=False,
     )
@@ -249,6 +251,8 @@ def _write_tasks(site: _Site, views: Sequence[BoardView], prompted: Sequence[Pro
             groups=together(group for view in own for group in view.groups),
             grids=paging.fitting(sizes) if has_pages else frozenset(),
             shown=paging.standings_shown(len(metrics)),
+            groups_models=paging.GROUP_MODELS,
+            matrix_models=paging.MATRIX_MODELS,
             has_pages=has_pages,
         )
         for model in models if has_pages else ():

@@ -85,6 +85,14 @@ class StandingsView:
             "wide; models tie when they overlap. There were no statistics of segments to resample."
         )
 
+    def of(self, model: Model) -> Standing | None:
+        """The place of one model; ``None`` where it has no score at all."""
+        return self._by_model.get(model)
+
+    @cached_property
+    def _by_model(self) -> dict[Model, Standing]:
+        return {row.model: row for row in self.ranking.rows}
+
     def bar(self, row: Standing) -> Markup:
         if row.mean is None:
             return Markup("")

@@ -10,6 +10,7 @@ from harness.boards import Board, Cell, Model
 from harness.groups import Group
 from harness.ranks import Ranking
 from leaderboard.labels import LanguageLabel, label
+from leaderboard.matrix_view import MatrixView, is_matrix
 from leaderboard.metric_view import MetricView
 from leaderboard.pages import SegmentKey, task_page
 from leaderboard.standings import StandingsView
@@ -81,6 +82,24 @@ class BoardView:
     def groups_by_row(self) -> dict[str, str]:
         """The ids of the groups that a row belongs to, by its code."""
         return {row.code: " ".join(own.id for own in self.groups if row.code in own.rows) for row in self.labels}
+
+    @cached_property
+    def groups_by_kind(self) -> list[tuple[str, list[Group]]]:
+        """The groups that are not all there is, by what they have in common."""
+        found: dict[str, list[Group]] = {}
+        for group in self.groups:
+            if len(group.rows) < len(self.labels):
+                found.setdefault(group.kind, []).append(group)
+        return list(found.items())
+
+    def matrices(self, metric: MetricView, models: Sequence[Model]) -> list[MatrixView]:
+        """Tables of source by target languages for each of ``models``; none where directions do not fill them."""
+        return [MatrixView(metric, model, self.labels) for model in models] if self.is_matrix else []
+
+    @cached_property
+    def is_matrix(self) -> bool:
+        """Whether rows are directions that fill a table of source by target languages."""
+        return is_matrix(self.labels)
 
     @property
     def hardest(self) -> list[tuple[LanguageLabel, float]]:

@@ -1,6 +1,7 @@
 import csv
 import hashlib
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -275,16 +276,41 @@ def test_two_hundred_languages_and_a_hundred_models_stay_small(tmp_path: Path) -
 def test_thousands_of_directions_are_spread_over_pages(tmp_path: Path) -> None:
     codes = [f"l{index:02d}_Latn" for index in range(60)]
     scores = [
-        score(model, f"{one}-{other}", 30.0) for model in "ab" for one in codes for other in codes if one != other
+        score(model, f"{one}-{other}", float(10 * (one == codes[0]) + codes.index(other)))
+        for model in "ab"
+        for one in codes
+        for other in codes
+        if one != other
     ]
     RunWriter(tmp_path / "big").finish(record_of(*scores))
     out = build([tmp_path / "big"], tmp_path / "site").parent
     assert max(page_sizes(out).values()) < MOST_BYTES
+    task = next(out.glob("task-*.html")).read_text(encoding="utf-8")
+    assert task.count("From each language into each") == 2
+    first_row = task.partition(f"{codes[0]}</bdi></a></th>")[2].partition("</tr>")[0]
+    assert first_row.startswith('<td>40</td><td class="x"></td><td class=h1>11</td><td class=h1>12</td>')  # 10 + 1..59
+    assert '<th scope="row">Mean</th><td></td><td>0</td><td>1</td><td>2</td>' in task
     pages = sorted(out.glob("model-a-*.html"))
     assert len(pages) == 3
     text = "".join(path.read_text(encoding="utf-8") for path in pages)
     assert text.count('<tr data-k="') == 60 * 59
     assert "Part <a href=" in text
+
+
+def test_means_of_scripts_and_resource_classes_stand_beside_each_other(tmp_path: Path) -> None:
+    scores = [
+        score(model, language, value + bonus)
+        for model, bonus in (("ሞዴል", 0.0), ("b", 5.0))
+        for language, value in (("amh_Ethi", 10.0), ("tir_Ethi", 20.0), ("fra_Latn", 60.0))
+    ]
+    RunWriter(tmp_path / "run").finish(record_of(*scores))
+    text = next((build([tmp_path / "run"], tmp_path / "site").parent).glob("task-*.html")).read_text(encoding="utf-8")
+    rows = re.findall(
+        r'<tr><th scope="row"><bdi>([^<]+)</bdi></th><td class="x">(\d+)</td>\s*(.*?)</tr>', text, re.DOTALL
+    )
+    means = {name: (count, re.findall(r'class="h\d">([\d.]+)', cells)) for name, count, cells in rows}
+    assert means["Ethiopic (Ethi)"] == ("2", ["20.0", "15.0"])  # in the order of the ranking
+    assert means["5 (Winners)"] == ("1", ["65.0", "60.0"])
 
 
 def test_long_texts_are_cut_and_the_cut_is_said(tmp_path: Path) -> None:
