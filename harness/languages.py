@@ -345,7 +345,8 @@ def _index() -> dict[str, Language]:
         bare = {code for code in [language.iso3, *stated[1:]] if "-" not in code}
         derived += [(f"{code}-{language.script}", language) for code in sorted(bare)]
         derived.append((language.iso3, language))
-    for code, language in derived:
+    # A bare code is the writing that needs no script in its tag: tel is te, and not te-Latn.
+    for code, language in sorted(derived, key=lambda found: "-" in found[1].bcp47):
         index.setdefault(_fold(code), language)
     return index
 
