@@ -32,11 +32,11 @@ Factory = Callable[..., Metric]
 ENTRY_POINT_GROUP = "glotbench.metrics"
 
 BUILT_IN: Mapping[str, str] = {
-    "bleu": "metrics.lexical:Bleu",
-    "chrf": "metrics.lexical:chrf",
-    "chrf++": "metrics.lexical:chrf_plus_plus",
-    "ter": "metrics.lexical:Ter",
-    "spbleu": "metrics.lexical:spbleu",
+    "bleu": "metrics.bleu:Bleu",
+    "chrf": "metrics.chrf:chrf",
+    "chrf++": "metrics.chrf:chrf_plus_plus",
+    "ter": "metrics.ter:Ter",
+    "spbleu": "metrics.bleu:spbleu",
     "comet": "metrics.comet.metric:comet",
     "off_target": "metrics.language_id:OffTarget",
     "wrong_script": "metrics.language_id:WrongScript",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -132,6 +133,7 @@ def _sample(triple: Triple, *, with_reference: bool) -> dict[str, str]:
 
 def _end(process: subprocess.Popen[str]) -> None:
     if process.stdin is not None:
-        process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it ended by itself with something unread
+            process.stdin.close()
     process.terminate()
     process.wait()
