@@ -14,20 +14,16 @@ import numpy as np
 from harness.data import read_documents, require_columns
 from harness.errors import DataError
 from harness.loader import TaskFile
-from harness.tasks.base import Outcome, Selection, Unit, failure, paired_vectors, unit_names
+from harness.tasks.base import Selection, unit_names
 from harness.tasks.pairs import selected_labels
-from harness.types import Document, Embed, Request, Response
+from harness.tasks.text_pairs import TextPairUnit
+from harness.types import Document
+from metrics.base import FloatArray, VectorArray
 from metrics.ranking import PairAveragePrecision
 
 
-class PairClassificationUnit(Unit):
+class PairClassificationUnit(TextPairUnit):
     """One language of a pair classification task."""
-
-    requests_made = frozenset({Embed})
-
-    @property
-    def sides(self) -> tuple[str, str]:
-        return self.dataset.sides
 
     def read(self) -> list[Document]:
         documents = read_documents(self.dataset, self.roots, self.own_code, self.where)
@@ -47,26 +43,15 @@ class PairClassificationUnit(Unit):
             )
         return documents
 
-    def requests(self) -> list[Request]:
-        return [
-            Embed(text=str(document.fields[side]), language=language)
-            for side, language in zip(self.sides, self.side_languages, strict=True)
-            for document in self.documents
-        ]
-
-    def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:  # noqa: ARG002
-        count = len(self.documents)
-        pairs = list(zip(responses[:count], responses[count:], strict=True))
-        rows = self.rows([failure(pair) for pair in pairs])
-        scored = [index for index, row in enumerate(rows) if row.failed is None]
-        first, second = paired_vectors(pairs, scored)
-        labels = np.array([self._belongs(self.documents[index]) for index in scored], dtype=np.float64)
-        statistics = {
+    def pair_statistics(
+        self, first: VectorArray, second: VectorArray, documents: Sequence[Document]
+    ) -> dict[str, FloatArray]:
+        labels = np.array([self._belongs(document) for document in documents], dtype=np.float64)
+        return {
             name: metric.pair_stats(first, second, labels)
             for name, (metric, _) in self.metrics().items()
             if isinstance(metric, PairAveragePrecision)
         }
-        return Outcome(rows=rows, scored=scored, statistics=statistics)
 
     def _belongs(self, document: Document) -> bool:
         return str(document.fields[self.dataset.label]) in set(map(str, self.dataset.positive))

@@ -14,19 +14,15 @@ import numpy as np
 from harness.data import read_documents, require_columns
 from harness.errors import DataError
 from harness.loader import TaskFile
-from harness.tasks.base import Outcome, Selection, Unit, failure, paired_vectors, unit_names, vector_statistics
+from harness.tasks.base import Selection, unit_names, vector_statistics
 from harness.tasks.pairs import selected_labels
-from harness.types import Document, Embed, Request, Response
+from harness.tasks.text_pairs import TextPairUnit
+from harness.types import Document
+from metrics.base import FloatArray, VectorArray
 
 
-class StsUnit(Unit):
+class StsUnit(TextPairUnit):
     """One language of a sentence similarity task."""
-
-    requests_made = frozenset({Embed})
-
-    @property
-    def sides(self) -> tuple[str, str]:
-        return self.dataset.sides
 
     def read(self) -> list[Document]:
         documents = read_documents(self.dataset, self.roots, self.own_code, self.where)
@@ -39,22 +35,12 @@ class StsUnit(Unit):
                 raise DataError(f"{self.where}: item {document.id}: score must be a number, found '{found}'") from error
         return documents
 
-    def requests(self) -> list[Request]:
-        return [
-            Embed(text=str(document.fields[side]), language=language)
-            for side, language in zip(self.sides, self.side_languages, strict=True)
-            for document in self.documents
-        ]
-
-    def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:  # noqa: ARG002
-        count = len(self.documents)
-        pairs = list(zip(responses[:count], responses[count:], strict=True))
-        rows = self.rows([failure(pair) for pair in pairs])
-        scored = [index for index, row in enumerate(rows) if row.failed is None]
-        left, right = paired_vectors(pairs, scored)
-        gold = np.array([float(str(self.documents[index].fields[self.dataset.score])) for index in scored])
+    def pair_statistics(
+        self, first: VectorArray, second: VectorArray, documents: Sequence[Document]
+    ) -> dict[str, FloatArray]:
+        gold = np.array([float(str(document.fields[self.dataset.score])) for document in documents])
         made = {name: metric for name, (metric, _) in self.metrics().items()}
-        return Outcome(rows=rows, scored=scored, statistics=vector_statistics(made, left, right, gold))
+        return vector_statistics(made, first, second, gold)
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[StsUnit]:
