@@ -26,9 +26,10 @@ from collections.abc import Sequence
 from typing import Any, cast, get_args
 
 from harness.engine.base import ModelSpec, batches_by_length
-from harness.engine.hf import choose_device, choose_dtype, cut, longest_input
+from harness.engine.hf import choose_device, choose_dtype, longest_input
 from harness.engine.identity import library_versions, weights_identity
 from harness.engine.pooling import LayerPooler
+from harness.engine.stops import cut
 from harness.errors import BackendError
 from harness.languages import Scheme, find, system_code
 from harness.types import Chat, Embed, EmbedResponse, Generate, GenerateResponse, Request, Response
