@@ -187,9 +187,7 @@ def request_key(identity_hash: str, request: Request) -> str:
 
     Neither do a side and an instruction that say nothing, nor how to sample where text is not sampled.
     """
-    usual = {
-        one.name: one.default for one in dataclasses.fields(request) if one.name in _SAID_WHERE_UNUSUAL
-    }
+    usual = {one.name: one.default for one in dataclasses.fields(request) if one.name in _SAID_WHERE_UNUSUAL}
     body = {
         name: value
         for name, value in dataclasses.asdict(request).items()

@@ -13,18 +13,15 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-
-from harness.engine.base import batches_by_length
+from harness.engine.answer_rows import AnswerRow
 from harness.engine.live_rows import Forward, LiveRows
 from harness.engine.penalty import penalised
-from harness.engine.sampling import generator, next_tokens
+from harness.engine.prompt_reading import PromptReader
+from harness.engine.sampling import next_tokens
 from harness.engine.stops import StopStrings
 from harness.errors import BackendError
-from harness.types import Generate
 
 Decoding = Literal["rolling", "leaving", "plain"]
 """How text is written: the loop here with and without newcomers, or transformers' own ``generate``."""
@@ -36,37 +33,6 @@ _HELD = 32  # times the budget: most positions of rows and what they may still w
 _ALONE = 4  # times the budget: most padded tokens that are read at once where what is read cannot be joined
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, kw_only=True)
-class Row:
-    """A request on its way.
-
-    Attributes:
-        request: What is asked. prompt: Its token ids, at least one. stops: Strings that end it.
-        tokens: Written so far. done: Whether it is finished.
-    """
-
-    request: Generate
-    prompt: list[int]
-    stops: tuple[str, ...]
-    tokens: list[int] = field(default_factory=list)
-    done: bool = False
-    draws: np.random.Generator | None = None
-
-    def __post_init__(self) -> None:
-        if self.request.temperature > 0:
-            self.draws = generator(self.request)
-
-    @property
-    def read(self) -> tuple[int, ...]:
-        """What the model has to read before it goes on."""
-        return (*self.prompt, *self.tokens)
-
-    @property
-    def longest(self) -> int:
-        """Tokens it may come to."""
-        return len(self.prompt) + self.request.max_tokens
 
 
 class Decoder:
@@ -97,10 +63,11 @@ class Decoder:
         self._size = size
         self._budget = budget
         self._rolling = rolling
+        self._prompts = PromptReader(forward, size=size, budget=budget, together=not rolling)
         self._penalty = penalty
 
-    def write(self, rows: Sequence[Row]) -> None:
-        """Write all rows to their ends, entering in the order given.
+    def write(self, rows: Sequence[AnswerRow]) -> None:
+        """Write all rows to their ends, entering in the order given; those of one prompt stand together.
 
         Raises:
             BackendError: A single row does not fit into the device's memory.
@@ -108,7 +75,7 @@ class Decoder:
         import torch
 
         waiting = deque(rows)
-        going: list[Row] = []
+        going: list[AnswerRow] = []
         most = self._size
         state: LiveRows | None = None
         while waiting or going:
@@ -118,6 +85,7 @@ class Decoder:
             except torch.OutOfMemoryError as error:
                 # A pass that broke off has left some layers a column longer than others: all is read again.
                 state = None
+                self._prompts.forget()
                 torch.cuda.empty_cache()
                 if len(going) < 2:
                     raise BackendError(
@@ -128,30 +96,30 @@ class Decoder:
                 most = max(1, len(unfinished) // 2)
                 waiting.extendleft(reversed(unfinished))
                 going.clear()
-                _log.warning(
-                    "%s: out of memory with %d rows; going on with %d", self._name, len(unfinished), most
-                )
+                _log.warning("%s: out of memory with %d rows; going on with %d", self._name, len(unfinished), most)
+        self._prompts.forget()
 
-    def _admit(self, waiting: deque[Row], going: list[Row], state: LiveRows | None, most: int) -> LiveRows:
+    def _admit(self, waiting: deque[AnswerRow], going: list[AnswerRow], state: LiveRows | None, most: int) -> LiveRows:
         """Read the prompts of rows that there is room for; they go on behind the others."""
         free = most - len(going)
         if waiting and (not going or (self._rolling and free >= max(1, most // _PART))):
             entering = self._entering(waiting, going, free)
-            passes = self._passes(entering)
-            going += entering
-            for lines in passes:
-                fresh = self._forward.read(list(lines))
-                self._forward.choose(fresh, [index for index, count in enumerate(lines.values()) for _ in range(count)])
+            before = len(going)
+            going += entering  # before anything is read, so that nobody is lost where memory runs out
+            ordered: list[AnswerRow] = []
+            for rows, fresh in self._prompts.read(entering, waiting[0].read if waiting else ()):
+                ordered += rows
                 if state is None:
                     state = fresh
                 else:
                     self._forward.join(state, fresh)
+            going[before:] = ordered
         assert state is not None, "rows that go on have a state"
         return state
 
-    def _entering(self, waiting: deque[Row], going: Sequence[Row], free: int) -> list[Row]:
+    def _entering(self, waiting: deque[AnswerRow], going: Sequence[AnswerRow], free: int) -> list[AnswerRow]:
         """The next rows, as many as fit; the first always does where nothing goes on."""
-        entering: list[Row] = []
+        entering: list[AnswerRow] = []
         width = max((row.longest for row in going), default=0)
         longest = 0
         while waiting and len(entering) < free:
@@ -164,25 +132,9 @@ class Decoder:
             if too_many and (going or entering):
                 break
             entering.append(waiting.popleft())
-        # Equal prompts stand together, so that they are read once.
-        order = {row.read: number for number, row in reversed(list(enumerate(entering)))}
-        return sorted(entering, key=lambda row: order[row.read])
+        return entering
 
-    def _passes(self, entering: list[Row]) -> list[dict[tuple[int, ...], int]]:
-        """Distinct prompts of every pass, with how many rows have each; ``entering`` is put into their order."""
-        copies: dict[tuple[int, ...], list[Row]] = {}
-        for row in entering:
-            copies.setdefault(row.read, []).append(row)
-        lines = list(copies)
-        lengths = [len(line) for line in lines]
-        if self._rolling:
-            batches = batches_by_length(lengths, size=self._size, budget=self._budget)
-        else:
-            batches = [list(range(len(lines)))] if lines else []
-        entering[:] = [row for batch in batches for index in batch for row in copies[lines[index]]]
-        return [{lines[index]: len(copies[lines[index]]) for index in batch} for batch in batches]
-
-    def _advance(self, going: list[Row], state: LiveRows) -> LiveRows | None:
+    def _advance(self, going: list[AnswerRow], state: LiveRows) -> LiveRows | None:
         """One token more for every row; rows that end with it leave when they are many enough."""
         logits = state.logits
         if self._penalty != 1:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 from collections.abc import Sequence
 from typing import Any
 
-from harness.engine.cache_rows import UnknownCacheError
 from harness.engine.decoding import Decoding
 from harness.engine.live_rows import Forward, LiveRows
 from harness.engine.scoring import window_of
@@ -44,6 +44,9 @@ _UNDONE = (
     "stop_strings",
 )
 _SAYS_NOTHING = {"num_beams": 1, "guidance_scale": 1}
+
+# What an architecture cannot do it says in many ways; they mean that this way of writing is none for it.
+_FAILURES = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, NotImplementedError)
 
 _log = logging.getLogger(__name__)
 
@@ -106,13 +109,11 @@ def _difference(
     """Largest difference from plain passes, over rows and steps, of the mean over the likeliest tokens.
 
     Returns:
-        Nats; ``inf`` where it fails altogether: what an architecture cannot do it says in many ways.
+        Nats; ``inf`` where it fails altogether.
     """
     try:
         return _followed(forward, rows, expected, rolling=rolling)
-    except (
-        UnknownCacheError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, NotImplementedError, KeyError
-    ):  # fmt: skip
+    except _FAILURES:
         return float("inf")
 
 
@@ -149,7 +150,7 @@ def _distance(state: LiveRows, live: Sequence[int], steps: Sequence[int], expect
         values, tokens = whole.topk(min(_LIKELIEST, whole.shape[0]))
         own = state.logits[place].float().log_softmax(dim=-1)[tokens]
         found = float((own - values).abs().mean())
-        worst = max(worst, found if found == found else float("inf"))
+        worst = max(worst, float("inf") if math.isnan(found) else found)
     return worst
 
 

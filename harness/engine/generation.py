@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from harness.engine.answer_rows import AnswerRow
 from harness.engine.base import batches_by_length
-from harness.engine.decoding import Decoder, Decoding, Row
+from harness.engine.decoding import Decoder, Decoding
 from harness.engine.decoding_probe import decoding_of
 from harness.engine.live_rows import Forward
 from harness.engine.stops import StopStrings
@@ -80,7 +81,7 @@ class TextGenerator:
         """
         prompts = self._encoded(requests)
         rows = [
-            Row(request=request, prompt=prompt, stops=self._stop_strings(request))
+            AnswerRow(request=request, prompt=prompt, stops=self._stop_strings(request))
             for request, prompt in zip(requests, prompts, strict=True)
         ]
         if self.decoding == "plain":
@@ -132,7 +133,7 @@ class TextGenerator:
             )
         ]
 
-    def _generate(self, rows: Sequence[Row]) -> None:
+    def _generate(self, rows: Sequence[AnswerRow]) -> None:
         """Write rows by transformers' own loop, in which all run to the end of the slowest."""
         import torch
 
@@ -141,6 +142,11 @@ class TextGenerator:
                 f"{self._name}: this model's text is written by transformers' own loop, whose samples would depend on "
                 "what shares their batch; ask for greedy text (temperature 0)"
             )
+
+        def reached(written: Any, _scores: Any) -> Any:
+            found = self._stops.reached([(tokens, rows[0].stops) for tokens in written[:, width:].tolist()])
+            return torch.tensor(found, device=written.device)
+
         width = max(len(row.prompt) for row in rows)
         ids = torch.full((len(rows), width), int(self._tokenizer.pad_token_id), dtype=torch.long)
         mask = torch.zeros((len(rows), width), dtype=torch.long)
@@ -152,8 +158,7 @@ class TextGenerator:
             attention_mask=mask.to(self._device),
             max_new_tokens=rows[0].request.max_tokens,
             do_sample=False,
-            stop_strings=list(rows[0].stops) or None,
-            tokenizer=self._tokenizer,
+            stopping_criteria=[reached],
             pad_token_id=self._tokenizer.pad_token_id,
         )
         for row, tokens in zip(rows, generated[:, width:].tolist(), strict=True):

@@ -109,12 +109,13 @@ class Forward:
     def _pass(self, rows: LiveRows, ids: Any, positions: Any) -> None:
         inputs: dict[str, Any] = {
             "input_ids": ids.to(self._device),
-            "attention_mask": rows.mask,
             "use_cache": True,
             **self._last,
         }
         if self._takes_positions:
             inputs["position_ids"] = positions.to(self._device)
+        if rows.cache is None or self._state == "past_key_values":  # a state without positions has seen its padding
+            inputs["attention_mask"] = rows.mask
         if rows.cache is not None:
             inputs[self._state] = rows.cache
         output = self._model(**inputs)
