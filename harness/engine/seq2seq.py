@@ -259,6 +259,11 @@ class Seq2SeqEngine:
 
 def _generate(request: Request) -> Generate:
     assert isinstance(request, Generate), "the engine said that it answers nothing else"
+    if request.temperature > 0:
+        raise BackendError(
+            "an encoder-decoder model's text is greedy, or of beams; the task asks for sampled text (temperature "
+            f"{request.temperature:g}): run it on a causal model, or without do_sample"
+        )
     return request
 
 
