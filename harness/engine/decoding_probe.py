@@ -60,7 +60,8 @@ def decoding_of(model: Any, device: str, *, name: str, max_length: int) -> Decod
     import torch
 
     settings = model.generation_config
-    if undone := [one for one in _UNDONE if getattr(settings, one, None) not in (None, 0, _SAYS_NOTHING.get(one))]:
+    said = {one: getattr(settings, one, None) for one in _UNDONE}
+    if undone := [one for one, value in said.items() if value and value != _SAYS_NOTHING.get(one)]:
         _log.warning("%s: generates by transformers' own loop, for %s of its settings", name, ", ".join(undone))
         return "plain"
     window = window_of(model.config.get_text_config())

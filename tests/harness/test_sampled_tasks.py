@@ -77,13 +77,12 @@ def test_a_sampled_run_can_be_repeated_in_other_batches(
         assert {score.metric for score in record.scores} == {
             f"exact_match@{name}" for name in ("first", "most", "three")
         }
-        texts = [
-            [row.hypothesis for row in RunFolder(path).segments(("tiny", "count", "default", "p", language))]
-            for language in LANGUAGES
-        ]
+        folder_of_run = RunFolder(path)
+        texts = {unit: [row.hypothesis for row in folder_of_run.segments(unit)] for unit in folder_of_run.units()}
         found.append(([score.value for score in record.scores], texts))
     assert found[0] == found[1]
-    assert len(set(found[0][1][0])) > 3
+    assert len(found[0][1]) == len(LANGUAGES)
+    assert all(len(set(texts)) > 3 for texts in found[0][1].values())
 
 
 @pytest.mark.parametrize(
