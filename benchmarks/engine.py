@@ -4,7 +4,7 @@ Run: python benchmarks/engine.py [--work NAME ...] [--questions 200] [--rounds 3
 [--device cpu] [--dtype float32] [--out FILE]. Small random models are made on the spot, with a tokenizer of one token
 a word; both sides get the same texts, tokenise them and answer them all. A round runs both, one after the other; the
 ratio is the median over rounds. HFLM runs at several batch sizes and its fastest counts. Log-probabilities of the two
-are compared in every round.
+are compared in every round, and of texts how many differ.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from harness.types import (
     RollingLogLikelihood,
 )
 
-BATCH_SIZES = (1, 8, 32)
+BATCH_SIZES = (1, 8, 32, 64)
 
 
 def main() -> None:
@@ -59,9 +59,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.work:
             vocabulary, make = WORK[name]
-            place = Path(folder) / f"model-{vocabulary}"
+            # At the usual 0.02, greedy text of random weights soon goes in circles.
+            width = 0.1 if make is prompts else 0.02
+            place = Path(folder) / f"model-{vocabulary}-{width}"
             if not place.exists():
-                write_model(place, vocabulary, arguments.layers, arguments.hidden)
+                write_model(place, vocabulary, arguments.layers, arguments.hidden, width)
             requests = make(np.random.default_rng(1), vocabulary, arguments.questions)
             result["work"][name] = compare(place, requests, arguments)
             print(name, json.dumps(result["work"][name]), flush=True)
@@ -77,8 +79,8 @@ def machine(device: str) -> str:
     return f"{name}, {torch.cuda.get_device_name()}" if device.startswith("cuda") else name
 
 
-def write_model(folder: Path, vocabulary: int, layers: int, hidden: int) -> None:
-    """A Qwen3-shaped model with random weights, and a tokenizer of one token a word."""
+def write_model(folder: Path, vocabulary: int, layers: int, hidden: int, width: float) -> None:
+    """A Qwen3-shaped model with random weights (standard deviation ``width``), and a tokenizer of one token a word."""
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
@@ -102,6 +104,7 @@ def write_model(folder: Path, vocabulary: int, layers: int, hidden: int) -> None
         pad_token_id=0,
         bos_token_id=1,
         eos_token_id=2,
+        initializer_range=width,
     )
     torch.manual_seed(0)
     Qwen3ForCausalLM(config).save_pretrained(folder)
@@ -138,17 +141,16 @@ def documents(rng: np.random.Generator, vocabulary: int, count: int) -> list[Req
 
 
 def prompts(rng: np.random.Generator, vocabulary: int, count: int) -> list[Request]:
-    """Prompts of 10 to 120 tokens."""
-    return [
-        Generate(
-            prompt=words(rng, vocabulary, int(rng.integers(10, 120))),
-            until=("w7",),
-            max_tokens=48,
-            source_language="eng_Latn",
-            target_language="eng_Latn",
-        )
-        for _ in range(max(8, count // 2))
-    ]
+    """Prompts of 10 to 120 tokens, 96 for 200 questions, with three stops and limits as of three tasks.
+
+    A stop string of two digits is in about one word of 25, so that rows end at very different steps, or at the limit.
+    """
+    found: list[Request] = []
+    for index in range(max(6, count * 96 // 200)):
+        until, limit = ((("77",), 48), (("19", "91"), 96), (("404", "88"), 128))[index % 3]
+        prompt = words(rng, vocabulary, int(rng.integers(10, 120)))
+        found.append(Generate(prompt=prompt, until=until, max_tokens=limit, target_language="eng_Latn"))
+    return found
 
 
 WORK: dict[str, tuple[int, Callable[[np.random.Generator, int, int], list[Request]]]] = {
@@ -157,6 +159,8 @@ WORK: dict[str, tuple[int, Callable[[np.random.Generator, int, int], list[Reques
     "zero-shot, answers of 1-8 tokens, vocabulary 128k": (128_000, choices(0, 8)),
     "five-shot, answers of 1-8 tokens, vocabulary 32k": (32_000, choices(600, 8)),
     "rolling, vocabulary 128k": (128_000, documents),
+    "generation, mixed stops and limits, vocabulary 128k": (128_000, prompts),
+    "generation, mixed stops and limits, vocabulary 32k": (32_000, prompts),
 }
 
 
@@ -186,6 +190,22 @@ def compare(folder: Path, requests: Sequence[Request], arguments: argparse.Names
         "ratio": round(statistics.median(ratios), 2),
         "largest_difference": worst,
         "sharing": engine.identity.get("sharing", ""),
+        **(spread(folder, requests, ours, engine) if isinstance(ours[0], GenerateResponse) else {}),
+    }
+
+
+def spread(folder: Path, requests: Sequence[Request], ours: Sequence[Any], engine: Any) -> dict[str, Any]:
+    """How many tokens rows wrote, stop words left out, and how many of them ran to their limit."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    lengths = [len(tokenizer(one.text)["input_ids"]) for one in ours]
+    limits = [one.max_tokens for one in requests if isinstance(one, Generate)]
+    return {
+        "decoding": engine.identity.get("decoding", ""),
+        "new_tokens": {f"p{part}": int(np.percentile(lengths, part)) for part in (0, 25, 50, 75, 100)},
+        "mean_new_tokens": round(statistics.mean(lengths), 1),
+        "at_limit": round(float(np.mean(np.array(lengths) >= np.array(limits))), 3),
     }
 
 
@@ -221,12 +241,17 @@ def oracle(
     elif isinstance(first, RollingLogLikelihood):
         kind, method, parts = "loglikelihood_rolling", model.loglikelihood_rolling, [(one.text,) for one in requests]
     else:
-        settings = {"until": list(first.until), "max_gen_toks": first.max_tokens, "do_sample": False}
-        kind, method, parts = "generate_until", model.generate_until, [(one.prompt, settings) for one in requests]
+        kind, method, parts = "generate_until", model.generate_until, [_asked(one) for one in requests]
     instances = [Instance(request_type=kind, doc={}, arguments=part, idx=index) for index, part in enumerate(parts)]
     begin = time.perf_counter()
     found = method(instances, disable_tqdm=True)
     return list(found), time.perf_counter() - begin
+
+
+def _asked(request: Request) -> tuple[str, dict[str, Any]]:
+    """A request for text as HFLM takes it."""
+    assert isinstance(request, Generate)
+    return request.prompt, {"until": list(request.until), "max_gen_toks": request.max_tokens, "do_sample": False}
 
 
 _LOADED: dict[tuple[Path, int], Any] = {}

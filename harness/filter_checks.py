@@ -19,12 +19,12 @@ _CODE = "custom"
 _PATTERNS = ("regex_pattern", "regexes_to_ignore")
 
 
-def check_filters(chains: object, here: Location) -> Iterator[Problem]:
+def check_filters(chains: object, here: Location, answers: int = 1) -> Iterator[Problem]:
     """Every problem of a ``filter_list``.
 
     Args:
         chains: What stands there; other types than a list of mappings are left to pydantic.
-        here: Where it stands.
+        here: Where it stands. answers: How many answers a prompt has.
     """
     seen: set[str] = set()
     for index, chain in enumerate(chains if isinstance(chains, list) else ()):
@@ -35,24 +35,24 @@ def check_filters(chains: object, here: Location) -> Iterator[Problem]:
             yield (*here, index, "name"), f"{shown(name)} stands above already; metrics could not tell them apart"
         seen.add(str(name))
         if isinstance(steps, list):
-            yield from _check_chain(steps, (*here, index, "filter"))
+            yield from _check_chain(steps, (*here, index, "filter"), answers)
 
 
-def refused_filters(chains: object, here: Location) -> Iterator[Problem]:
+def refused_filters(chains: object, here: Location, answers: int = 1) -> Iterator[Problem]:
     """Of the problems of a ``filter_list``, those that lm-eval itself trips over, in files of its own."""
     for index, chain in enumerate(chains if isinstance(chains, list) else ()):
         steps = chain.get("filter") if isinstance(chain, dict) else None
         for number, step in enumerate(steps if isinstance(steps, list) else ()):
             if isinstance(step, dict) and step.get("function") != _CODE:
-                yield from _check_step(step, (*here, index, "filter", number))
+                yield from _check_step(step, (*here, index, "filter", number), answers)
 
 
-def _check_chain(steps: list[Any], here: Location) -> Iterator[Problem]:
+def _check_chain(steps: list[Any], here: Location, answers: int) -> Iterator[Problem]:
     names = []
     for index, step in enumerate(steps):
         if isinstance(step, dict):
             names.append(step.get("function"))
-            yield from _check_step(step, (*here, index))
+            yield from _check_step(step, (*here, index), answers)
     if not names or len(names) < len(steps) or not all(isinstance(name, str) for name in names):
         return
     if names[-1] != _LAST:
@@ -62,7 +62,7 @@ def _check_chain(steps: list[Any], here: Location) -> Iterator[Problem]:
         yield (*here, names.index(_LAST)), f"{_LAST} gives one text, of which {after} would see single characters"
 
 
-def _check_step(step: Mapping[str, Any], here: Location) -> Iterator[Problem]:
+def _check_step(step: Mapping[str, Any], here: Location, answers: int) -> Iterator[Problem]:
     from lm_eval.filters import filter_registry
 
     name = step.get("function")
@@ -90,8 +90,9 @@ def _check_step(step: Mapping[str, Any], here: Location) -> Iterator[Problem]:
             if isinstance(pattern, str):
                 yield from _check_pattern(pattern, (*here, key))
     wanted = given.get("k", 1)
-    if name == "take_first_k" and isinstance(wanted, int) and wanted != 1:
-        yield (*here, "k"), f"{wanted} answers are not there; a prompt is answered once"
+    if name == "take_first_k" and isinstance(wanted, int) and not 1 <= wanted <= answers:
+        often = "once" if answers == 1 else f"{answers} times"
+        yield (*here, "k"), f"{wanted} answers are not there; a prompt is answered {often}"
 
 
 def _check_pattern(pattern: str, here: Location) -> Iterator[Problem]:

@@ -108,7 +108,9 @@ def _in_task(config: Mapping[str, Any], chain: Sequence[YamlFile]) -> Iterator[s
         yield _problem(chain, ("output_type",), f"unknown kind {shown(kind)}{hint}")
     prompt = {key: config[key] for key in PromptSpec.model_fields if key in config}
     told = [found for place, text in templates(prompt) for found in check_template(text, place, ())]
-    for place, text in (*told, *refused_filters(config.get("filter_list"), ("filter_list",))):
+    repeats = config.get("repeats")
+    refused = refused_filters(config.get("filter_list"), ("filter_list",), repeats if isinstance(repeats, int) else 1)
+    for place, text in (*told, *refused):
         yield _problem(chain, place, text)
     metrics = config.get("metric_list")
     if isinstance(config.get("process_results"), Code) or not isinstance(metrics, list):

@@ -18,7 +18,8 @@ from metrics.spelling import did_you_mean
 
 Raw = Mapping[str, Any]
 
-_GENERATION_KEYS = ("until", "max_gen_toks", "do_sample", "temperature")
+_SAMPLING_KEYS = ("temperature", "top_p", "top_k", "seed")
+_GENERATION_KEYS = ("until", "max_gen_toks", "do_sample", *_SAMPLING_KEYS)
 _LANGUAGE_FIELDS = ("lang", "language")
 _TRANSLATION_FIELDS = ("source", "target", "source_language", "target_language", "source_code", "target_code")
 
@@ -44,6 +45,7 @@ def check_prompts(raw: Raw) -> Iterator[Problem]:
             yield from _check_prompt_end(prompt, here)
             yield from _check_choices(prompt, here)
             yield from _check_generation(str(kind), prompt, here)
+            yield from _check_repeats(str(kind), prompt, here)
             yield from _check_filters(str(kind), prompt, here)
             for place, template in templates(prompt):
                 yield from check_template(template, (*here, *place), fields)
@@ -110,7 +112,8 @@ def _check_filters(kind: str, prompt: Raw, here: Location) -> Iterator[Problem]:
     if chains and kind != "generate_until":
         yield (*here, "filter_list"), f"filters are for generated answers; kind {kind} has none: remove it"
     elif chains:
-        yield from check_filters(chains, (*here, "filter_list"))
+        repeats = prompt.get("repeats", 1)
+        yield from check_filters(chains, (*here, "filter_list"), repeats if isinstance(repeats, int) else 1)
 
 
 def _check_generation(kind: str, prompt: Raw, here: Location) -> Iterator[Problem]:
@@ -125,10 +128,12 @@ def _check_generation(kind: str, prompt: Raw, here: Location) -> Iterator[Proble
         return
     for key, value in given.items():
         if key not in _GENERATION_KEYS:
-            hint = did_you_mean(key, _GENERATION_KEYS) or "; generation is greedy, with 'until' and 'max_gen_toks'"
+            hint = did_you_mean(key, _GENERATION_KEYS) or f"; there are {', '.join(_GENERATION_KEYS)}"
             yield (*here, key), f"unknown key{hint}"
-        elif key in ("do_sample", "temperature") and value:
-            yield (*here, key), "generation is greedy, so that a run can be repeated; remove the line"
+        elif key in _SAMPLING_KEYS and value and not given.get("do_sample"):
+            yield (*here, key), "generation is greedy; remove the line, or say 'do_sample: true' for sampled text"
+    if given.get("do_sample"):
+        yield from _check_sampling(given, here)
     limit = given.get("max_gen_toks", 1)
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         yield (*here, "max_gen_toks"), f"expected a whole number of at least 1, found {shown(limit)}"
@@ -136,6 +141,29 @@ def _check_generation(kind: str, prompt: Raw, here: Location) -> Iterator[Proble
     stops = [stops] if isinstance(stops, str) else stops
     if not isinstance(stops, list) or not stops or not all(isinstance(stop, str) and stop for stop in stops):
         yield (*here, "until"), "expected one or more texts that end the answer, none of them empty"
+
+
+def _check_repeats(kind: str, prompt: Raw, here: Location) -> Iterator[Problem]:
+    repeats, given = prompt.get("repeats", 1), prompt.get("generation_kwargs")
+    if not isinstance(repeats, int) or repeats <= 1:
+        return
+    if kind != "generate_until":
+        yield (*here, "repeats"), f"kind {kind} has one answer a prompt, generate_until may have several; remove it"
+    elif not (isinstance(given, dict) and given.get("do_sample")):
+        yield (*here, "repeats"), "greedy answers are all the same; say 'do_sample: true' in generation_kwargs"
+
+
+def _check_sampling(given: Raw, here: Location) -> Iterator[Problem]:
+    if not given.get("temperature"):
+        yield (*here, "do_sample"), "sampled text needs a temperature above 0; give one, or remove the line"
+        return
+    for key, low, high, whole in (("temperature", 0, 100, False), ("top_p", 0, 1, False), ("top_k", -1, None, True),
+                                  ("seed", -1, None, True)):  # fmt: skip
+        value = given.get(key, 1)
+        number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+        if not number or value <= low or (high is not None and value > high):
+            size = f"above {low} and at most {high}" if high else "of at least 0"
+            yield (*here, key), f"expected a {'whole ' if whole else ''}number {size}, found {shown(value)}"
 
 
 def templates(prompt: Raw) -> Iterator[tuple[Location, str]]:

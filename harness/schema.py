@@ -39,8 +39,11 @@ def task_schema() -> dict[str, Any]:
     kwargs["properties"] = {
         "until": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
         "max_gen_toks": {"type": "integer", "minimum": 1},
-        "do_sample": {"const": False},
-        "temperature": {"const": 0},
+        "do_sample": {"type": "boolean"},
+        "temperature": {"type": "number", "minimum": 0},
+        "top_p": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        "top_k": {"type": "integer", "minimum": 0},
+        "seed": {"type": "integer", "minimum": 0},
     }
     kwargs["additionalProperties"] = False
     schema["anyOf"] = [{"required": [name]} for name in ("dataset", "lm_eval", "variants")]

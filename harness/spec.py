@@ -245,8 +245,9 @@ class PromptSpec(_Spec):
             choices. Each is a template, or the bare name of a column.
         description: Text before everything else.
         target_delimiter: What stands between prompt and answer. fewshot_delimiter: What stands between examples.
-        generation_kwargs: ``until`` (texts that end the answer) and ``max_gen_toks`` (most new tokens). Generation is
-            greedy; ``do_sample: false`` and ``temperature: 0`` may be said, nothing else.
+        generation_kwargs: ``until`` (texts that end the answer) and ``max_gen_toks`` (most new tokens). Text is greedy;
+            with ``do_sample: true`` it is sampled, by ``temperature`` and perhaps ``top_p``, ``top_k`` and ``seed``.
+        repeats: How many answers are sampled for every prompt; what filters make of them is judged.
         filter_list: What is done with an answer before it is judged: named chains of lm-eval's filters.
         fewshot_config: How few-shot examples are drawn; ``sampler: first_n`` takes the first ones for every document.
     """
@@ -258,6 +259,7 @@ class PromptSpec(_Spec):
     target_delimiter: str = " "
     fewshot_delimiter: str = "\n\n"
     generation_kwargs: dict[str, str | int | float | bool | tuple[str, ...]] = Field(default_factory=dict)
+    repeats: Annotated[int, Field(ge=1)] = 1
     filter_list: tuple[FilterChain, ...] = ()
     fewshot_config: dict[Literal["sampler"], Literal["default", "first_n"]] = Field(default_factory=dict)
 

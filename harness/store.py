@@ -43,6 +43,7 @@ UnitKey = tuple[str, str, str, str, str]
 """``(model, task, variant, prompt, language)``."""
 
 _SQL_CHUNK = 500
+_SAID_WHERE_UNUSUAL = ("side", "instruction", "temperature", "top_p", "top_k", "seed", "sample")
 _READABLE = 0o644
 
 _KEY_COLUMNS = (*UNIT_COLUMNS, "metric")
@@ -184,13 +185,13 @@ class ResponseStore:
 def request_key(identity_hash: str, request: Request) -> str:
     """Content key of a request to a model. Languages are labels, not part of the question, and do not enter.
 
-    Neither do a side and an instruction that say nothing.
+    Neither do a side and an instruction that say nothing, nor how to sample where text is not sampled.
     """
-    told = {"side", "instruction"}
+    usual = {one.name: one.default for one in dataclasses.fields(request) if one.name in _SAID_WHERE_UNUSUAL}
     body = {
         name: value
         for name, value in dataclasses.asdict(request).items()
-        if name != "language" and (value or name not in told)
+        if name != "language" and not (name in usual and usual[name] == value)
     }
     return content_hash([identity_hash, type(request).__name__, body])
 

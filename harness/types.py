@@ -113,6 +113,10 @@ class Generate:
         prompt: What a language model is given.
         until: Strings that end the answer; they are not part of it.
         max_tokens: Most new tokens.
+        temperature: 0 for the likeliest token each time; above 0 logits are divided by it and a token is drawn.
+        top_p: Draw from the fewest likeliest tokens that have this probability together, in (0, 1]. top_k: Draw from
+            so many likeliest tokens; 0 for all. seed: Of the random numbers. sample: Which of several answers to the
+            same prompt this is, from 0.
         source: The bare source segment, for translation systems that take no prompt.
         source_language, target_language: Languages of the two sides, as canonical codes; empty if not translation.
         locator: Where a file of finished hypotheses has this answer: names usable in a path pattern, and ``line``
@@ -122,6 +126,11 @@ class Generate:
     prompt: str
     until: tuple[str, ...] = ()
     max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    seed: int = 0
+    sample: int = 0
     source: str | None = None
     source_language: str = ""
     target_language: str = ""

@@ -7,8 +7,9 @@ bfloat16 on CUDA. A final embedding is pooled from the last layer, by default th
 ``harness.engine.embedding``.
 
 Log-probabilities follow lm-eval's HFLM (same tokens, same truncation, same greedy flag), with the log-softmax always in
-float32 (``harness.engine.scoring``: what rows have in common is computed once). Text is decoded greedily and cut at the
-stop strings as HFLM does. Encoder-decoder models are ``harness.engine.seq2seq``'s.
+float32 (``harness.engine.scoring``: what rows have in common is computed once). Text, greedy or sampled, is cut at the
+stop strings as HFLM does (``harness.engine.generation``: finished rows leave, waiting rows enter). Encoder-decoder
+models are ``harness.engine.seq2seq``'s.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from harness.engine.chat import OPTIONS as CHAT_OPTIONS
 from harness.engine.chat import chat_of
 from harness.engine.embedding import OPTIONS as EMBEDDING_OPTIONS
 from harness.engine.embedding import EmbeddingOptions, OwnPrompts
+from harness.engine.generation import TextGenerator
 from harness.engine.identity import library_versions, weights_identity
 from harness.engine.pooling import LayerPooler, pool
 from harness.engine.scoring import Scorer
@@ -34,7 +36,6 @@ from harness.types import (
     Embed,
     EmbedResponse,
     Generate,
-    GenerateResponse,
     Judge,
     LogLikelihood,
     Pooling,
@@ -118,6 +119,7 @@ class HuggingFaceEngine:
         self._pool_layers = LayerPooler(self._backbone, self.name)
         self._encoder = Encoder(self.name, self._tokenizer, self._max_length)
         self._scorer: Scorer | None = self._make_scorer(spec) if self._causal else None
+        self._writer: TextGenerator | None = self._make_writer() if self._causal else None
         self.identity = {
             "backend": "hf",
             "weights": weights_identity(spec.target, config),
@@ -126,6 +128,7 @@ class HuggingFaceEngine:
             "max_length": str(self._max_length),
             "batching": f"{self._batch_size} rows, {self._batch_tokens} tokens",
             **({"sharing": self._scorer.sharing} if self._scorer else {}),
+            **({"decoding": self._writer.decoding} if self._writer else {}),
             "versions": library_versions("torch", "transformers", "tokenizers"),
         }
         self._options = EmbeddingOptions(
@@ -152,6 +155,8 @@ class HuggingFaceEngine:
             chosen = [requests[position] for position in positions]
             if group is LogLikelihood and self._scorer is not None:
                 found = self._scorer.plan(self._encoder.windows(chosen))
+            elif group is Generate and self._writer is not None:
+                found = self._writer.plan([request for request in chosen if isinstance(request, Generate)])
             else:
                 found = batches_by_length(self._lengths(chosen), size=self._batch_size, budget=self._batch_tokens)
             batches += [[positions[index] for index in batch] for batch in found]
@@ -164,8 +169,8 @@ class HuggingFaceEngine:
         with torch.inference_mode():
             if isinstance(first, Embed):
                 return self._embed([request for request in batch if isinstance(request, Embed)])
-            if isinstance(first, Generate):
-                return self._generate([request for request in batch if isinstance(request, Generate)])
+            if isinstance(first, Generate) and self._writer is not None:
+                return self._writer.answer([request for request in batch if isinstance(request, Generate)])
             if self._scorer is None:
                 raise BackendError(f"{self.name}: backend hf does not answer {type(first).__name__} here")
             return self._scorer.answer(self._encoder.windows(batch))
@@ -192,7 +197,7 @@ class HuggingFaceEngine:
     def close(self) -> None:
         import torch
 
-        self._model = self._scorer = None
+        self._model = self._scorer = self._writer = None
         del self._pool_layers
         if self._device != "cpu":
             torch.cuda.empty_cache()
@@ -209,6 +214,17 @@ class HuggingFaceEngine:
             budget=self._batch_tokens,
             max_length=self._max_length,
             share=sharing == "auto",
+        )
+
+    def _make_writer(self) -> TextGenerator:
+        return TextGenerator(
+            self._model,
+            self._tokenizer,
+            self._device,
+            name=self.name,
+            size=self._batch_size,
+            budget=self._batch_tokens,
+            max_length=self._max_length,
         )
 
     def _lengths(self, requests: Sequence[Request]) -> list[int]:
@@ -246,37 +262,6 @@ class HuggingFaceEngine:
             raise BackendError(f"{self.name}: the tokenizer makes no token of an empty text; remove empty sentences")
         return encoded
 
-    def _generate(self, batch: Sequence[Generate]) -> list[Response]:
-        """Greedy text, with HFLM's left padding, left truncation and cutting at stop strings."""
-        until = [*batch[0].until, *filter(None, [self._tokenizer.eos_token])]
-        room = self._max_length - batch[0].max_tokens
-        if room < 1:
-            raise BackendError(
-                f"{self.name}: {batch[0].max_tokens} new tokens leave no room for a prompt in {self._max_length} tokens"
-            )
-        self._tokenizer.padding_side = "left"
-        self._tokenizer.truncation_side = "left"
-        prompts = [request.prompt for request in batch]
-        bos = self._tokenizer.bos_token
-        # A chat template writes the first token itself; HFLM looks at the first prompt of a batch, as is done here.
-        special = {"add_special_tokens": False} if bos and prompts[0].startswith(bos) else {}
-        encoded = self._tokenizer(
-            prompts, padding=True, truncation=True, max_length=room, return_tensors="pt", **special
-        )
-        inputs = {name: encoded[name].to(self._device) for name in ("input_ids", "attention_mask")}
-        generated = self._model.generate(
-            **inputs,
-            max_new_tokens=batch[0].max_tokens,
-            do_sample=False,
-            stop_strings=until or None,
-            tokenizer=self._tokenizer,
-            pad_token_id=self._tokenizer.pad_token_id,
-        )
-        texts = self._tokenizer.batch_decode(
-            generated[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
-        return [GenerateResponse(text=cut(text, until)) for text in texts]
-
 
 def load(spec: ModelSpec) -> Engine:
     """A :class:`HuggingFaceEngine`, or what answers for encoder-decoder models.
@@ -306,7 +291,7 @@ def _group(request: Request) -> object:
     """Requests of one batch must share this."""
     match request:
         case Generate():
-            return (Generate, request.until, request.max_tokens)
+            return Generate
         case Embed():
             return (Embed, request.pooling)
         case _:
@@ -325,13 +310,6 @@ def _text(request: Request) -> str:
             return request.hypothesis
         case RollingLogLikelihood() | Embed():
             return request.text
-
-
-def cut(text: str, until: Sequence[str]) -> str:
-    """Text up to the first of the stop strings."""
-    for stop in until:
-        text = text.split(stop, maxsplit=1)[0]
-    return text
 
 
 def longest_input(config: Any, tokenizer: Any) -> int:

@@ -118,7 +118,7 @@ class Scorer:
 
         config = model.config.get_text_config()
         dtype = str(model.dtype).removeprefix("torch.")
-        window = _window(config)
+        window = window_of(config)
         longest = min(max(_SHORTEST_PROBE, window + 16 if window < _LONGEST_PROBE else 0), max_length - 24)
         if longest < _SHORTEST_PROBE // 2 + 40:
             return "none", None
@@ -139,7 +139,7 @@ class Scorer:
         return "none", None
 
 
-def _window(config: Any) -> int:
+def window_of(config: Any) -> int:
     """Positions that layers with a sliding window or chunks look back at; 0 where all layers see everything."""
     kinds = getattr(config, "layer_types", None)
     if kinds is not None and set(kinds) <= _FULL_ATTENTION:

@@ -26,9 +26,10 @@ from collections.abc import Sequence
 from typing import Any, cast, get_args
 
 from harness.engine.base import ModelSpec, batches_by_length
-from harness.engine.hf import choose_device, choose_dtype, cut, longest_input
+from harness.engine.hf import choose_device, choose_dtype, longest_input
 from harness.engine.identity import library_versions, weights_identity
 from harness.engine.pooling import LayerPooler
+from harness.engine.stops import cut
 from harness.errors import BackendError
 from harness.languages import Scheme, find, system_code
 from harness.types import Chat, Embed, EmbedResponse, Generate, GenerateResponse, Request, Response
@@ -258,6 +259,11 @@ class Seq2SeqEngine:
 
 def _generate(request: Request) -> Generate:
     assert isinstance(request, Generate), "the engine said that it answers nothing else"
+    if request.temperature > 0:
+        raise BackendError(
+            "an encoder-decoder model's text is greedy, or of beams; the task asks for sampled text (temperature "
+            f"{request.temperature:g}): run it on a causal model, or without do_sample"
+        )
     return request
 
 

@@ -20,6 +20,7 @@ from harness.loader import TaskFile
 from harness.spec import DatasetSpec, MetricOption
 from harness.store import SegmentRow
 from harness.tasks.base import Outcome, Selection, Unit, failure
+from harness.tasks.decoding_options import read_options
 from harness.types import (
     Document,
     Failed,
@@ -38,9 +39,6 @@ from metrics.tagging import SpanF1
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
     from lm_eval.api.task import ConfigurableTask
-
-MAX_TOKENS = 256
-"""Most new tokens where nothing is said: HFLM's default."""
 
 _REQUESTS: Mapping[str, type] = {
     "multiple_choice": LogLikelihood,
@@ -73,6 +71,8 @@ class LmEvalUnit(Unit):
         super().__init__(task, data_root, **names)
         self.requests_made = frozenset({_REQUESTS[self.spec.kind]})
         self._instances: list[list[Instance]] = []
+        self._samples: list[int] = []
+        """Requests of every document."""
         self._choices = 0
         """Most choices that a document has."""
 
@@ -102,14 +102,18 @@ class LmEvalUnit(Unit):
             for instance in task.instances:
                 grouped[int(instance.doc_id or 0)].append(instance)
             self._instances += grouped
-        return [self._request(instance) for instances in self._instances for instance in instances]
+        asked = [[self._asked(instance) for instance in instances] for instances in self._instances]
+        self._samples = [sum(map(len, requests)) for requests in asked]
+        return [request for requests in asked for own in requests for request in own]
 
     def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:  # noqa: ARG002
         remaining = iter(responses)
-        answers = [[next(remaining) for _ in instances] for instances in self._instances]
+        answers = [[next(remaining) for _ in range(count)] for count in self._samples]
         for instances, found in zip(self._instances, answers, strict=True):
-            for instance, response in zip(instances, found, strict=True):
-                instance.resps.extend([self._answer(response)] * max(1, instance.repeats or 1))
+            own = len(found) // len(instances)
+            for index, instance in enumerate(instances):
+                given = [self._answer(response) for response in found[index * own : (index + 1) * own]]
+                instance.resps.extend(given * (max(1, instance.repeats or 1) if own == 1 else 1))
         reasons = [failure(found) for found in answers]
         values: dict[str, list[Any]] = {label: [] for label in self.judged_by_lm_eval()}
         rows: list[SegmentRow] = []
@@ -135,6 +139,7 @@ class LmEvalUnit(Unit):
     def release(self) -> None:
         super().release()
         self._instances = []
+        self._samples = []
 
     def fields(self, document: Document) -> Mapping[str, object]:
         """What templates see of a document."""
@@ -179,28 +184,28 @@ class LmEvalUnit(Unit):
                 raise UserError(f"{self.where}: lm-eval's task gives no '{name}' for a document; it gives {has}")
             values[wanted.label].append(results[chain][name])
 
-    def _request(self, instance: Instance) -> Request:
+    def _asked(self, instance: Instance) -> list[Request]:
+        """The requests of an instance: one, or as many as the samples of it; greedy text repeats itself."""
         arguments = instance.args
-        if instance.request_type == "generate_until":
-            prompt, options = arguments
-            self._check_greedy(options)
-            until = options.get("until") or []
-            return Generate(
-                prompt=prompt,
-                until=tuple([until] if isinstance(until, str) else until),
-                max_tokens=int(options.get("max_gen_toks") or options.get("max_tokens") or MAX_TOKENS),
+        if instance.request_type == "loglikelihood_rolling":
+            return [RollingLogLikelihood(text=arguments[0], language=self.language)]
+        if instance.request_type != "generate_until":
+            return [LogLikelihood(context=arguments[0], continuation=arguments[1], language=self.language)]
+        options = read_options(arguments[1], self.where)
+        return [
+            Generate(
+                prompt=arguments[0],
+                until=options.until,
+                max_tokens=options.max_tokens,
+                temperature=options.temperature,
+                top_p=options.top_p,
+                top_k=options.top_k,
+                seed=options.seed,
+                sample=sample,
                 target_language=self.language,
             )
-        if instance.request_type == "loglikelihood_rolling":
-            return RollingLogLikelihood(text=arguments[0], language=self.language)
-        return LogLikelihood(context=arguments[0], continuation=arguments[1], language=self.language)
-
-    def _check_greedy(self, options: Mapping[str, object]) -> None:
-        if options.get("do_sample") or options.get("temperature"):
-            raise UserError(
-                f"{self.where}: the task asks for sampled text ({dict(options)}); generation is greedy here, so that a "
-                "run can be repeated: write a task file of your own with do_sample: false"
-            )
+            for sample in range(max(1, instance.repeats or 1) if options.sampled else 1)
+        ]
 
     def _answer(self, response: Response) -> object:
         """A response as lm-eval's models give it."""

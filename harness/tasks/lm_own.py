@@ -12,6 +12,7 @@ from harness.languages import find
 from harness.loader import TaskFile
 from harness.spec import PromptSpec
 from harness.tasks.base import Selection, chosen_languages, template_hash, unit_names
+from harness.tasks.decoding_options import read_options
 from harness.tasks.lm import LmEvalUnit, lm_eval_name, lm_eval_options
 from harness.tasks.lm_eval_task import FEWSHOT_SEED, choices_of, make_task, target_of
 from harness.types import Document
@@ -56,7 +57,9 @@ class LanguageModelUnit(LmEvalUnit):
     def decoding(self) -> str:
         if self.spec.kind != "generate_until":
             return ""
-        return f"greedy|{sorted(self.prompt_spec.generation_kwargs.items())}"
+        kwargs = self.prompt_spec.generation_kwargs
+        repeats = f"|repeats:{self.prompt_spec.repeats}" if self.prompt_spec.repeats > 1 else ""
+        return f"{read_options(kwargs, self.where).manner}|{sorted(kwargs.items())}{repeats}"
 
     def release(self) -> None:
         super().release()
@@ -96,6 +99,7 @@ class LanguageModelUnit(LmEvalUnit):
         if self.spec.kind == "generate_until":
             kwargs = {name: _listed(value) for name, value in prompt.generation_kwargs.items()}
             config["generation_kwargs"] = {"do_sample": False, **kwargs}
+            config["repeats"] = prompt.repeats
         rows = {name: [self.fields(document) for document in documents] for name, documents in splits.items()}
         return make_task(config, rows.__getitem__, (), self.where, own=True)
 

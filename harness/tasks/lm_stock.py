@@ -24,6 +24,7 @@ from harness.loader import TaskFile
 from harness.sources import Reading, filled_names
 from harness.spec import DatasetSpec, MetricOption, merged
 from harness.tasks.base import Outcome, Selection, chosen_languages, template_hash, unit_names
+from harness.tasks.decoding_options import read_options
 from harness.tasks.lm import LmEvalUnit, lm_eval_name, lm_eval_options
 from harness.tasks.lm_eval_task import FEWSHOT_SEED, NoDocumentsError, explained, make_task
 from harness.types import Document, Request, Response
@@ -139,8 +140,11 @@ class StockUnit(LmEvalUnit):
     def decoding(self) -> str:
         if self.spec.kind != "generate_until":
             return ""
-        kwargs = [config.get("generation_kwargs") or {} for config in self.configs().values()]
-        return f"greedy|{json.dumps(kwargs[0], sort_keys=True, default=str)}"
+        config = next(iter(self.configs().values()))
+        kwargs = config.get("generation_kwargs") or {}
+        options = read_options(kwargs, self.where)
+        repeats = f"|repeats:{config.get('repeats') or 1}" if options.sampled else ""
+        return f"{options.manner}|{json.dumps(kwargs, sort_keys=True, default=str)}{repeats}"
 
     def release(self) -> None:
         super().release()

@@ -25,12 +25,12 @@ from harness.prompts import render
 from harness.spec import MetricOption, PromptSpec
 from harness.target_options import target_options
 from harness.tasks.base import Outcome, Selection, failure, template_hash, unit_names
+from harness.tasks.decoding_options import DecodingOptions, read_options
 from harness.tasks.pairs import PairUnit, reading_once, selected_directions
 from harness.types import Document, Failed, Generate, GenerateResponse, Request, Response
 from metrics.base import Segment, TextMetric
 from metrics.parallel import segment_stats
 
-_MAX_TOKENS = 256
 _FEWSHOT_SEED = 1234
 
 
@@ -73,19 +73,16 @@ class TranslationUnit(PairUnit):
         return template_hash(prompt.description, prompt.doc_to_text, *examples, *chat)
 
     def decoding(self) -> str:
-        return f"greedy|until:{self._until()}|max_tokens:{self._max_tokens()}"
+        options = self._options()
+        drawn = f"|{options.temperature}|{options.top_p}|{options.top_k}|{options.seed}" if options.sampled else ""
+        return f"{options.manner}|until:{options.until}|max_tokens:{options.max_tokens}{drawn}"
 
     def _prompt(self) -> PromptSpec | None:
         return self.spec.prompts.get(self.prompt)
 
-    def _until(self) -> tuple[str, ...]:
+    def _options(self) -> DecodingOptions:
         prompt = self._prompt()
-        given = prompt.generation_kwargs.get("until", ("\n",)) if prompt else ("\n",)
-        return tuple(given) if isinstance(given, tuple | list) else (str(given),)
-
-    def _max_tokens(self) -> int:
-        prompt = self._prompt()
-        return int(cast(int, prompt.generation_kwargs.get("max_gen_toks", _MAX_TOKENS))) if prompt else _MAX_TOKENS
+        return read_options({"until": ("\n",), **(prompt.generation_kwargs if prompt else {})}, self.where)
 
     def _shots(self) -> int:
         return (self.num_fewshot or 0) if self._prompt() else 0
@@ -120,10 +117,15 @@ class TranslationUnit(PairUnit):
         source = str(document.fields["source"])
         direction = self.direction()
         prompt = self._prompt()
+        options = self._options()
         return Generate(
             prompt=self._text(prompt, document, examples) if prompt else source,
-            until=self._until(),
-            max_tokens=self._max_tokens(),
+            until=options.until,
+            max_tokens=options.max_tokens,
+            temperature=options.temperature,
+            top_p=options.top_p,
+            top_k=options.top_k,
+            seed=options.seed,
             source=source,
             source_language=self.source_language,
             target_language=self.target_language,

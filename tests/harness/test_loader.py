@@ -356,9 +356,17 @@ def test_mistakes_in_a_language_model_task(tmp_path: Path, old: str, new: str, e
         ("{max_gen_toks: 0}", "prompts.p.generation_kwargs.max_gen_toks: expected a whole number of at least 1"),
         ("{max_gen_tok: 5}", "max_gen_tok: unknown key (did you mean 'max_gen_toks'?)"),
         ("{until: x, temperature: 0.7}", "temperature: generation is greedy"),
+        ("{until: x, top_p: 0.7, do_sample: false}", "top_p: generation is greedy"),
+        ("{until: x, temperature: 0.7, top_p: 0.9, top_k: 0, seed: 3, do_sample: true}", None),
+        ("{until: x, do_sample: true}", "do_sample: sampled text needs a temperature above 0"),
+        ("{until: x, do_sample: true, temperature: -1}", "temperature: expected a number above 0 and at most 100"),
+        ("{until: x, do_sample: true, temperature: 1, top_p: 1.5}", "top_p: expected a number above 0 and at most 1"),
+        ("{until: x, do_sample: true, temperature: 1, top_k: 2.5}", "top_k: expected a whole number of at least 0"),
+        ("{until: x}\n        repeats: 3", "repeats: greedy answers are all the same"),
+        ("{until: x, do_sample: true, temperature: 1}\n        repeats: 3", None),
     ],
 )
-def test_generation_must_end_and_be_greedy(tmp_path: Path, kwargs: str, expected: str | None) -> None:
+def test_generation_must_end_and_say_how_it_samples(tmp_path: Path, kwargs: str, expected: str | None) -> None:
     text = f"""\
     task: maths
     kind: generate_until

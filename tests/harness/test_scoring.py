@@ -15,89 +15,13 @@ from harness.engine.scoring import Scorer
 from harness.engine.shared_scoring import SharedScorer
 from harness.errors import BackendError
 from harness.types import Failed, LogLikelihoodResponse
-
-VOCABULARY = 120
-SIZES = {
-    "vocab_size": VOCABULARY,
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "max_position_embeddings": 256,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-}
-GROUPED = {**SIZES, "num_key_value_heads": 2}
-SLIDING = {**GROUPED, "head_dim": 8, "sliding_window": 12}
-GPT = {"vocab_size": VOCABULARY, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
-
-ARCHITECTURES: dict[str, tuple[dict[str, Any], str]] = {
-    "Llama": (GROUPED, "masked"),
-    "Qwen3": ({**GROUPED, "head_dim": 8}, "masked"),
-    "Qwen3Moe": (
-        {**GROUPED, "head_dim": 8, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32},
-        "masked",
-    ),
-    "Cohere": (GROUPED, "masked"),
-    "Olmo": (SIZES, "masked"),
-    "Olmo2": (SIZES, "masked"),
-    "GPTNeoX": (SIZES, "masked"),
-    "Phi3": (GROUPED, "masked"),
-    "GPT2": ({**GPT, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 256}, "masked"),
-    "Bloom": ({**GPT, "hidden_size": 32, "n_layer": 3, "n_head": 4}, "masked"),
-    "XGLM": (
-        {**GPT, "d_model": 32, "ffn_dim": 64, "num_layers": 3, "attention_heads": 4, "max_position_embeddings": 256},
-        "masked",
-    ),
-    "OPT": (
-        {
-            **GPT,
-            "hidden_size": 32,
-            "word_embed_proj_dim": 32,
-            "ffn_dim": 64,
-            "num_hidden_layers": 3,
-            "num_attention_heads": 4,
-            "max_position_embeddings": 256,
-        },
-        "masked",
-    ),
-    "Mistral": ({**GROUPED, "sliding_window": 12}, "aligned"),
-    "Gemma2": (SLIDING, "aligned"),
-    "Gemma3": (SLIDING, "aligned"),
-    "Cohere2": ({**GROUPED, "sliding_window": 12}, "aligned"),
-    "GptOss": ({**SLIDING, "num_local_experts": 4, "num_experts_per_tok": 2}, "aligned"),
-    "Mpt": ({**GPT, "d_model": 32, "n_layers": 3, "n_heads": 4, "max_seq_len": 256}, "aligned"),
-    "Mamba": ({**GPT, "hidden_size": 32, "num_hidden_layers": 2}, "none"),
-    "FalconH1": (
-        {**GROUPED, "mamba_d_ssm": 32, "mamba_n_heads": 4, "mamba_d_head": 8, "mamba_d_state": 8},
-        "none",
-    ),
-}
-CONFIGS = {"Gemma3": "Gemma3TextConfig"}
-HEADS = {"GPT2": "GPT2LMHeadModel"}
+from tests.harness.architectures import ARCHITECTURES, VOCABULARY, small_model
 
 
 @pytest.fixture(scope="module")
 def model() -> Callable[[str], Any]:
-    """Small random models by architecture, each made once."""
-    import torch
-    import transformers
-
-    made: dict[str, Any] = {}
-
-    def make(name: str) -> Any:
-        if name not in made:
-            config = getattr(transformers, CONFIGS.get(name, f"{name}Config"))(**ARCHITECTURES[name][0])
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(3)
-                made[name] = getattr(transformers, HEADS.get(name, f"{name}ForCausalLM"))(config).eval()
-                for parameter in made[name].parameters():
-                    if parameter.dim() > 1:  # so that what a position sees matters
-                        torch.nn.init.normal_(parameter, std=0.15)
-        return made[name]
-
-    return make
+    """Small random models by architecture."""
+    return small_model
 
 
 def scorer(model: Any, *, budget: int = 96, share: bool = True, size: int = 8) -> Scorer:

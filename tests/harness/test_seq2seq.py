@@ -317,6 +317,11 @@ def test_a_source_longer_than_the_model_is_cut_and_answered(nllb: Path) -> None:
     assert text == answers(nllb, [request(long + "a")], ",max_length=16")[0]
 
 
+def test_sampled_text_is_refused(t5: Path) -> None:
+    with pytest.raises(BackendError, match=r"the task asks for sampled text \(temperature 0.8\)"):
+        answers(t5, [Generate(prompt="ሰላም", source="ሰላም", temperature=0.8)])
+
+
 @pytest.mark.parametrize("folder", ["mbart50", "m2m100"], indirect=True)
 def test_answers_end_where_the_model_has_no_more_positions(folder: Path) -> None:
     """Learned positions (mBART) would be an index error."""
