@@ -28,6 +28,7 @@ from harness.engine.identity import library_versions, weights_identity
 from harness.engine.pooling import LayerPooler, pool
 from harness.engine.scoring import Scorer
 from harness.engine.windows import Encoder
+from harness.engine.work import Work
 from harness.errors import BackendError
 from harness.types import (
     Chat,
@@ -108,6 +109,8 @@ class HuggingFaceEngine:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise BackendError(f"--model hf:{spec.target}: cannot be loaded: {reason}") from error
         self._model = self._model.to(self._device).eval()
+        self.work: Work | None = Work(self._device, dtype)
+        self.work.watch(self._model, self._backbone)
         self._max_length = spec.integer("max_length", longest_input(config, self._tokenizer))
         self._batch_size = spec.integer("batch_size", 64)
         default_budget = _CPU_BATCH_TOKENS if self._device == "cpu" else _CUDA_BATCH_TOKENS
@@ -209,6 +212,7 @@ class HuggingFaceEngine:
             budget=self._batch_tokens,
             max_length=self._max_length,
             share=sharing == "auto",
+            work=self.work,
         )
 
     def _lengths(self, requests: Sequence[Request]) -> list[int]:

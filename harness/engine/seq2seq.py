@@ -29,6 +29,7 @@ from harness.engine.base import ModelSpec, batches_by_length
 from harness.engine.hf import choose_device, choose_dtype, cut, longest_input
 from harness.engine.identity import library_versions, weights_identity
 from harness.engine.pooling import LayerPooler
+from harness.engine.work import Work
 from harness.errors import BackendError
 from harness.languages import Scheme, find, system_code
 from harness.types import Chat, Embed, EmbedResponse, Generate, GenerateResponse, Request, Response
@@ -72,6 +73,8 @@ class Seq2SeqEngine:
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             raise BackendError(f"{self._where}: cannot be loaded: {_reason(error)}") from error
         self._model = self._model.to(self._device).eval()
+        self.work: Work | None = Work(self._device, dtype)
+        self.work.watch(self._model, self._model.get_encoder())
         self._pooler: Any = LayerPooler(self._model.get_encoder(), self.name)
         self._tokenizer.padding_side = "right"
         self._codes = self._chosen_codes(spec)

@@ -18,6 +18,7 @@ from harness.engine.embedding import OPTIONS, EmbeddingOptions, OwnPrompts
 from harness.engine.hf import choose_device, choose_dtype
 from harness.engine.identity import library_versions, weights_identity
 from harness.engine.pooling import LayerPooler
+from harness.engine.work import Work
 from harness.errors import BackendError
 from harness.types import Chat, Embed, EmbedResponse, Request, Response
 
@@ -51,6 +52,8 @@ class SentenceTransformersEngine:
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise BackendError(f"--model st:{spec.target}: cannot be loaded: {reason}") from error
+        self.work: Work | None = Work(self._device, dtype)
+        self.work.watch(self._model[0].auto_model)
         self._pool_layers = LayerPooler(self._model[0].auto_model, self.name)
         self._batch_size = spec.integer("batch_size", 64)
         self._batch_tokens = spec.integer("batch_tokens", 2048 if self._device == "cpu" else 65536)
