@@ -53,6 +53,7 @@ def run(
     from harness.progress import TerminalProgress
     from harness.runner import RunPlan
     from harness.runner import run as run_plan
+    from harness.stage_lines import run_lines
     from harness.store import RunFolder
     from harness.tasks.base import Selection
 
@@ -80,12 +81,8 @@ def run(
     record = RunFolder(folder).record
     for note in record.notes:
         say(f"note: {note}")
-    for stage in record.stages:
-        rate = f", {stage.computed / stage.seconds:.0f} a second" if stage.computed and stage.seconds else ""
-        say(
-            f"{stage.model} on {stage.task}: {stage.requests} requests, {stage.computed} computed "
-            f"in {stage.seconds:.1f} s{rate}"
-        )
+    for line in run_lines(record):
+        say(line)
     click.echo(folder)
     if any(score.value is None for score in record.scores):
         from harness.errors import RunIncompleteError

@@ -44,10 +44,13 @@ class Counts:
         return self.positions - self.padded + self.saved
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(**{name: value + getattr(other, name) for name, value in dataclasses.asdict(self).items()})
+        return Counts(**{name: getattr(self, name) + getattr(other, name) for name in _COUNTED})
 
     def __sub__(self, other: Counts) -> Counts:
-        return Counts(**{name: value - getattr(other, name) for name, value in dataclasses.asdict(self).items()})
+        return Counts(**{name: getattr(self, name) - getattr(other, name) for name in _COUNTED})
+
+
+_COUNTED = tuple(field.name for field in dataclasses.fields(Counts))
 
 
 @runtime_checkable
