@@ -62,6 +62,12 @@ class Encoder:
         finished = {key: self._embedder.finish(vectors.pop(key)) for key in list(vectors)}
         return [EmbedResponse(vectors=finished[key]) for key in keys]
 
+    def missing(self, requests: Sequence[Embed]) -> list[Embed]:
+        """Those of the distinct texts whose vectors are not there."""
+        distinct = {vector_key(self._embedder.prompt(request), request.text): request for request in requests}
+        have = self._find(list(distinct))
+        return [request for key, request in distinct.items() if key not in have]
+
     def _compute(self, language: str, distinct: dict[bytes, Embed], vectors: Vectors) -> None:
         """Add the missing vectors of ``distinct`` requests, batch by batch."""
         label = f"{self._name} · {language}"

@@ -70,9 +70,7 @@ def run(plan: RunPlan, progress: Progress) -> Path:
         UserError: Something named or found is wrong; nothing was computed unless a model failed to load after another.
     """
     begun = time.perf_counter()
-    _check_model_names(plan.models)
-    _check_model_tasks(plan)
-    work = [(task, units(task, plan.selection, plan.data_root)) for task in plan.tasks]
+    work = planned_work(plan)
     fingerprint = [_checked(task, task_units) for task, task_units in work]
     checked, loading = time.perf_counter() - begun, 0.0
     scores: list[ScoreRecord] = []
@@ -126,6 +124,22 @@ def run(plan: RunPlan, progress: Progress) -> Path:
     )
     writer.finish(record, plan.out / run_id)
     return writer.folder
+
+
+def planned_work(plan: RunPlan) -> list[tuple[TaskFile, Sequence[Unit]]]:
+    """Every task with its units; no data is read yet.
+
+    Raises:
+        UserError: Two models have one name, or a model is for a task that is not in the run.
+    """
+    _check_model_names(plan.models)
+    _check_model_tasks(plan)
+    return [(task, units(task, plan.selection, plan.data_root)) for task in plan.tasks]
+
+
+def reduction_key(keys: Sequence[str], shared_keys: Sequence[str], unit: Unit) -> str:
+    """Where the statistics of a unit are kept whose responses are too large to keep."""
+    return content_hash([list(keys), list(shared_keys), sorted(unit.metrics()), "reduction-1"])
 
 
 class _Stage:
@@ -207,7 +221,7 @@ class _Stage:
             return self._outcome(unit, self._shared_answers(shared, shared_keys), self._answers(requests))
         keys = self._keys(requests)
         self._let_go(keys)
-        reduction = content_hash([keys, shared_keys, sorted(unit.metrics()), "reduction-1"])
+        reduction = reduction_key(keys, shared_keys, unit)
         stored = self._store.get_reduction(reduction)
         if stored is not None:
             self._account.requests += len(requests)

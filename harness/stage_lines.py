@@ -13,15 +13,15 @@ def run_lines(record: RunRecord) -> Iterator[str]:
         yield from stage_lines(stage)
     if record.seconds:
         own = {name: seconds for name, seconds in record.seconds.items() if name != "total"}
-        parts = ", ".join(f"{name} {_seconds(seconds)}" for name, seconds in own.items())
-        yield f"whole run: {_seconds(record.seconds.get('total', 0.0))} (of it {parts})"
+        parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in own.items())
+        yield f"whole run: {duration(record.seconds.get('total', 0.0))} (of it {parts})"
 
 
 def stage_lines(stage: StageRecord) -> Iterator[str]:
     """One to four lines; what the record does not say is left out."""
     yield (
         f"{stage.model} on {stage.task}: {stage.requests:,} requests, {stage.computed:,} computed, "
-        f"{stage.known:,} known, {_seconds(stage.seconds)}"
+        f"{stage.known:,} known, {duration(stage.seconds)}"
     )
     if stage.tokens is not None and stage.positions is not None:
         facts = [f"{stage.tokens:,} tokens"]
@@ -56,7 +56,7 @@ def _share(share: float | None) -> str:
     return f"{share:.1%}" if 0 < share < 0.1 else f"{share:.0%}"
 
 
-def _seconds(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Seconds, from two minutes on minutes, from two hours on hours."""
     if seconds < 120:
         return f"{seconds:.1f} s"

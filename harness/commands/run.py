@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from harness.runner import RunPlan
 
 from harness.commands.output import CACHE_LIMIT, PATH, TRUST_CODE, embedding_cache, listed, named_tasks, say
 
@@ -26,6 +30,8 @@ from harness.commands.output import CACHE_LIMIT, PATH, TRUST_CODE, embedding_cac
 @CACHE_LIMIT
 @click.option("--no-cache", is_flag=True, help="Keep embeddings in the results folder instead of the user's cache.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option("--plan", "dry", is_flag=True, help="Say what would be done and about how long it takes; run nothing.")
+@click.option("--price-per-hour", "price", type=click.FloatRange(min=0), help="Of the machine, for --plan.")
 def run(
     task_names: tuple[str, ...],
     models: tuple[str, ...],
@@ -42,13 +48,16 @@ def run(
     cache_limit: str,
     no_cache: bool,
     seed: int,
+    dry: bool,
+    price: float | None,
 ) -> None:
     """Infer and score TASK... on every model; the same command again resumes.
 
-    Prints the run folder's path, alone, on standard output.
+    Prints the run folder's path, alone, on standard output. With --plan prints what it would do instead: models are
+    loaded, and where no earlier run tells their speed a few requests are answered and forgotten.
     """
     from harness.engine.models import parse_model
-    from harness.errors import DataError
+    from harness.errors import DataError, UserError
     from harness.languages import identify
     from harness.progress import TerminalProgress
     from harness.runner import RunPlan
@@ -59,6 +68,8 @@ def run(
 
     if data_root is not None and not data_root.is_dir():
         raise DataError(f"--data-root {data_root}: no such folder")
+    if price is not None and not dry:
+        raise UserError("--price-per-hour: means nothing without --plan; add it")
     plan = RunPlan(
         tasks=named_tasks(task_names, folders, trust_code=trust_code),
         models=[parse_model(text) for text in models],
@@ -76,6 +87,9 @@ def run(
         cache=None if no_cache else embedding_cache(cache_limit),
         command=" ".join(["glotbench", *sys.argv[1:]]),
     )
+    if dry:
+        _say_plan(plan, price)
+        return
     with TerminalProgress() as progress:
         folder = run_plan(plan, progress)
     record = RunFolder(folder).record
@@ -91,3 +105,16 @@ def run(
         raise RunIncompleteError(
             f"{folder}: {missing} of {len(record.scores)} scores could not be made; see their notes"
         )
+
+
+def _say_plan(plan: RunPlan, price: float | None) -> None:
+    """What a run would do, on standard output, model by model and task by task."""
+    from harness.forecast import forecast
+    from harness.forecast_lines import forecast_lines, total_line
+
+    found = []
+    for one in forecast(plan):
+        found.append(one)
+        for line in forecast_lines(one, price):
+            click.echo(line)
+    click.echo(total_line(found, price))

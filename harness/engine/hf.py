@@ -173,6 +173,12 @@ class HuggingFaceEngine:
                 raise BackendError(f"{self.name}: backend hf does not answer {type(first).__name__} here")
             return self._scorer.answer(self._encoder.windows(batch))
 
+    def amount(self, requests: Sequence[Request]) -> tuple[int, int]:
+        scored = [request for request in requests if _group(request) is LogLikelihood]
+        lengths = sum(self._lengths([request for request in requests if _group(request) is not LogLikelihood]))
+        tokens, positions = self._scorer.amount(self._encoder.windows(scored)) if self._scorer else (0, 0)
+        return lengths + tokens, lengths + positions
+
     def prompt(self, request: Embed) -> str:
         return "" if request.pooling else self._options.prompt(request)
 
@@ -221,7 +227,7 @@ class HuggingFaceEngine:
             self.prompt(request) + request.text if isinstance(request, Embed) else _text(request)
             for request in requests
         ]
-        encoded = self._tokenizer(texts, add_special_tokens=True)["input_ids"]
+        encoded = self._tokenizer(texts, add_special_tokens=True)["input_ids"] if texts else []
         return [max(1, min(len(ids), self._max_length)) for ids in encoded]
 
     def _embed(self, batch: Sequence[Embed]) -> list[Response]:

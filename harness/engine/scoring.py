@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from harness.engine.base import batches_by_length
 from harness.engine.plain_scoring import PlainScorer
-from harness.engine.prefixes import Row, Tokens, plan_shared
+from harness.engine.prefixes import Row, Tokens, plan_shared, positions_left
 from harness.engine.shared_scoring import Score, SharedScorer, difference, probe_rows
 from harness.engine.windows import Windows
 from harness.engine.work import Work
@@ -80,6 +80,14 @@ class Scorer:
         for batch in batches_by_length(lengths, size=self._size, budget=self._budget):
             batches.append([rest[index] for index in batch])
         return batches
+
+    def amount(self, windows: Sequence[Windows | Failed]) -> tuple[int, int]:
+        """Tokens of all rows, and positions left of them when what rows share is read once."""
+        rows = [row for own in windows if not isinstance(own, Failed) for row in own]
+        tokens = sum(len(inputs) for inputs, _ in rows)
+        alone = [_only_row(own) for own in windows if self._shared is not None and _has_context(own)]
+        together = plan_shared(alone, size=self._size, budget=self._budget, held=self._budget * _HELD)
+        return tokens, tokens - sum(len(inputs) for inputs, _ in alone) + positions_left(alone, together)
 
     def answer(self, windows: Sequence[Windows | Failed]) -> list[Response]:
         """Log-probabilities summed over the windows of each request; what failed before stays failed."""

@@ -129,6 +129,11 @@ class Seq2SeqEngine:
                 batches.append([positions[index] for index in batch])
         return batches
 
+    def amount(self, requests: Sequence[Request]) -> tuple[int, int]:
+        encoded = self._tokenizer([self._text(request) for request in requests])["input_ids"] if requests else []
+        tokens = sum(min(len(ids), self._max_length) for ids in encoded)
+        return tokens, tokens
+
     def answer(self, batch: Sequence[Request]) -> list[Response]:
         import torch
 

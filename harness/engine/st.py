@@ -89,14 +89,17 @@ class SentenceTransformersEngine:
         batches = []
         for group, positions in groups.items():
             prompt = group if isinstance(group, str) else ""
-            texts = [
-                prompt + request.text for position in positions if isinstance(request := requests[position], Embed)
-            ]
-            limit = self._model.max_seq_length or 512
-            lengths = [max(1, min(len(ids), limit)) for ids in self._model.tokenizer(texts)["input_ids"]]
+            lengths = self._lengths(
+                [prompt + request.text for position in positions if isinstance(request := requests[position], Embed)]
+            )
             for batch in batches_by_length(lengths, size=self._batch_size, budget=self._batch_tokens):
                 batches.append([positions[index] for index in batch])
         return batches
+
+    def amount(self, requests: Sequence[Request]) -> tuple[int, int]:
+        asked = [request for request in requests if isinstance(request, Embed)]
+        tokens = sum(self._lengths([("" if one.pooling else self.prompt(one)) + one.text for one in asked]))
+        return tokens, tokens
 
     def answer(self, batch: Sequence[Request]) -> list[Response]:
         requests = [request for request in batch if isinstance(request, Embed)]
@@ -133,6 +136,11 @@ class SentenceTransformersEngine:
         del self._pool_layers
         if self._device != "cpu":
             torch.cuda.empty_cache()
+
+    def _lengths(self, texts: list[str]) -> list[int]:
+        """Tokens of every text, as far as the model reads it."""
+        limit = self._model.max_seq_length or 512
+        return [max(1, min(len(ids), limit)) for ids in self._model.tokenizer(texts)["input_ids"]] if texts else []
 
     def _normalizes(self) -> bool:
         """Whether the model's last step is to give its vectors length 1."""

@@ -201,7 +201,7 @@ class Work:
             return time.perf_counter()
         import torch
 
-        event = torch.cuda.Event(enable_timing=True)
+        event: Any = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         event.record()
         return event
 
@@ -225,8 +225,9 @@ def _read(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, int, Any]:
     if given is None:
         return 0, 0, None
     mask = named.get("decoder_attention_mask" if decodes else "attention_mask")
-    fits = getattr(mask, "ndim", 0) == 2 and mask.shape[1] >= given.shape[1]
-    return int(given.shape[0]), int(given.shape[1]), mask if fits else None
+    if mask is not None and (getattr(mask, "ndim", 0) != 2 or mask.shape[1] < given.shape[1]):
+        mask = None
+    return int(given.shape[0]), int(given.shape[1]), mask
 
 
 def _cost(module: Any, *, without: list[Any]) -> _Module:
