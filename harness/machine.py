@@ -28,13 +28,18 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, str]:
-    """Kind of machine, system, number of processors, and the GPU where there is one."""
-    found = {"machine": platform.machine(), "system": platform.system(), "cpus": str(os.cpu_count())}
-    import torch
+    """Kind of machine, system, number of processors, and the GPU where one could be used.
 
-    if torch.cuda.is_available():
-        found["gpu"] = torch.cuda.get_device_name()
-    return found
+    A run whose backends do without torch does not wait for it: then the driver is asked.
+    """
+    found = {"machine": platform.machine(), "system": platform.system(), "cpus": str(os.cpu_count())}
+    if "torch" in sys.modules:
+        import torch
+
+        gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    else:
+        gpu = next(map(_gpu_model, sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))), "")
+    return {**found, "gpu": gpu} if gpu else found
 
 
 def git_commit() -> str:
@@ -79,6 +84,12 @@ def peak_device_memory() -> int | None:
     import torch
 
     return int(torch.cuda.max_memory_allocated())
+
+
+def _gpu_model(information: Path) -> str:
+    """The name in the driver's file about one GPU."""
+    found = re.search(r"^Model:\s*(.+?)\s*$", information.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _uses_gpu() -> bool:

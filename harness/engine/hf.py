@@ -154,7 +154,7 @@ class HuggingFaceEngine:
         for group, positions in groups.items():
             chosen = [requests[position] for position in positions]
             if group is LogLikelihood and self._scorer is not None:
-                found = self._scorer.plan(self._encoder.windows(chosen))
+                found = self._scorer.plan(self._encoder.planned(chosen))
             else:
                 found = batches_by_length(self._lengths(chosen), size=self._batch_size, budget=self._batch_tokens)
             batches += [[positions[index] for index in batch] for batch in found]
@@ -171,7 +171,7 @@ class HuggingFaceEngine:
                 return self._generate([request for request in batch if isinstance(request, Generate)])
             if self._scorer is None:
                 raise BackendError(f"{self.name}: backend hf does not answer {type(first).__name__} here")
-            return self._scorer.answer(self._encoder.windows(batch))
+            return self._scorer.answer(self._encoder.taken(batch))
 
     def amount(self, requests: Sequence[Request]) -> tuple[int, int]:
         scored = [request for request in requests if _group(request) is LogLikelihood]

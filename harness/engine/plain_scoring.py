@@ -50,15 +50,22 @@ class PlainScorer:
         keep = {"logits_to_keep": width - first} if self._keeps_logits else {}
         self._work.announce(sum(len(inputs) for inputs, _ in rows))
         logits = self._model(padded.to(self._device), use_cache=False, **keep).logits
-        offset = width - logits.shape[1]
-        answers: list[Score] = []
-        for index, (inputs, scored) in enumerate(rows):
-            if not scored:
-                answers.append((0.0, True))
-                continue
-            end = len(inputs) - offset
-            log_probs = logits[index, end - len(scored) : end].float().log_softmax(dim=-1)
-            targets = torch.tensor(list(scored), device=log_probs.device)
-            chosen = log_probs.gather(1, targets[:, None]).squeeze(1)
-            answers.append((float(chosen.sum()), bool((log_probs.argmax(dim=-1) == targets).all())))
-        return answers
+        with self._work.timed():
+            return _scores(rows, logits, width - logits.shape[1])
+
+
+def _scores(rows: Sequence[Row], logits: Any, offset: int) -> list[Score]:
+    """Scores of rows from logits ``[rows, positions, V]`` that begin ``offset`` positions into them."""
+    import torch
+
+    answers: list[Score] = []
+    for index, (inputs, scored) in enumerate(rows):
+        if not scored:
+            answers.append((0.0, True))
+            continue
+        end = len(inputs) - offset
+        log_probs = logits[index, end - len(scored) : end].float().log_softmax(dim=-1)
+        targets = torch.tensor(list(scored), device=log_probs.device)
+        chosen = log_probs.gather(1, targets[:, None]).squeeze(1)
+        answers.append((float(chosen.sum()), bool((log_probs.argmax(dim=-1) == targets).all())))
+    return answers

@@ -148,7 +148,7 @@ class Scorer:
         with torch.inference_mode():
             expected = self._plain.score(rows)
             for sharing in ("aligned",) if window else ("masked", "aligned"):
-                scorer = SharedScorer(model, device, budget=self._budget, aligned=sharing == "aligned")
+                scorer = SharedScorer(model, device, budget=self._budget, aligned=sharing == "aligned", work=self._work)
                 found = difference(scorer, rows, expected)
                 if found <= _TOLERANCE.get(dtype, _HALF_TOLERANCE):
                     return ("aligned" if sharing == "aligned" else "masked"), scorer

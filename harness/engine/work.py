@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
@@ -23,7 +25,7 @@ class Counts:
     """Work so far; differences are the work in between.
 
     Attributes:
-        seconds: Time in passes; on CUDA the device's own.
+        seconds: Time in passes and in what is made of their outputs on the device; on CUDA the device's own.
         positions: Positions that passes computed, padding included. padded: Those of them that were padding.
         saved: Tokens that were asked for and needed no position of their own, because several rows share them.
         predicted: Positions that reached the output layer; while text is written, tokens written.
@@ -71,6 +73,10 @@ class _Module:
     weights: int
     layers: int
     width: int
+
+    @classmethod
+    def nothing(cls) -> _Module:
+        return cls(weights=0, layers=0, width=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +138,15 @@ class Work:
     def announce(self, real: int) -> None:
         """How many positions of the next pass are no padding, where the model is given no mask that says it."""
         self._announced = real
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Count the time of what is done inside as the model's: the softmax over its outputs."""
+        start = self._now()
+        yield
+        self._pending.append(
+            _Pass(start=start, end=self._now(), positions=0, real=0, context=0.0, module=_Module.nothing())
+        )
 
     def save(self, tokens: int) -> None:
         """Tokens were asked for that no pass computed."""
@@ -233,7 +248,7 @@ def _read(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, int, Any]:
 def _cost(module: Any, *, without: list[Any]) -> _Module:
     config = module.config.get_text_config()
     if _has_experts(config):
-        return _Module(weights=0, layers=0, width=0)
+        return _Module.nothing()
     left_out = {id(inner) for part in without if part is not None for inner in part.modules()}
     weights = sum(_weights(inner) for inner in module.modules() if id(inner) not in left_out)
     heads = getattr(config, "num_attention_heads", 0) or 0
