@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from harness.account import Account
 from harness.embedding_cache import EmbeddingCache, Vectors, vector_key
 from harness.engine.base import Embedder
 from harness.store import ResponseStore, content_hash
@@ -23,9 +24,7 @@ class Encoder:
         embedder, name: The model and how people call it.
         store: Where plans are kept, and vectors without a cache. cache: The embedding cache, if it is used.
         progress: ``progress(label, done, total)``, called for every batch.
-
-    Attributes:
-        computed: Vectors that were computed. known: Vectors that were found, each once a list of requests.
+        account: Told how many vectors were computed and how many found, each once a list of requests.
     """
 
     def __init__(
@@ -36,15 +35,15 @@ class Encoder:
         store: ResponseStore,
         cache: EmbeddingCache | None,
         progress: Callable[[str, int, int], None],
+        account: Account,
     ) -> None:
         self._embedder = embedder
         self._name = name
         self._store = store
         self._cache = cache
         self._progress = progress
+        self._account = account
         self._space = content_hash(dict(embedder.space))
-        self.computed = 0
-        self.known = 0
 
     def answers(self, requests: Sequence[Embed]) -> list[Response]:
         """Responses in the order of ``requests``."""
@@ -56,12 +55,18 @@ class Encoder:
                 seen.add(key)
                 by_language.setdefault(request.language, {})[key] = request
         vectors = self._find([key for distinct in by_language.values() for key in distinct])
-        self.known += len(vectors)
+        self._account.known += len(vectors)
         for language, distinct in by_language.items():
             if not vectors.keys() >= distinct.keys():
                 self._compute(language, distinct, vectors)
         finished = {key: self._embedder.finish(vectors.pop(key)) for key in list(vectors)}
         return [EmbedResponse(vectors=finished[key]) for key in keys]
+
+    def missing(self, requests: Sequence[Embed]) -> list[Embed]:
+        """Those of the distinct texts whose vectors are not there."""
+        distinct = {vector_key(self._embedder.prompt(request), request.text): request for request in requests}
+        have = self._find(list(distinct))
+        return [request for key, request in distinct.items() if key not in have]
 
     def _compute(self, language: str, distinct: dict[bytes, Embed], vectors: Vectors) -> None:
         """Add the missing vectors of ``distinct`` requests, batch by batch."""
@@ -73,11 +78,12 @@ class Encoder:
                 if all(key in vectors for key in keys):
                     continue
                 self._progress(label, number, len(batches))
-                rows = self._embedder.embed([distinct[key] for key in keys])
+                rows = self._account.answered(self._embedder.embed, [distinct[key] for key in keys])
                 new = {key: row for key, row in zip(keys, rows, strict=True) if key not in vectors}
-                self._keep(new)
+                with self._account.part("writing"):
+                    self._keep(new)
                 vectors.update(new)
-                self.computed += len(new)
+                self._account.computed += len(new)
             self._progress(label, len(batches), len(batches))
 
     def _layers(self, distinct: dict[bytes, Embed], vectors: Vectors) -> list[list[bytes]]:

@@ -122,10 +122,28 @@ class ScoreRecord(_Frozen):
 class StageRecord(_Frozen):
     """How long one model spent on one task, and what it did.
 
+    What an engine does not say, and what records of earlier versions lack, is ``None``. Tokens and operations are those
+    of the answers that were computed now, not of those that were known.
+
     Attributes:
         requests: How many answers the task needed, texts that stand twice counted twice. computed: How many the model
             was asked for.
-        known: For sentence embeddings, how many distinct ones of a unit were there already, summed over units.
+        known: How many distinct ones of a unit were there already, summed over units.
+        seconds_by_part: ``reading`` data and making requests of it; ``preparing`` (looking for known answers, making
+            tokens, planning batches); ``model``; ``scoring``; ``writing`` answers, statistics and texts. What is
+            missing to ``seconds`` is none of them.
+        tokens: Tokens that the model was asked about, read or written, those that requests share counted for each.
+        positions: Positions that it computed, padding included. generated: Tokens that it wrote, with those of beams
+            and of rows that waited for the rest of their batch.
+        tokens_per_second: ``tokens`` a second of preparing and model.
+        padding_share: Share of ``positions`` that were padding, 0-1. saved_share: Share of ``tokens`` that needed no
+            position of their own, because requests share them, 0-1.
+        flops: Floating-point operations that the positions without padding needed at least
+            (``harness.engine.work`` has the formula). device_flops: Operations a second of the fastest matrix product
+            seen on the device after the stage, in the model's dtype. utilisation: Share of it that the model made use
+            of while it ran, 0-1.
+        peak_memory: Most bytes that the process has held since it began. peak_device_memory: Most bytes of the GPU
+            that torch held during the stage.
     """
 
     model: str
@@ -134,10 +152,27 @@ class StageRecord(_Frozen):
     computed: int
     known: int = 0
     seconds: float
+    seconds_by_part: dict[str, float] = Field(default_factory=dict)
+    tokens: int | None = None
+    positions: int | None = None
+    generated: int | None = None
+    tokens_per_second: float | None = None
+    padding_share: float | None = None
+    saved_share: float | None = None
+    flops: float | None = None
+    device_flops: float | None = None
+    utilisation: float | None = None
+    peak_memory: int | None = None
+    peak_device_memory: int | None = None
 
 
 class RunRecord(_Frozen):
-    """Everything needed to read, check and repeat a run."""
+    """Everything needed to read, check and repeat a run.
+
+    Attributes:
+        seconds: Of the command that wrote the record: ``checking`` (reading all data once), ``loading`` models, and
+            ``total``.
+    """
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
@@ -153,5 +188,6 @@ class RunRecord(_Frozen):
     tasks: tuple[TaskRecord, ...]
     scores: tuple[ScoreRecord, ...]
     stages: tuple[StageRecord, ...] = ()
+    seconds: dict[str, float] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     files: dict[str, str] = Field(default_factory=dict)

@@ -10,25 +10,23 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import io
-import os
-import platform
 import re
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
 import harness
+from harness.account import Account
 from harness.embedding_cache import EmbeddingCache
 from harness.encoding import Encoder
 from harness.engine.base import Embedder, Engine, ModelSpec
 from harness.engine.models import load_model
 from harness.errors import UserError
 from harness.loader import TaskFile
+from harness.machine import git_commit, hardware, versions
 from harness.records import ModelRecord, RunRecord, ScoreRecord, StageRecord, TaskRecord
 from harness.scoring import score_unit
 from harness.store import ResponseStore, RunWriter, content_hash, request_key
@@ -39,8 +37,6 @@ from metrics.spelling import did_you_mean
 
 Progress = Callable[[str, int, int], None]
 """``progress(label, done, total)``, called after every batch."""
-
-_VERSIONS = ("glotbench", "torch", "transformers", "tokenizers", "lm-eval", "sacrebleu", "numpy", "scipy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +69,10 @@ def run(plan: RunPlan, progress: Progress) -> Path:
     Raises:
         UserError: Something named or found is wrong; nothing was computed unless a model failed to load after another.
     """
-    _check_model_names(plan.models)
-    _check_model_tasks(plan)
-    _check_directions(plan)
-    work = [(task, units(task, plan.selection, plan.data_root)) for task in plan.tasks]
+    begun = time.perf_counter()
+    work = planned_work(plan)
     fingerprint = [_checked(task, task_units) for task, task_units in work]
+    checked, loading = time.perf_counter() - begun, 0.0
     scores: list[ScoreRecord] = []
     stages: list[StageRecord] = []
     models: list[ModelRecord] = []
@@ -86,7 +81,9 @@ def run(plan: RunPlan, progress: Progress) -> Path:
     writer = RunWriter(plan.out / f".running-{question[:16]}")
     with ResponseStore(plan.out / "responses.sqlite") as store:
         for spec in plan.models:
+            since = time.perf_counter()
             engine = load_model(spec)
+            loading += time.perf_counter() - since
             models.append(
                 ModelRecord(
                     name=engine.name, backend=engine.backend, identity=dict(engine.identity), label=engine.label
@@ -111,17 +108,40 @@ def run(plan: RunPlan, progress: Progress) -> Path:
         command=plan.command,
         glotbench=harness.__version__,
         seed=plan.seed,
-        versions=_versions(),
-        hardware=_hardware(),
-        git_commit=_git_commit(),
+        versions=versions(),
+        hardware=hardware(),
+        git_commit=git_commit(),
         models=tuple(models),
         tasks=tuple(_task_record(task) for task, _ in work),
         scores=tuple(scores),
         stages=tuple(stages),
+        seconds={
+            "checking": round(checked, 3),
+            "loading": round(loading, 3),
+            "total": round(time.perf_counter() - begun, 3),
+        },
         notes=tuple(notes),
     )
     writer.finish(record, plan.out / run_id)
     return writer.folder
+
+
+def planned_work(plan: RunPlan) -> list[tuple[TaskFile, Sequence[Unit]]]:
+    """Every task with its units; no data is read yet.
+
+    Raises:
+        UserError: Two models have one name, a model is for a task that is not in the run, or directions are wanted
+            and no task has any.
+    """
+    _check_model_names(plan.models)
+    _check_model_tasks(plan)
+    _check_directions(plan)
+    return [(task, units(task, plan.selection, plan.data_root)) for task in plan.tasks]
+
+
+def reduction_key(keys: Sequence[str], shared_keys: Sequence[str], unit: Unit) -> str:
+    """Where the statistics of a unit are kept whose responses are too large to keep."""
+    return content_hash([list(keys), list(shared_keys), sorted(unit.metrics()), "reduction-1"])
 
 
 class _Stage:
@@ -135,8 +155,9 @@ class _Stage:
         self._progress = progress
         self._seed = plan.seed
         self._writer = writer
+        self._account = Account(engine)
         self._encoder = (
-            Encoder(engine, engine.name, store=store, cache=plan.cache, progress=progress)
+            Encoder(engine, engine.name, store=store, cache=plan.cache, progress=progress, account=self._account)
             if isinstance(engine, Embedder)
             else None
         )
@@ -145,9 +166,6 @@ class _Stage:
         self._passing: tuple[list[str], list[Response]] = ([], [])
         self._pivots: frozenset[str] = frozenset()
         self._pivot_keys: list[str] = []
-        self._started = time.monotonic()
-        self._requests = 0
-        self._computed = 0
         self.scores: list[ScoreRecord] = []
         self.notes: list[str] = []
 
@@ -166,21 +184,26 @@ class _Stage:
         for done, unit in enumerate(task_units):
             self._progress(label, done, len(task_units))
             unit.chat = self._engine.chat
-            requests = unit.instructed(unit.requests())
+            with self._account.part("reading"):
+                requests = unit.instructed(unit.requests())
             if not self._engine.covers(requests[0]):
                 left_out.append(unit.language)
                 unit.release()
                 continue
-            asked = unit.instructed(unit.shared_requests())
-            if asked != shared:
-                shared, shared_keys = asked, tuple(self._keys(asked))
-            outcome = self._reduced(unit, shared, shared_keys, requests)
-            scored = score_unit(unit, outcome, self._engine.name, self._seed)
-            self._writer.add_unit(
-                (self._engine.name, task.spec.task, unit.variant, unit.prompt, unit.language),
-                scored.rows if unit.keeps_texts else [],
-                scored.statistics,
-            )
+            with self._account.part("reading"):
+                asked = unit.instructed(unit.shared_requests())
+            with self._account.part("preparing"):
+                if asked != shared:
+                    shared, shared_keys = asked, tuple(self._keys(asked))
+                outcome = self._reduced(unit, shared, shared_keys, requests)
+            with self._account.part("scoring"):
+                scored = score_unit(unit, outcome, self._engine.name, self._seed)
+            with self._account.part("writing"):
+                self._writer.add_unit(
+                    (self._engine.name, task.spec.task, unit.variant, unit.prompt, unit.language),
+                    scored.rows if unit.keeps_texts else [],
+                    scored.statistics,
+                )
             self.scores.extend(scored.scores)
             unit.release()
         if task_units[0].transient:
@@ -192,41 +215,35 @@ class _Stage:
 
     def record(self, task: TaskFile) -> list[StageRecord]:
         """What the stage did, unless it did nothing."""
-        if not self._requests:
-            return []
-        return [
-            StageRecord(
-                model=self._engine.name,
-                task=task.spec.task,
-                requests=self._requests,
-                computed=self._computed + (self._encoder.computed if self._encoder else 0),
-                known=self._encoder.known if self._encoder else 0,
-                seconds=round(time.monotonic() - self._started, 3),
-            )
-        ]
+        return [self._account.record(task.spec.task)] if self._account.requests else []
 
     def _reduced(
         self, unit: Unit, shared: Sequence[Request], shared_keys: tuple[str, ...], requests: Sequence[Request]
     ) -> Outcome:
         """The unit's outcome: from stored statistics where its responses are too large to keep, else from responses."""
         if not unit.transient:
-            return unit.outcome(self._shared_answers(shared, shared_keys), self._answers(requests))
+            return self._outcome(unit, self._shared_answers(shared, shared_keys), self._answers(requests))
         keys = self._keys(requests)
         self._let_go(keys)
-        reduction = content_hash([keys, shared_keys, sorted(unit.metrics()), "reduction-1"])
+        reduction = reduction_key(keys, shared_keys, unit)
         stored = self._store.get_reduction(reduction)
         if stored is not None:
-            self._requests += len(requests)
+            self._account.requests += len(requests)
             return _outcome_from_bytes(stored, unit)
         pivot = self._shared_answers(shared, shared_keys)
         if not self._passing[0]:
             self._passing = (keys, self._answers(requests))
             if unit.language in self._pivots:
                 self._pivot_keys += keys
-        outcome = unit.outcome(pivot, self._passing[1])
+        outcome = self._outcome(unit, pivot, self._passing[1])
         if len(outcome.scored) == len(outcome.rows):
-            self._store.put_reduction(reduction, _outcome_to_bytes(outcome))
+            with self._account.part("writing"):
+                self._store.put_reduction(reduction, _outcome_to_bytes(outcome))
         return outcome
+
+    def _outcome(self, unit: Unit, shared: Sequence[Response], own: Sequence[Response]) -> Outcome:
+        with self._account.part("scoring"):
+            return unit.outcome(shared, own)
 
     def _let_go(self, keys: list[str]) -> None:
         """Drop the responses of the unit before, unless the next one asks for the same (with another pivot)."""
@@ -256,12 +273,13 @@ class _Stage:
         not at all: a resumed run computes the same batches as an uninterrupted one, and so the same numbers to the
         last bit, and a language that stands in many units is computed once.
         """
-        self._requests += len(requests)
+        self._account.requests += len(requests)
         final = [request for request in requests if isinstance(request, Embed) and not request.pooling]
         if self._encoder is not None and len(final) == len(requests):
             return self._encoder.answers(final)
         keys = self._keys(requests)
         answers: dict[str, Response] = self._store.get(list(dict.fromkeys(keys))) if self._engine.stored else {}
+        self._account.known += len(answers)
         by_language: dict[str, dict[str, Request]] = {}
         for key, request in zip(keys, requests, strict=True):
             language = request.target_language if isinstance(request, Generate | Judge) else request.language
@@ -279,16 +297,17 @@ class _Stage:
             if all(order[position] in answers for position in batch):
                 continue
             self._progress(f"{self._engine.name} · {language}", number, len(batches))
-            found = self._engine.answer([distinct[order[position]] for position in batch])
+            found = self._account.answered(self._engine.answer, [distinct[order[position]] for position in batch])
             new = [
                 (order[position], response)
                 for position, response in zip(batch, found, strict=True)
                 if order[position] not in answers
             ]
             if self._engine.stored:
-                self._store.put(new)
+                with self._account.part("writing"):
+                    self._store.put(new)
             answers.update(new)
-            self._computed += len(new)
+            self._account.computed += len(new)
         self._progress(f"{self._engine.name} · {language}", len(batches), len(batches))
 
 
@@ -382,34 +401,3 @@ def _outcome_from_bytes(body: bytes, unit: Unit) -> Outcome:
         statistics = {name: archive[name] for name in archive.files}
     rows = unit.rows([None] * len(unit.documents))
     return Outcome(rows=rows, scored=list(range(len(rows))), statistics=statistics)
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in _VERSIONS:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _hardware() -> dict[str, str]:
-    found = {"machine": platform.machine(), "system": platform.system(), "cpus": str(os.cpu_count())}
-    import torch
-
-    if torch.cuda.is_available():
-        found["gpu"] = torch.cuda.get_device_name()
-    return found
-
-
-def _git_commit() -> str:
-    """Commit of the source checkout this runs from; empty where it is not one."""
-    root = Path(harness.__file__).resolve().parents[1]
-    if not (root / ".git").exists():
-        return ""
-    try:
-        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return done.stdout.strip()

@@ -90,6 +90,16 @@ class ResponseStore:
 
     _VERSION = 1
 
+    @classmethod
+    def for_reading(cls, path: Path) -> ResponseStore:
+        """A copy in memory of nothing, or the store at ``path`` without a way to change it, if there is one."""
+        found = cls(Path(":memory:"))
+        if path.is_file():
+            found.close()
+            found.path = path
+            found._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=60)
+        return found
+
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
@@ -159,6 +169,10 @@ class ResponseStore:
         """Statistics that responses were reduced to, as stored by :meth:`put_reduction`."""
         row = self._db.execute("SELECT body FROM reductions WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
+
+    def has_reduction(self, key: str) -> bool:
+        """Whether :meth:`get_reduction` would find something."""
+        return self._db.execute("SELECT 1 FROM reductions WHERE key = ?", (key,)).fetchone() is not None
 
     def put_reduction(self, key: str, body: bytes) -> None:
         """Store statistics durably; the responses they came from may then be dropped."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from harness.runner import RunPlan
 
 from harness.commands.output import CACHE_LIMIT, PATH, TRUST_CODE, embedding_cache, listed, named_tasks, say
 
@@ -26,6 +30,8 @@ from harness.commands.output import CACHE_LIMIT, PATH, TRUST_CODE, embedding_cac
 @CACHE_LIMIT
 @click.option("--no-cache", is_flag=True, help="Keep embeddings in the results folder instead of the user's cache.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option("--plan", "dry", is_flag=True, help="Say what would be done and about how long it takes; run nothing.")
+@click.option("--price-per-hour", "price", type=click.FloatRange(min=0), help="Of the machine, for --plan.")
 def run(
     task_names: tuple[str, ...],
     models: tuple[str, ...],
@@ -42,22 +48,28 @@ def run(
     cache_limit: str,
     no_cache: bool,
     seed: int,
+    dry: bool,
+    price: float | None,
 ) -> None:
     """Infer and score TASK... on every model; the same command again resumes.
 
-    Prints the run folder's path, alone, on standard output.
+    Prints the run folder's path, alone, on standard output. With --plan prints what it would do instead: models are
+    loaded, and where no earlier run tells their speed a few requests are answered and forgotten.
     """
     from harness.engine.models import parse_model
-    from harness.errors import DataError
+    from harness.errors import DataError, UserError
     from harness.languages import identify
     from harness.progress import TerminalProgress
     from harness.runner import RunPlan
     from harness.runner import run as run_plan
+    from harness.stage_lines import run_lines
     from harness.store import RunFolder
     from harness.tasks.base import Selection
 
     if data_root is not None and not data_root.is_dir():
         raise DataError(f"--data-root {data_root}: no such folder")
+    if price is not None and not dry:
+        raise UserError("--price-per-hour: means nothing without --plan; add it")
     plan = RunPlan(
         tasks=named_tasks(task_names, folders, trust_code=trust_code),
         models=[parse_model(text) for text in models],
@@ -75,17 +87,16 @@ def run(
         cache=None if no_cache else embedding_cache(cache_limit),
         command=" ".join(["glotbench", *sys.argv[1:]]),
     )
+    if dry:
+        _say_plan(plan, price)
+        return
     with TerminalProgress() as progress:
         folder = run_plan(plan, progress)
     record = RunFolder(folder).record
     for note in record.notes:
         say(f"note: {note}")
-    for stage in record.stages:
-        rate = f", {stage.computed / stage.seconds:.0f} a second" if stage.computed and stage.seconds else ""
-        say(
-            f"{stage.model} on {stage.task}: {stage.requests} requests, {stage.computed} computed "
-            f"in {stage.seconds:.1f} s{rate}"
-        )
+    for line in run_lines(record):
+        say(line)
     click.echo(folder)
     if any(score.value is None for score in record.scores):
         from harness.errors import RunIncompleteError
@@ -94,3 +105,16 @@ def run(
         raise RunIncompleteError(
             f"{folder}: {missing} of {len(record.scores)} scores could not be made; see their notes"
         )
+
+
+def _say_plan(plan: RunPlan, price: float | None) -> None:
+    """What a run would do, on standard output, model by model and task by task."""
+    from harness.forecast import forecast
+    from harness.forecast_lines import forecast_lines, total_line
+
+    found = []
+    for one in forecast(plan):
+        found.append(one)
+        for line in forecast_lines(one, price):
+            click.echo(line)
+    click.echo(total_line(found, price))

@@ -79,6 +79,15 @@ class Embedder(Protocol):
         """What :meth:`Engine.answer` gives for a raw vector ``[d]``: shortened, normalised, quantised."""
 
 
+@runtime_checkable
+class TokenCounter(Protocol):
+    """An engine that can say how large requests are without answering them."""
+
+    def amount(self, requests: Sequence[Request]) -> tuple[int, int]:
+        """Tokens that requests ask about (not those to be written), and positions that are left to compute once what
+        they share is computed once, without padding."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """``--model BACKEND:NAME[,key=value...]``, taken apart.

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from harness.engine.base import Engine
+from harness.engine.work import work_of
 from harness.languages import canonical
 from harness.types import (
     Embed,
@@ -35,6 +36,7 @@ class Degraded:
         self.identity = {**engine.identity, "degrade": self._language}
         self.stored = engine.stored
         self.chat = engine.chat
+        self.work = work_of(engine)
 
     def requests_answered(self) -> frozenset[type]:
         return self._engine.requests_answered()

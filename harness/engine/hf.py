@@ -30,6 +30,7 @@ from harness.engine.identity import library_versions, weights_identity
 from harness.engine.pooling import LayerPooler, pool
 from harness.engine.scoring import Scorer
 from harness.engine.windows import Encoder
+from harness.engine.work import Work
 from harness.errors import BackendError
 from harness.types import (
     Chat,
@@ -109,6 +110,8 @@ class HuggingFaceEngine:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise BackendError(f"--model hf:{spec.target}: cannot be loaded: {reason}") from error
         self._model = self._model.to(self._device).eval()
+        self.work: Work | None = Work(self._device, dtype)
+        self.work.watch(self._model, self._backbone)
         self._max_length = spec.integer("max_length", longest_input(config, self._tokenizer))
         self._batch_size = spec.integer("batch_size", 64)
         default_budget = _CPU_BATCH_TOKENS if self._device == "cpu" else _CUDA_BATCH_TOKENS
@@ -154,7 +157,7 @@ class HuggingFaceEngine:
         for group, positions in groups.items():
             chosen = [requests[position] for position in positions]
             if group is LogLikelihood and self._scorer is not None:
-                found = self._scorer.plan(self._encoder.windows(chosen))
+                found = self._scorer.plan(self._encoder.planned(chosen))
             elif group is Generate and self._writer is not None:
                 found = self._writer.plan([request for request in chosen if isinstance(request, Generate)])
             else:
@@ -173,7 +176,13 @@ class HuggingFaceEngine:
                 return self._writer.answer([request for request in batch if isinstance(request, Generate)])
             if self._scorer is None:
                 raise BackendError(f"{self.name}: backend hf does not answer {type(first).__name__} here")
-            return self._scorer.answer(self._encoder.windows(batch))
+            return self._scorer.answer(self._encoder.taken(batch))
+
+    def amount(self, requests: Sequence[Request]) -> tuple[int, int]:
+        scored = [request for request in requests if _group(request) is LogLikelihood]
+        lengths = sum(self._lengths([request for request in requests if _group(request) is not LogLikelihood]))
+        tokens, positions = self._scorer.amount(self._encoder.windows(scored)) if self._scorer else (0, 0)
+        return lengths + tokens, lengths + positions
 
     def prompt(self, request: Embed) -> str:
         return "" if request.pooling else self._options.prompt(request)
@@ -214,6 +223,7 @@ class HuggingFaceEngine:
             budget=self._batch_tokens,
             max_length=self._max_length,
             share=sharing == "auto",
+            work=self.work,
         )
 
     def _make_writer(self) -> TextGenerator:
@@ -233,7 +243,7 @@ class HuggingFaceEngine:
             self.prompt(request) + request.text if isinstance(request, Embed) else _text(request)
             for request in requests
         ]
-        encoded = self._tokenizer(texts, add_special_tokens=True)["input_ids"]
+        encoded = self._tokenizer(texts, add_special_tokens=True)["input_ids"] if texts else []
         return [max(1, min(len(ids), self._max_length)) for ids in encoded]
 
     def _embed(self, batch: Sequence[Embed]) -> list[Response]:

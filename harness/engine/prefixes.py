@@ -85,6 +85,20 @@ def plan_shared(rows: Sequence[Row], *, size: int, budget: int, held: int) -> li
     return batches
 
 
+def positions_left(rows: Sequence[Row], batches: Sequence[SharedBatch]) -> int:
+    """Positions that planned batches of rows read, padding aside: prefixes and contexts once, then the answers."""
+    found = 0
+    prefix: Tokens = ()
+    for batch in batches:
+        found += len(batch.prefix) if batch.prefix != prefix else 0
+        prefix = batch.prefix
+        for context in batch.contexts:
+            answers = {tuple(rows[row][1]) for row in context.rows}
+            found += context.length - len(prefix)
+            found += sum(len(answer) - 1 for answer in answers if len(answer) > 1) if len(answers) > 1 else 0
+    return found
+
+
 def shared_prefix(contexts: Sequence[Context], known: Sequence[Tokens]) -> Tokens:
     """The prefix that contexts are read after.
 

@@ -20,6 +20,7 @@ from typing import Any
 from harness.engine.base import ModelSpec, batches_by_length
 from harness.engine.hf import choose_device, choose_dtype
 from harness.engine.identity import library_versions, weights_identity
+from harness.engine.work import Work
 from harness.errors import BackendError
 from harness.types import Chat, Preference, Request, Response, RewardResponse
 
@@ -68,6 +69,8 @@ class RewardEngine:
         self._special = not self._template_begins(where)
         self._takes = set(inspect.signature(self._model.forward).parameters)
         self._model = self._model.to(self._device).eval()
+        self.work: Work | None = Work(self._device, dtype)
+        self.work.watch(self._model)
         self._max_length = spec.integer("max_length", _max_length(self._model.config, self._tokenizer))
         self._batch_size = spec.integer("batch_size", 64)
         default_budget = _CPU_BATCH_TOKENS if self._device == "cpu" else _CUDA_BATCH_TOKENS

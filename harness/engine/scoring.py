@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 from harness.engine.base import batches_by_length
 from harness.engine.plain_scoring import PlainScorer
-from harness.engine.prefixes import Row, Tokens, plan_shared
+from harness.engine.prefixes import Row, Tokens, plan_shared, positions_left
 from harness.engine.shared_scoring import Score, SharedScorer, difference, probe_rows
 from harness.engine.windows import Windows
+from harness.engine.work import Work
 from harness.errors import BackendError
 from harness.types import Failed, LogLikelihoodResponse, Response
 
@@ -37,16 +38,26 @@ class Scorer:
     Args:
         model: A transformers causal model, on its device. device: Where. name: How errors call it.
         size: Most rows a pass. budget: Most padded tokens a pass. max_length: Tokens the model takes.
-        share: Whether anything may be shared at all.
+        share: Whether anything may be shared at all. work: Told what sharing saved; it watches the model.
     """
 
     def __init__(
-        self, model: Any, device: str, *, name: str, size: int, budget: int, max_length: int, share: bool = True
+        self,
+        model: Any,
+        device: str,
+        *,
+        name: str,
+        size: int,
+        budget: int,
+        max_length: int,
+        share: bool = True,
+        work: Work | None = None,
     ) -> None:
         self._name = name
         self._size = size
         self._budget = budget
-        self._plain = PlainScorer(model, device, size=size, budget=budget)
+        self._work = work or Work(device, str(model.dtype).removeprefix("torch."))
+        self._plain = PlainScorer(model, device, size=size, budget=budget, work=self._work)
         self._known: list[Tokens] = []
         self.sharing: Sharing = "none"
         self._shared: SharedScorer | None = None
@@ -70,10 +81,21 @@ class Scorer:
             batches.append([rest[index] for index in batch])
         return batches
 
+    def amount(self, windows: Sequence[Windows | Failed]) -> tuple[int, int]:
+        """Tokens of all rows, and positions left of them when what rows share is read once."""
+        rows = [row for own in windows if not isinstance(own, Failed) for row in own]
+        tokens = sum(len(inputs) for inputs, _ in rows)
+        alone = [_only_row(own) for own in windows if self._shared is not None and _has_context(own)]
+        together = plan_shared(alone, size=self._size, budget=self._budget, held=self._budget * _HELD)
+        return tokens, tokens - sum(len(inputs) for inputs, _ in alone) + positions_left(alone, together)
+
     def answer(self, windows: Sequence[Windows | Failed]) -> list[Response]:
         """Log-probabilities summed over the windows of each request; what failed before stays failed."""
         rows: list[Row] = [window for own in windows if not isinstance(own, Failed) for window in own]
+        before = self._work.counts()
         scored = iter(self._score(rows))
+        done = self._work.counts() - before
+        self._work.save(sum(len(inputs) for inputs, _ in rows) - (done.positions - done.padded))
         answers: list[Response] = []
         for own in windows:
             if isinstance(own, Failed):
@@ -126,7 +148,7 @@ class Scorer:
         with torch.inference_mode():
             expected = self._plain.score(rows)
             for sharing in ("aligned",) if window else ("masked", "aligned"):
-                scorer = SharedScorer(model, device, budget=self._budget, aligned=sharing == "aligned")
+                scorer = SharedScorer(model, device, budget=self._budget, aligned=sharing == "aligned", work=self._work)
                 found = difference(scorer, rows, expected)
                 if found <= _TOLERANCE.get(dtype, _HALF_TOLERANCE):
                     return ("aligned" if sharing == "aligned" else "masked"), scorer

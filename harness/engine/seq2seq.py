@@ -30,6 +30,7 @@ from harness.engine.hf import choose_device, choose_dtype, longest_input
 from harness.engine.identity import library_versions, weights_identity
 from harness.engine.pooling import LayerPooler
 from harness.engine.stops import cut
+from harness.engine.work import Work
 from harness.errors import BackendError
 from harness.languages import Scheme, find, system_code
 from harness.types import Chat, Embed, EmbedResponse, Generate, GenerateResponse, Request, Response
@@ -73,6 +74,8 @@ class Seq2SeqEngine:
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             raise BackendError(f"{self._where}: cannot be loaded: {_reason(error)}") from error
         self._model = self._model.to(self._device).eval()
+        self.work: Work | None = Work(self._device, dtype)
+        self.work.watch(self._model, self._model.get_encoder())
         self._pooler: Any = LayerPooler(self._model.get_encoder(), self.name)
         self._tokenizer.padding_side = "right"
         self._codes = self._chosen_codes(spec)
@@ -126,6 +129,11 @@ class Seq2SeqEngine:
             for batch in batches_by_length(lengths, size=self._batch_size, budget=budget):
                 batches.append([positions[index] for index in batch])
         return batches
+
+    def amount(self, requests: Sequence[Request]) -> tuple[int, int]:
+        encoded = self._tokenizer([self._text(request) for request in requests])["input_ids"] if requests else []
+        tokens = sum(min(len(ids), self._max_length) for ids in encoded)
+        return tokens, tokens
 
     def answer(self, batch: Sequence[Request]) -> list[Response]:
         import torch

@@ -19,6 +19,7 @@ from typing import Any
 
 from harness.engine.base import batches_by_length
 from harness.engine.prefixes import Context, Row, Tokens, contexts_of, shared_prefix
+from harness.engine.work import Work
 
 Score = tuple[float, bool]
 """Log-probability of the scored tokens, and whether each is the likeliest one."""
@@ -43,13 +44,17 @@ class SharedScorer:
         model: A transformers causal model, on its device. device: Where. budget: Padded tokens of a pass over answers.
         aligned: Read answers together only where their contexts are equally long, so that no padding stands between
             the two: for layers that count positions as they lie in memory (sliding windows, some ALiBi).
+        work: Told of the time that the softmax takes.
     """
 
-    def __init__(self, model: Any, device: str, *, budget: int, aligned: bool = False) -> None:
+    def __init__(
+        self, model: Any, device: str, *, budget: int, aligned: bool = False, work: Work | None = None
+    ) -> None:
         self._model = model
         self._device = device
         self._budget = budget
         self._aligned = aligned
+        self._work = work or Work(device, str(model.dtype).removeprefix("torch."))
         self._takes_positions = "position_ids" in inspect.signature(model.forward).parameters
         self._prefix: tuple[Tokens, Any] = ((), None)
 
@@ -179,7 +184,9 @@ class SharedScorer:
         places = [(target.line, target.start + offset) for target in targets for offset in range(len(target.tokens))]
         with _picked(self._model, places, self._device):
             output = self._model(**inputs)
-        return _scores(output.logits, targets), getattr(output, "past_key_values", None) if keep else None
+        with self._work.timed():
+            scores = _scores(output.logits, targets)
+        return scores, getattr(output, "past_key_values", None) if keep else None
 
 
 def probe_rows(vocabulary: int, longest: int) -> list[Row]:

@@ -18,6 +18,7 @@ from harness.engine.embedding import OPTIONS, EmbeddingOptions, OwnPrompts
 from harness.engine.hf import choose_device, choose_dtype
 from harness.engine.identity import library_versions, weights_identity
 from harness.engine.pooling import LayerPooler
+from harness.engine.work import Work
 from harness.errors import BackendError
 from harness.types import Chat, Embed, EmbedResponse, Request, Response
 
@@ -51,6 +52,8 @@ class SentenceTransformersEngine:
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise BackendError(f"--model st:{spec.target}: cannot be loaded: {reason}") from error
+        self.work: Work | None = Work(self._device, dtype)
+        self.work.watch(self._model[0].auto_model)
         self._pool_layers = LayerPooler(self._model[0].auto_model, self.name)
         self._batch_size = spec.integer("batch_size", 64)
         self._batch_tokens = spec.integer("batch_tokens", 2048 if self._device == "cpu" else 65536)
@@ -86,14 +89,17 @@ class SentenceTransformersEngine:
         batches = []
         for group, positions in groups.items():
             prompt = group if isinstance(group, str) else ""
-            texts = [
-                prompt + request.text for position in positions if isinstance(request := requests[position], Embed)
-            ]
-            limit = self._model.max_seq_length or 512
-            lengths = [max(1, min(len(ids), limit)) for ids in self._model.tokenizer(texts)["input_ids"]]
+            lengths = self._lengths(
+                [prompt + request.text for position in positions if isinstance(request := requests[position], Embed)]
+            )
             for batch in batches_by_length(lengths, size=self._batch_size, budget=self._batch_tokens):
                 batches.append([positions[index] for index in batch])
         return batches
+
+    def amount(self, requests: Sequence[Request]) -> tuple[int, int]:
+        asked = [request for request in requests if isinstance(request, Embed)]
+        tokens = sum(self._lengths([("" if one.pooling else self.prompt(one)) + one.text for one in asked]))
+        return tokens, tokens
 
     def answer(self, batch: Sequence[Request]) -> list[Response]:
         requests = [request for request in batch if isinstance(request, Embed)]
@@ -130,6 +136,11 @@ class SentenceTransformersEngine:
         del self._pool_layers
         if self._device != "cpu":
             torch.cuda.empty_cache()
+
+    def _lengths(self, texts: list[str]) -> list[int]:
+        """Tokens of every text, as far as the model reads it."""
+        limit = self._model.max_seq_length or 512
+        return [max(1, min(len(ids), limit)) for ids in self._model.tokenizer(texts)["input_ids"]] if texts else []
 
     def _normalizes(self) -> bool:
         """Whether the model's last step is to give its vectors length 1."""

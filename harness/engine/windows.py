@@ -6,6 +6,7 @@ windows. Texts go to the tokenizer in batches, and every context once.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ from harness.types import Failed, LogLikelihood, Preference, Request, RollingLog
 
 Windows = list[tuple[list[int], list[int]]]
 """``(input, scored)`` of one request; more than one only where a text is rolled over."""
+
+_REMEMBERED = 2**21
+"""Most tokens, and 64 for every request, of rows that are kept from the plan until they are answered: about 8 MB."""
 
 
 class Encoder:
@@ -27,6 +31,29 @@ class Encoder:
         self._name = name
         self._tokenizer = tokenizer
         self._max_length = max_length
+        self._planned: dict[Request, list[tuple[array[int], array[int]]]] = {}
+
+    def planned(self, requests: Sequence[Request]) -> list[Windows | Failed]:
+        """As :meth:`windows`, for requests that will soon be asked for again: the first of them are kept."""
+        found = self.windows(requests)
+        self._planned = {}
+        room = _REMEMBERED
+        for request, own in zip(requests, found, strict=True):
+            if not isinstance(own, Failed):
+                room -= 64 + sum(len(inputs) + len(scored) for inputs, scored in own)
+                if room < 0:
+                    break
+                self._planned[request] = [(array("i", inputs), array("i", scored)) for inputs, scored in own]
+        return found
+
+    def taken(self, requests: Sequence[Request]) -> list[Windows | Failed]:
+        """As :meth:`windows`; what :meth:`planned` has kept of them is used, and kept no longer."""
+        kept = [self._planned.pop(request, None) for request in requests]
+        rest = iter(self.windows([request for request, own in zip(requests, kept, strict=True) if own is None]))
+        return [
+            next(rest) if own is None else [(inputs.tolist(), scored.tolist()) for inputs, scored in own]
+            for own in kept
+        ]
 
     def windows(self, requests: Sequence[Request]) -> list[Windows | Failed]:
         """Rows of every request.

@@ -278,3 +278,28 @@ def test_scores_that_cannot_be_made_are_exit_5(folder: Path) -> None:
     assert done.returncode == 5
     assert "4 of 4 scores could not be made" in done.stderr
     assert Path(done.stdout.strip()).is_dir()
+
+
+def test_a_plan_says_what_would_be_done_and_does_nothing(folder: Path) -> None:
+    command = ("run", "mini", "--tasks", folder, "--model", "echo:x", "--out", folder / "results")
+    done = glotbench(*command, "--plan", "--price-per-hour", "2.5")
+    assert done.returncode == 0, done.stderr
+    first, characters, written, spent, last = done.stdout.splitlines()
+    assert first == "x on mini: 2 units, 6 requests, 6 distinct, 0 known, 6 to compute"
+    assert characters.endswith("(this backend counts no tokens)")
+    assert written == "  at most 1,536 tokens to write"
+    assert "cost 0.00 (measured on 3 requests now" in spent
+    assert last == "in all: 6 to compute, about 0.0 s, cost 0.00; nothing was run"
+    assert not (folder / "results").exists()
+    alone = glotbench(*command, "--price-per-hour", "2.5")
+    assert alone.returncode == 2
+    assert "--price-per-hour: means nothing without --plan" in alone.stderr
+
+
+def test_a_run_ends_by_saying_what_it_did(folder: Path) -> None:
+    done = glotbench("run", "mini", "--tasks", folder, "--model", "echo:x", "--out", folder / "results")
+    lines = done.stderr.splitlines()
+    assert lines[-4].startswith("x on mini: 6 requests, 6 computed, 0 known, ")
+    assert lines[-3].startswith("  time: reading ")
+    assert lines[-2].startswith("  memory at most ")
+    assert lines[-1].startswith("whole run: ")
