@@ -76,9 +76,7 @@ def test_greedy_text_agrees_with_the_cpu_in_float32(tiny_causal_model: Path) -> 
 
 
 @pytest.mark.parametrize("option", [{"compile": "true"}, {"attention": "eager"}], ids=str)
-def test_compiled_and_eager_models_give_the_same_log_probabilities(
-    tiny_causal_model: Path, option: dict[str, str]
-) -> None:
+def test_compiled_and_eager_models_agree(tiny_causal_model: Path, option: dict[str, str]) -> None:
     requests: list[Request] = [LogLikelihood(context=text, continuation=f" {text}") for text in TEXTS]
     plain = answers(tiny_causal_model, requests, device="cuda", dtype="float32")
     other = answers(tiny_causal_model, requests, device="cuda", dtype="float32", **option)

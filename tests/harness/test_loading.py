@@ -179,7 +179,7 @@ def test_code_that_comes_with_a_model_is_not_run(tiny_causal_model: Path, tmp_pa
     config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}}
     (model / "config.json").write_text(json.dumps(config))
     (model / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    with pytest.raises(BackendError, match="cannot be loaded: .*custom code") as raised:
+    with pytest.raises(BackendError, match=r"cannot be loaded: .*custom code") as raised:
         load_model(parse_model(f"hf:{model}"))
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "ran").exists()
