@@ -15,8 +15,12 @@ SCHEMA_VERSION = 1
 UNIT_COLUMNS = ("model", "task", "variant", "prompt", "language")
 """What names one scored unit: the columns both tables share and a :class:`ScoreRecord` repeats."""
 
-SEGMENT_COLUMNS = (*UNIT_COLUMNS, "segment", "cluster", "source", "references", "hypothesis", "failed")
-"""``segments.parquet``: texts. ``references`` is a list of strings; ``failed`` is null or the reason."""
+SEGMENT_COLUMNS = (*UNIT_COLUMNS, "segment", "cluster", "source", "references", "hypothesis", "failed", "reasoning")
+"""``segments.parquet``: texts. ``references`` is a list of strings; ``failed`` is null or the reason; ``reasoning`` is
+null, or what the model wrote before the hypothesis and its declared rule took off."""
+
+LATER_COLUMNS = ("reasoning",)
+"""Columns that runs of earlier versions do not have."""
 
 STATISTICS_COLUMNS = (*UNIT_COLUMNS, "metric", "segment", "cluster", "stats", "score")
 """``statistics.parquet``: ``stats`` is the list of float64 sufficient statistics, ``score`` the segment's own score."""

@@ -29,7 +29,7 @@ from harness.loader import TaskFile
 from harness.machine import git_commit, hardware, versions
 from harness.records import ModelRecord, RunRecord, ScoreRecord, StageRecord, TaskRecord
 from harness.scoring import score_unit
-from harness.store import ResponseStore, RunWriter, content_hash, request_key
+from harness.store import ResponseStore, RunWriter, SegmentRow, content_hash, request_key
 from harness.tasks import units
 from harness.tasks.base import Outcome, Selection, Unit
 from harness.types import Embed, Generate, Judge, Request, Response
@@ -166,6 +166,9 @@ class _Stage:
         self._passing: tuple[list[str], list[Response]] = ([], [])
         self._pivots: frozenset[str] = frozenset()
         self._pivot_keys: list[str] = []
+        self._think_end = engine.identity.get("think_end")
+        self._answers_divided = 0
+        self._answers_unended = 0
         self.scores: list[ScoreRecord] = []
         self.notes: list[str] = []
 
@@ -205,17 +208,30 @@ class _Stage:
                     scored.statistics,
                 )
             self.scores.extend(scored.scores)
+            self._note_reasoning(scored.rows)
             unit.release()
         if task_units[0].transient:
             self._let_go([])
             self._store.drop([*self._pivot_keys, *(key for keys in self._shared for key in keys)])
         self._progress(label, len(task_units), len(task_units))
+        if self._answers_unended:
+            self.notes.append(
+                f"{self._engine.name}: {self._answers_unended} of {self._answers_divided} answers to task "
+                f"{task.spec.task} never ended their reasoning (no '{self._think_end}'); they are scored as a whole"
+            )
         if left_out:
             self.notes.append(f"{self._engine.name} does not offer {', '.join(left_out)} of task {task.spec.task}")
 
     def record(self, task: TaskFile) -> list[StageRecord]:
         """What the stage did, unless it did nothing."""
         return [self._account.record(task.spec.task)] if self._account.requests else []
+
+    def _note_reasoning(self, rows: Sequence[SegmentRow]) -> None:
+        """Count the written answers of a model that thinks, and those whose reasoning never ended."""
+        if self._think_end and Generate in self._engine.requests_answered():
+            written = [row for row in rows if row.hypothesis is not None and row.failed is None]
+            self._answers_divided += len(written)
+            self._answers_unended += sum(row.reasoning is None for row in written)
 
     def _reduced(
         self, unit: Unit, shared: Sequence[Request], shared_keys: tuple[str, ...], requests: Sequence[Request]

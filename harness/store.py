@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from harness.errors import RecordError
-from harness.records import SCHEMA_VERSION, SEGMENT_COLUMNS, STATISTICS_COLUMNS, UNIT_COLUMNS, RunRecord
+from harness.records import LATER_COLUMNS, SCHEMA_VERSION, SEGMENT_COLUMNS, STATISTICS_COLUMNS, UNIT_COLUMNS, RunRecord
 from harness.types import (
     EmbedResponse,
     Failed,
@@ -217,6 +217,8 @@ def _encode(response: Response) -> tuple[str, bytes]:
             return "loglikelihood", json.dumps([response.logprob, response.is_greedy, *counted]).encode()
         case RewardResponse():
             return "reward", json.dumps(response.reward).encode()
+        case GenerateResponse() if response.reasoning:
+            return "reasoned", json.dumps([response.reasoning, response.text]).encode()
         case GenerateResponse():
             return "generate", response.text.encode("utf-8", "surrogatepass")
         case EmbedResponse():
@@ -235,6 +237,9 @@ def _decode(kind: str, body: bytes) -> Response:
         return RewardResponse(reward=json.loads(body))
     if kind == "generate":
         return GenerateResponse(text=body.decode("utf-8", "surrogatepass"))
+    if kind == "reasoned":
+        reasoning, text = json.loads(body)
+        return GenerateResponse(text=text, reasoning=reasoning)
     dims = int(np.frombuffer(body, dtype="<i4", count=1)[0])
     shape = np.frombuffer(body, dtype="<i4", count=dims, offset=4)
     vectors = np.frombuffer(body, dtype="<f4", offset=4 * (dims + 1)).reshape(tuple(shape))
@@ -251,6 +256,7 @@ class SegmentRow:
     references: tuple[str, ...]
     hypothesis: str | None
     failed: str | None = None
+    reasoning: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,6 +303,7 @@ class RunWriter:
             "references": [list(row.references) for row in rows],
             "hypothesis": [row.hypothesis for row in rows],
             "failed": [row.failed for row in rows],
+            "reasoning": [row.reasoning for row in rows],
         }
         self._write("segments", pa.table(_with_unit(unit, text_columns, len(rows)), schema=_segment_schema()))
         for metric, unit_stats in statistics.items():
@@ -417,6 +424,7 @@ class RunFolder:
                 references=tuple(row["references"] or ()),
                 hypothesis=row["hypothesis"],
                 failed=row["failed"],
+                reasoning=row.get("reasoning"),
             )
             for row in table.to_pylist()
         ]
@@ -433,7 +441,7 @@ class RunFolder:
     def _table(self, name: str) -> _GroupedTable:
         if name not in self._tables:
             columns = SEGMENT_COLUMNS if name == "segments.parquet" else STATISTICS_COLUMNS
-            self._tables[name] = _GroupedTable(self.path / name, columns)
+            self._tables[name] = _GroupedTable(self.path / name, columns, optional=LATER_COLUMNS)
         return self._tables[name]
 
 
@@ -446,21 +454,23 @@ class _GroupedTable:
     Args:
         path: The file.
         columns: Columns it must have. Those in ``_KEY_COLUMNS`` are the key.
+        optional: Of these, columns that older files do not have; their rows come without.
 
     Raises:
         RecordError: The file is missing, damaged, or lacks a column.
     """
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+    def __init__(self, path: Path, columns: Sequence[str], *, optional: Sequence[str] = ()) -> None:
         import pyarrow.parquet as pq
 
         self._path = path
-        self._columns = list(columns)
         self._keys = [column for column in _KEY_COLUMNS if column in columns]
         self.groups: dict[tuple[str, ...], list[int]] = {}
         with self._reading():
             self._file = pq.ParquetFile(path)
-            if absent := set(columns) - set(self._file.schema_arrow.names):
+            there = set(self._file.schema_arrow.names)
+            self._columns = [column for column in columns if column in there or column not in optional]
+            if absent := set(self._columns) - there:
                 raise OSError(f"no column {', '.join(sorted(absent))}")
             metadata = self._file.metadata
             for group in range(metadata.num_row_groups):
@@ -544,7 +554,11 @@ def _segment_schema() -> pa.Schema:
 
     text = [(name, pa.string()) for name in (*UNIT_COLUMNS, "segment", "cluster", "source")]
     return pa.schema(
-        [*text, ("references", pa.list_(pa.string())), ("hypothesis", pa.string()), ("failed", pa.string())]
+        [
+            *text,
+            ("references", pa.list_(pa.string())),
+            *((name, pa.string()) for name in ("hypothesis", "failed", "reasoning")),
+        ]
     )
 
 

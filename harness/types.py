@@ -183,9 +183,15 @@ class RewardResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateResponse:
-    """The text, without stop strings."""
+    """The text, without stop strings.
+
+    Attributes:
+        reasoning: What stood before it and was taken off by the model's declared rule, white space and end mark
+            included; empty where there is no rule or the rule found no end.
+    """
 
     text: str
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,11 +19,13 @@ class SegmentView:
     references: tuple[str, ...]
     hypothesis: str | None
     failed: str | None
+    reasoning: str | None
     scores: Mapping[str, float | None]
 
     @property
     def texts(self) -> list[str]:
-        return [text for text in (self.source, *self.references, self.hypothesis, self.failed) if text is not None]
+        found = (self.source, *self.references, self.hypothesis, self.failed, self.reasoning)
+        return [text for text in found if text is not None]
 
 
 def read(folder: RunFolder, unit: UnitKey) -> list[SegmentView]:
@@ -44,6 +46,7 @@ def read(folder: RunFolder, unit: UnitKey) -> list[SegmentView]:
             references=row.references,
             hypothesis=row.hypothesis,
             failed=row.failed,
+            reasoning=row.reasoning,
             scores=scores.get(row.segment, {}),
         )
         for row in folder.segments(unit)

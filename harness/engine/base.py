@@ -94,8 +94,8 @@ class ModelSpec:
 
     Attributes:
         backend: Backend name. target: Model id, path, command or file pattern.
-        options: The ``key=value`` pairs. ``name``, ``label``, ``degrade`` and ``tasks`` are understood for
-            every backend.
+        options: The ``key=value`` pairs. ``name``, ``label``, ``degrade``, ``tasks`` and ``think_end``
+            are understood for every backend.
     """
 
     backend: str
@@ -113,7 +113,7 @@ class ModelSpec:
 
     def require_known(self, known: Sequence[str]) -> None:
         """Raise :class:`BackendError` for options this backend does not have, with a did-you-mean."""
-        allowed = [*known, "name", "label", "degrade", "tasks"]
+        allowed = [*known, "name", "label", "degrade", "tasks", "think_end"]
         for option in self.options:
             if option not in allowed:
                 raise BackendError(

@@ -72,5 +72,5 @@ class Degraded:
             and request.target_language == self._language
             and isinstance(response, GenerateResponse)
         ):
-            return GenerateResponse(text=response.text[::-1])
+            return dataclasses.replace(response, text=response.text[::-1])
         return response

@@ -1,6 +1,7 @@
 """transformers models: log-probabilities and text from causal models, pooled hidden states from any.
 
 ``hf:NAME_OR_PATH[,dtype=float32|bfloat16|float16][,device=cpu|cuda][,batch_size=N][,batch_tokens=N][,revision=R]
+[,attention=KERNEL][,quantization=bnb-8bit|bnb-4bit|gptq|awq][,device_map=auto[,max_memory=...]][,compile=true]
 [,max_length=N][,sharing=none][,chat_template=true[,system=TEXT][,multiturn=false]]
 [,pooling=mean|weighted|lasttoken|cls]``. CPU and CUDA run the same code; the default dtype is float32 on CPU and
 bfloat16 on CUDA. A final embedding is pooled from the last layer, by default the mean, with the options of
@@ -23,10 +24,13 @@ from numpy.typing import NDArray
 from harness.engine.base import Engine, ModelSpec, batches_by_length
 from harness.engine.chat import OPTIONS as CHAT_OPTIONS
 from harness.engine.chat import chat_of
+from harness.engine.compiling import uncompiled
 from harness.engine.embedding import OPTIONS as EMBEDDING_OPTIONS
 from harness.engine.embedding import EmbeddingOptions, OwnPrompts
 from harness.engine.generation import TextGenerator
 from harness.engine.identity import library_versions, weights_identity
+from harness.engine.loading import OPTIONS as LOADING_OPTIONS
+from harness.engine.loading import load_pretrained, source_of
 from harness.engine.pooling import LayerPooler, pool
 from harness.engine.scoring import Scorer
 from harness.engine.windows import Encoder
@@ -47,33 +51,12 @@ from harness.types import (
 )
 from metrics.spelling import did_you_mean
 
-OPTIONS = ("dtype", "device", "batch_size", "batch_tokens", "revision", "max_length", "sharing", "pooling")
+OPTIONS = (*LOADING_OPTIONS, "batch_size", "batch_tokens", "max_length", "sharing", "pooling")
 _POOLINGS = ("mean", "weighted", "lasttoken", "cls")
-_DTYPES = ("float32", "bfloat16", "float16")
 _CPU_BATCH_TOKENS = 1024
 _CUDA_BATCH_TOKENS = 16384
 _NO_LIMIT = 10**9
 _FALLBACK_LENGTH = 2048
-
-
-def choose_device(spec: ModelSpec) -> str:
-    """``cuda`` where there is one, unless the option says otherwise."""
-    import torch
-
-    device = spec.options.get("device") or ("cuda" if torch.cuda.is_available() else "cpu")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise BackendError(f"--model {spec.backend}:{spec.target}: device={device}, but this machine has no usable GPU")
-    return device
-
-
-def choose_dtype(spec: ModelSpec, device: str) -> str:
-    """Name of the dtype: as the option says, else float32 on CPU and bfloat16 on CUDA."""
-    dtype = spec.options.get("dtype") or ("float32" if device == "cpu" else "bfloat16")
-    if dtype not in _DTYPES:
-        raise BackendError(
-            f"--model {spec.backend}:{spec.target}: unknown dtype '{dtype}'; use one of {', '.join(_DTYPES)}"
-        )
-    return dtype
 
 
 class HuggingFaceEngine:
@@ -83,9 +66,6 @@ class HuggingFaceEngine:
     stored = True
 
     def __init__(self, spec: ModelSpec) -> None:
-        import torch
-        import transformers
-
         spec.require_known([*OPTIONS, *CHAT_OPTIONS, *EMBEDDING_OPTIONS])
         self._pooling = spec.options.get("pooling", "mean")
         if self._pooling not in _POOLINGS:
@@ -93,23 +73,13 @@ class HuggingFaceEngine:
                 f"--model hf:{spec.target}: unknown pooling '{self._pooling}'{did_you_mean(self._pooling, _POOLINGS)}; "
                 f"use one of {', '.join(_POOLINGS)}"
             )
-        transformers.logging.disable_progress_bar()
-        transformers.logging.set_verbosity_error()
         self.name = spec.name
         self.label = spec.options.get("label", "")
-        self._device = choose_device(spec)
-        dtype = choose_dtype(spec, self._device)
-        revision = spec.options.get("revision")
-        try:
-            config = transformers.AutoConfig.from_pretrained(spec.target, revision=revision)
-            self._causal = any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in config.architectures or ())
-            auto = transformers.AutoModelForCausalLM if self._causal else transformers.AutoModel
-            self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(spec.target, revision=revision)
-            self._model: Any = auto.from_pretrained(spec.target, revision=revision, dtype=getattr(torch, dtype))
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise BackendError(f"--model hf:{spec.target}: cannot be loaded: {reason}") from error
-        self._model = self._model.to(self._device).eval()
+        loaded = load_pretrained(spec, lambda config: "AutoModelForCausalLM" if is_causal(config) else "AutoModel")
+        config, dtype, self._device = loaded.config, loaded.dtype, loaded.device
+        self._causal = is_causal(config)
+        self._tokenizer: Any = loaded.tokenizer
+        self._model: Any = loaded.model
         self.work: Work | None = Work(self._device, dtype)
         self.work.watch(self._model, self._backbone)
         self._max_length = spec.integer("max_length", longest_input(config, self._tokenizer))
@@ -132,6 +102,7 @@ class HuggingFaceEngine:
             "batching": f"{self._batch_size} rows, {self._batch_tokens} tokens",
             **({"sharing": self._scorer.sharing} if self._scorer else {}),
             **({"decoding": self._writer.decoding} if self._writer else {}),
+            **loaded.identity,
             "versions": library_versions("torch", "transformers", "tokenizers"),
         }
         self._options = EmbeddingOptions(
@@ -251,7 +222,8 @@ class HuggingFaceEngine:
         if not poolings:
             return [EmbedResponse(vectors=self.finish(vector)) for vector in self.embed(batch)]
         encoded = self._padded([request.text for request in batch])
-        pooled = self._pool_layers(encoded, poolings).cpu().numpy()
+        with uncompiled(self.identity):
+            pooled = self._pool_layers(encoded, poolings).cpu().numpy()
         return [EmbedResponse(vectors=row) for row in pooled]
 
     @property
@@ -291,7 +263,7 @@ def _is_encoder_decoder(spec: ModelSpec) -> bool:
     import transformers
 
     try:
-        config = transformers.AutoConfig.from_pretrained(spec.target, revision=spec.options.get("revision"))
+        config = transformers.AutoConfig.from_pretrained(**source_of(spec))
     except (OSError, ValueError, KeyError, ImportError, RuntimeError):
         return False
     return bool(config.is_encoder_decoder)
@@ -320,6 +292,11 @@ def _text(request: Request) -> str:
             return request.hypothesis
         case RollingLogLikelihood() | Embed():
             return request.text
+
+
+def is_causal(config: Any) -> bool:
+    """Whether a configuration is a language model's, which has log-probabilities and writes text."""
+    return any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in config.architectures or ())
 
 
 def longest_input(config: Any, tokenizer: Any) -> int:

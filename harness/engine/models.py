@@ -7,6 +7,7 @@ import re
 
 from harness.engine.base import Engine, ModelSpec
 from harness.engine.degrade import Degraded
+from harness.engine.reasoning import declared_end, with_reasoning
 from harness.errors import BackendError, UserError
 from metrics.spelling import did_you_mean
 
@@ -45,6 +46,7 @@ def load_model(spec: ModelSpec) -> Engine:
     Raises:
         BackendError: The model cannot be loaded, or an option is unknown.
     """
+    declared_end(spec)  # before minutes of loading
     module, _, function = _BACKENDS[spec.backend].partition(":")
     try:
         engine: Engine = getattr(importlib.import_module(module), function)(spec)
@@ -54,6 +56,7 @@ def load_model(spec: ModelSpec) -> Engine:
         raise BackendError(
             f"--model {spec.backend}: needs the package '{error.name}'; install it with: {install}"
         ) from error
+    engine = with_reasoning(engine, spec)
     if language := spec.options.get("degrade"):
         return Degraded(engine, language)
     return engine

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.engine.base import ModelSpec, batches_by_length
-from harness.engine.hf import choose_device, choose_dtype
 from harness.engine.identity import library_versions, weights_identity
+from harness.engine.loading import choose_device, choose_dtype
 from harness.engine.work import Work
 from harness.errors import BackendError
 from harness.types import Chat, Preference, Request, Response, RewardResponse

@@ -26,8 +26,10 @@ from collections.abc import Sequence
 from typing import Any, cast, get_args
 
 from harness.engine.base import ModelSpec, batches_by_length
-from harness.engine.hf import choose_device, choose_dtype, longest_input
+from harness.engine.hf import longest_input
 from harness.engine.identity import library_versions, weights_identity
+from harness.engine.loading import OPTIONS as LOADING_OPTIONS
+from harness.engine.loading import load_pretrained
 from harness.engine.pooling import LayerPooler
 from harness.engine.stops import cut
 from harness.engine.work import Work
@@ -36,7 +38,7 @@ from harness.languages import Scheme, find, system_code
 from harness.types import Chat, Embed, EmbedResponse, Generate, GenerateResponse, Request, Response
 from metrics.spelling import did_you_mean
 
-OPTIONS = ("codes", "prefix", "beams", "dtype", "device", "batch_size", "batch_tokens", "revision", "max_length")
+OPTIONS = ("codes", "prefix", "beams", *LOADING_OPTIONS, "batch_size", "batch_tokens", "max_length")
 CODES = (*get_args(Scheme), "none")
 _FORCED = ("nllb", "m2m100", "mbart50")
 _TOKENIZERS = {"NllbTokenizer": "nllb", "M2M100Tokenizer": "m2m100", "MBart50Tokenizer": "mbart50"}
@@ -54,26 +56,14 @@ class Seq2SeqEngine:
     chat: Chat | None = None
 
     def __init__(self, spec: ModelSpec) -> None:
-        import torch
-        import transformers
-
         spec.require_known(OPTIONS)
-        transformers.logging.disable_progress_bar()
-        transformers.logging.set_verbosity_error()
         self._where = f"--model hf:{spec.target}"
         self.name = spec.name
         self.label = spec.options.get("label", "")
-        self._device = choose_device(spec)
-        dtype = choose_dtype(spec, self._device)
-        revision = spec.options.get("revision")
-        try:
-            self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(spec.target, revision=revision)
-            self._model: Any = transformers.AutoModelForSeq2SeqLM.from_pretrained(
-                spec.target, revision=revision, dtype=getattr(torch, dtype)
-            )
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-            raise BackendError(f"{self._where}: cannot be loaded: {_reason(error)}") from error
-        self._model = self._model.to(self._device).eval()
+        loaded = load_pretrained(spec, lambda _: "AutoModelForSeq2SeqLM")
+        dtype, self._device = loaded.dtype, loaded.device
+        self._tokenizer: Any = loaded.tokenizer
+        self._model: Any = loaded.model
         self.work: Work | None = Work(self._device, dtype)
         self.work.watch(self._model, self._model.get_encoder())
         self._pooler: Any = LayerPooler(self._model.get_encoder(), self.name)
@@ -97,6 +87,7 @@ class Seq2SeqEngine:
             "beams": str(self._beams),
             "max_length": str(self._max_length),
             "batching": f"{self._batch_size} rows, {self._batch_tokens} tokens",
+            **loaded.identity,
             "versions": library_versions("torch", "transformers", "tokenizers"),
         }
 
@@ -273,10 +264,3 @@ def _generate(request: Request) -> Generate:
             f"{request.temperature:g}): run it on a causal model, or without do_sample"
         )
     return request
-
-
-def _reason(error: Exception) -> str:
-    """First line of what transformers says, with what to install where a tokenizer needs more."""
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    missing = [name for name in ("sentencepiece", "protobuf") if name in str(error).lower()]
-    return f"{reason}; install it with: pip install 'glotbench[seq2seq]'" if missing else reason

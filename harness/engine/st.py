@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from harness.engine.base import ModelSpec, batches_by_length
 from harness.engine.embedding import OPTIONS, EmbeddingOptions, OwnPrompts
-from harness.engine.hf import choose_device, choose_dtype
 from harness.engine.identity import library_versions, weights_identity
+from harness.engine.loading import choose_device, choose_dtype
 from harness.engine.pooling import LayerPooler
 from harness.engine.work import Work
 from harness.errors import BackendError

@@ -24,7 +24,7 @@ from harness.loader import TaskFile
 from harness.sources import Reading, readings
 from harness.spec import DatasetSpec, MetricOption, TaskSpec, VariantSpec, merged
 from harness.store import SegmentRow, content_hash
-from harness.types import Chat, Document, Embed, EmbedResponse, Failed, Request, Response
+from harness.types import Chat, Document, Embed, EmbedResponse, Failed, GenerateResponse, Request, Response
 from metrics import registry
 from metrics.alignment import LayerMetric
 from metrics.base import FloatArray, Metric, VectorArray, VectorMetric
@@ -276,6 +276,11 @@ def paired_vectors(
 def failure(responses: Iterable[Response]) -> str | None:
     """The reason why a document has no score, if any of its responses failed."""
     return next((response.reason for response in responses if isinstance(response, Failed)), None)
+
+
+def reasoning_of(response: Response) -> str | None:
+    """What was taken off before an answer, as a row of a run holds it."""
+    return response.reasoning or None if isinstance(response, GenerateResponse) else None
 
 
 def chosen(wanted: Sequence[str], have: Iterable[str], what: str, task: str) -> list[str]:

@@ -19,7 +19,7 @@ from harness.errors import DataError, UserError
 from harness.loader import TaskFile
 from harness.spec import DatasetSpec, MetricOption
 from harness.store import SegmentRow
-from harness.tasks.base import Outcome, Selection, Unit, failure
+from harness.tasks.base import Outcome, Selection, Unit, failure, reasoning_of
 from harness.tasks.decoding_options import read_options
 from harness.types import (
     Document,
@@ -239,6 +239,7 @@ class LmEvalUnit(Unit):
             references=self.gold(task, document),
             hypothesis=None if reason else hypothesis,
             failed=reason,
+            reasoning=reasoning_of(first),
         )
 
 

@@ -24,7 +24,7 @@ from harness.loader import TaskFile
 from harness.prompts import render
 from harness.spec import MetricOption, PromptSpec
 from harness.target_options import target_options
-from harness.tasks.base import Outcome, Selection, failure, template_hash, unit_names
+from harness.tasks.base import Outcome, Selection, failure, reasoning_of, template_hash, unit_names
 from harness.tasks.decoding_options import DecodingOptions, read_options
 from harness.tasks.pairs import PairUnit, reading_once, selected_directions
 from harness.types import Document, Failed, Generate, GenerateResponse, Request, Response
@@ -48,7 +48,10 @@ class TranslationUnit(PairUnit):
     def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:  # noqa: ARG002
         texts = [response.text if isinstance(response, GenerateResponse) else None for response in responses]
         without = self.rows([failure([response]) for response in responses])
-        rows = [dataclasses.replace(row, hypothesis=text) for row, text in zip(without, texts, strict=True)]
+        rows = [
+            dataclasses.replace(row, hypothesis=text, reasoning=reasoning_of(response))
+            for row, text, response in zip(without, texts, responses, strict=True)
+        ]
         scored = [index for index, response in enumerate(responses) if not isinstance(response, Failed)]
         segments = [
             Segment(hypothesis=row.hypothesis or "", references=row.references, source=row.source)

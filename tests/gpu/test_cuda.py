@@ -73,3 +73,14 @@ def test_greedy_text_agrees_with_the_cpu_in_float32(tiny_causal_model: Path) -> 
     cuda = answers(tiny_causal_model, requests, device="cuda", dtype="float32")
     assert all(isinstance(response, GenerateResponse) for response in cuda)
     assert sum(one == other for one, other in zip(cpu, cuda, strict=True)) >= len(TEXTS) - 1
+
+
+@pytest.mark.parametrize("option", [{"compile": "true"}, {"attention": "eager"}], ids=str)
+def test_compiled_and_eager_models_agree(tiny_causal_model: Path, option: dict[str, str]) -> None:
+    requests: list[Request] = [LogLikelihood(context=text, continuation=f" {text}") for text in TEXTS]
+    plain = answers(tiny_causal_model, requests, device="cuda", dtype="float32")
+    other = answers(tiny_causal_model, requests, device="cuda", dtype="float32", **option)
+    for one, two in zip(plain, other, strict=True):
+        assert isinstance(one, LogLikelihoodResponse)
+        assert isinstance(two, LogLikelihoodResponse)
+        assert two.logprob == pytest.approx(one.logprob, rel=1e-3)
