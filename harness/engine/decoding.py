@@ -88,10 +88,7 @@ class Decoder:
                 self._prompts.forget()
                 torch.cuda.empty_cache()
                 if len(going) < 2:
-                    raise BackendError(
-                        f"{self._name}: a row of up to {max(row.longest for row in going)} tokens does not fit into "
-                        "the device's memory; give max_length=N or a smaller dtype"
-                    ) from error
+                    raise too_long(self._name, going) from error
                 unfinished = [row for row in going if not row.done]
                 most = max(1, len(unfinished) // 2)
                 waiting.extendleft(reversed(unfinished))
@@ -161,3 +158,11 @@ class Decoder:
             going[:] = [going[index] for index in left]
         self._forward.step(state, tokens, [not row.done for row in going])
         return state
+
+
+def too_long(name: str, rows: Sequence[AnswerRow]) -> BackendError:
+    """What is said where not even one row fits."""
+    return BackendError(
+        f"{name}: a row of up to {max(row.longest for row in rows)} tokens does not fit into the device's memory; give "
+        "max_length=N or a smaller dtype"
+    )

@@ -7,12 +7,13 @@ Unlike HFLM's, a row ends where *it* stops, not where the slowest of its batch d
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from harness.engine.answer_rows import AnswerRow
 from harness.engine.base import batches_by_length
-from harness.engine.decoding import Decoder, Decoding
+from harness.engine.decoding import Decoder, Decoding, too_long
 from harness.engine.decoding_probe import decoding_of
 from harness.engine.live_rows import Forward
 from harness.engine.stops import StopStrings
@@ -22,6 +23,8 @@ from harness.types import Generate, GenerateResponse, Response
 # Answers become durable together, and while the last rows of a group are written the others' places stand empty. At
 # four times the rows that are written at once about a tenth of the places do so, and a killed run loses minutes.
 _GROUP = 4
+
+_log = logging.getLogger(__name__)
 
 
 class TextGenerator:
@@ -85,7 +88,7 @@ class TextGenerator:
             for request, prompt in zip(requests, prompts, strict=True)
         ]
         if self.decoding == "plain":
-            self._generate(rows)
+            self._halving(rows)
         else:
             self._decoder.write(rows)
         return [GenerateResponse(text=self._stops.text(row.tokens, row.stops)) for row in rows]
@@ -132,6 +135,21 @@ class TextGenerator:
                 [lengths[position] for position in positions], size=self._size, budget=self._budget
             )
         ]
+
+    def _halving(self, rows: Sequence[AnswerRow]) -> None:
+        """Write rows by transformers' own loop; where the device's memory is too small, one half after the other."""
+        import torch
+
+        try:
+            self._generate(rows)
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            if len(rows) < 2:
+                raise too_long(self._name, rows) from error
+            half = len(rows) // 2
+            _log.warning("%s: out of memory with %d rows; going on with %d", self._name, len(rows), half)
+            self._halving(rows[:half])
+            self._halving(rows[half:])
 
     def _generate(self, rows: Sequence[AnswerRow]) -> None:
         """Write rows by transformers' own loop, in which all run to the end of the slowest."""

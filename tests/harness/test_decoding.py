@@ -137,6 +137,20 @@ def test_settings_of_the_model_count_as_in_its_own_loop(
     with pytest.raises(BackendError, match="ask for greedy text"):
         texts(made, sampled(2))
 
+    generate = type(model).generate
+
+    def small(self: Any, input_ids: Any, **rest: Any) -> Any:
+        import torch
+
+        if len(input_ids) > 1:
+            raise torch.OutOfMemoryError
+        return generate(self, input_ids=input_ids, **rest)
+
+    monkeypatch.setattr(type(model), "generate", small)
+    alike = [dataclasses.replace(one, until=(), max_tokens=9) for one in requests()]
+    assert texts(made, alike) == one_by_one(model, tokenizer, alike)
+    assert "out of memory with" in caplog.text
+
 
 def sampled(count: int, **changes: Any) -> list[Generate]:
     """Greedy and sampled requests of all kinds."""
@@ -230,6 +244,22 @@ def test_memory_that_runs_out_halves_the_rows(
     allowed[0] = 0
     with pytest.raises(BackendError, match="does not fit into the device's memory; give max_length=N"):
         texts(made, asked)
+
+
+@pytest.mark.parametrize("name", ["GPT2", "OPT", "XGLM"])
+def test_rows_that_stay_too_long_run_out_of_no_positions(name: str, tokenizer: Any) -> None:
+    """Finished rows stay for a while; where positions are learned, one more than there are is an index error."""
+    rng = np.random.default_rng(8)
+    asked = [
+        Generate(prompt="".join(rng.choice(list(CHARACTERS), size=300)), max_tokens=2 + 40 * (index > 2))
+        for index in range(32)
+    ]
+    made = writer(small_model(name), tokenizer, size=32, budget=9000, max_length=256)
+    found = texts(made, asked)
+    assert found[:3] == one_by_one(
+        small_model(name), tokenizer, [dataclasses.replace(one, prompt=one.prompt[-254:]) for one in asked[:3]]
+    )
+    assert max(map(len, found)) > 30
 
 
 def test_prompts_are_cut_on_the_left_and_may_be_empty(tokenizer: Any) -> None:
