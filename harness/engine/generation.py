@@ -16,6 +16,7 @@ from harness.engine.base import batches_by_length
 from harness.engine.decoding import Decoder, Decoding, too_long
 from harness.engine.decoding_probe import decoding_of
 from harness.engine.live_rows import Forward
+from harness.engine.prompt_reading import PromptReader
 from harness.engine.stops import StopStrings
 from harness.errors import BackendError
 from harness.types import Generate, GenerateResponse, Response
@@ -33,14 +34,24 @@ class TextGenerator:
     Args:
         model: A transformers causal model, on its device. tokenizer: Its tokenizer, with a padding token. device:
             Where. name: How errors call it. size: Most rows at once. budget: Most padded tokens of a pass over prompts.
-        max_length: Tokens the model takes.
+        max_length: Tokens the model takes. shares: Whether a prefix of several rows may be read once
+            (``harness.engine.scoring`` found that padding may stand behind it).
 
     Attributes:
         decoding: How text is written; a part of the model's identity, since it decides how numbers are rounded.
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, device: str, *, name: str, size: int, budget: int, max_length: int
+        self,
+        model: Any,
+        tokenizer: Any,
+        device: str,
+        *,
+        name: str,
+        size: int,
+        budget: int,
+        max_length: int,
+        shares: bool = False,
     ) -> None:
         self._model = model
         self._tokenizer = tokenizer
@@ -53,14 +64,15 @@ class TextGenerator:
         self.decoding: Decoding = decoding_of(model, device, name=name, max_length=max_length)
         settings = model.generation_config
         ends = settings.eos_token_id
+        forward = Forward(model, device)
         self._decoder = Decoder(
-            Forward(model, device),
+            forward,
+            PromptReader(forward, size=size, budget=budget, together=self.decoding != "rolling", shares=shares),
             self._stops,
             ends=frozenset(ends if isinstance(ends, list) else [] if ends is None else [ends]),
             name=name,
             size=size,
             budget=budget,
-            rolling=self.decoding == "rolling",
             penalty=float(settings.repetition_penalty or 1.0),
         )
 
