@@ -60,7 +60,7 @@ def main() -> None:
         for name in arguments.work:
             vocabulary, make = WORK[name]
             # At the usual 0.02, greedy text of random weights soon goes in circles.
-            width = 0.1 if make is prompts else 0.02
+            width = 0.1 if name.startswith("generation") else 0.02
             place = Path(folder) / f"model-{vocabulary}-{width}"
             if not place.exists():
                 write_model(place, vocabulary, arguments.layers, arguments.hidden, width)
@@ -140,17 +140,22 @@ def documents(rng: np.random.Generator, vocabulary: int, count: int) -> list[Req
     ]
 
 
-def prompts(rng: np.random.Generator, vocabulary: int, count: int) -> list[Request]:
-    """Prompts of 10 to 120 tokens, 96 for 200 questions, with three stops and limits as of three tasks.
+def prompts(shots: int) -> Callable[[np.random.Generator, int, int], list[Request]]:
+    """Prompts of 10 to 120 tokens after ``shots`` shared ones, 96 for 200 questions, with three stops and limits.
 
     A stop string of two digits is in about one word of 25, so that rows end at very different steps, or at the limit.
     """
-    found: list[Request] = []
-    for index in range(max(6, count * 96 // 200)):
-        until, limit = ((("77",), 48), (("19", "91"), 96), (("404", "88"), 128))[index % 3]
-        prompt = words(rng, vocabulary, int(rng.integers(10, 120)))
-        found.append(Generate(prompt=prompt, until=until, max_tokens=limit, target_language="eng_Latn"))
-    return found
+
+    def make(rng: np.random.Generator, vocabulary: int, count: int) -> list[Request]:
+        shared = words(rng, vocabulary, shots)
+        found: list[Request] = []
+        for index in range(max(6, count * 96 // 200)):
+            until, limit = ((("77",), 48), (("19", "91"), 96), (("404", "88"), 128))[index % 3]
+            prompt = f"{shared} {words(rng, vocabulary, int(rng.integers(10, 120)))}".strip()
+            found.append(Generate(prompt=prompt, until=until, max_tokens=limit, target_language="eng_Latn"))
+        return found
+
+    return make
 
 
 WORK: dict[str, tuple[int, Callable[[np.random.Generator, int, int], list[Request]]]] = {
@@ -159,8 +164,9 @@ WORK: dict[str, tuple[int, Callable[[np.random.Generator, int, int], list[Reques
     "zero-shot, answers of 1-8 tokens, vocabulary 128k": (128_000, choices(0, 8)),
     "five-shot, answers of 1-8 tokens, vocabulary 32k": (32_000, choices(600, 8)),
     "rolling, vocabulary 128k": (128_000, documents),
-    "generation, mixed stops and limits, vocabulary 128k": (128_000, prompts),
-    "generation, mixed stops and limits, vocabulary 32k": (32_000, prompts),
+    "generation, mixed stops and limits, vocabulary 128k": (128_000, prompts(0)),
+    "generation, mixed stops and limits, vocabulary 32k": (32_000, prompts(0)),
+    "generation, five-shot, mixed stops and limits, vocabulary 32k": (32_000, prompts(600)),
 }
 
 

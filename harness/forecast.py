@@ -71,6 +71,7 @@ class _Counted:
 
     forecast: Forecast
     seen: set[str] = field(default_factory=set)
+    shared: set[tuple[str, ...]] = field(default_factory=set)
     sample: list[Request] = field(default_factory=list)
 
 
@@ -131,8 +132,9 @@ class _Counter:
             found.left_out += 1
             return
         shared = unit.instructed(unit.shared_requests())
-        found.requests += len(own) + len(shared)
         own_keys, shared_keys = self._keys(own), self._keys(shared)
+        found.requests += len(own) + (0 if tuple(shared_keys) in counted.shared else len(shared))
+        counted.shared.add(tuple(shared_keys))
         reduced = unit.transient and self._store.has_reduction(reduction_key(own_keys, shared_keys, unit))
         asked = {
             **({} if reduced else dict(zip(shared_keys, shared, strict=True))),

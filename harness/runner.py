@@ -39,6 +39,10 @@ Progress = Callable[[str, int, int], None]
 """``progress(label, done, total)``, called after every batch."""
 
 
+_PLANNED = 10_000
+"""Most requests that are planned together."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
     """What to run.
@@ -285,7 +289,7 @@ class _Stage:
     def _answers(self, requests: Sequence[Request]) -> list[Response]:
         """Responses in the order of ``requests``; every computed batch is stored before the next one begins.
 
-        Batches are planned over all distinct requests of one language, stored or not, and a batch is computed whole or
+        Batches are planned over distinct requests of one language, stored or not, and a batch is computed whole or
         not at all: a resumed run computes the same batches as an uninterrupted one, and so the same numbers to the
         last bit, and a language that stands in many units is computed once.
         """
@@ -306,25 +310,31 @@ class _Stage:
         return [answers[key] for key in keys]
 
     def _compute(self, language: str, distinct: dict[str, Request], answers: dict[str, Response]) -> None:
-        """Add the missing answers to ``distinct`` requests, batch by batch."""
-        order = list(distinct)
-        batches = self._engine.plan(list(distinct.values()))
-        for number, batch in enumerate(batches):
-            if all(order[position] in answers for position in batch):
+        """Add the missing answers to ``distinct`` requests, batch by batch.
+
+        So many requests at a time are planned together that their tokens do not fill the memory.
+        """
+        everything = list(distinct)
+        label = f"{self._engine.name} · {language}"
+        for start in range(0, len(everything), _PLANNED):
+            order = everything[start : start + _PLANNED]
+            if all(key in answers for key in order):
                 continue
-            self._progress(f"{self._engine.name} · {language}", number, len(batches))
-            found = self._account.answered(self._engine.answer, [distinct[order[position]] for position in batch])
-            new = [
-                (order[position], response)
-                for position, response in zip(batch, found, strict=True)
-                if order[position] not in answers
-            ]
-            if self._engine.stored:
-                with self._account.part("writing"):
-                    self._store.put(new)
-            answers.update(new)
-            self._account.computed += len(new)
-        self._progress(f"{self._engine.name} · {language}", len(batches), len(batches))
+            done = start
+            for batch in self._engine.plan([distinct[key] for key in order]):
+                self._progress(label, done, len(everything))
+                done += len(batch)
+                keys = [order[position] for position in batch]
+                if all(key in answers for key in keys):
+                    continue
+                found = self._account.answered(self._engine.answer, [distinct[key] for key in keys])
+                new = [(key, response) for key, response in zip(keys, found, strict=True) if key not in answers]
+                if self._engine.stored:
+                    with self._account.part("writing"):
+                        self._store.put(new)
+                answers.update(new)
+                self._account.computed += len(new)
+        self._progress(label, len(everything), len(everything))
 
 
 def _checked(task: TaskFile, task_units: Sequence[Unit]) -> list[str]:

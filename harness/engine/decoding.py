@@ -39,31 +39,32 @@ class Decoder:
     """Writes rows.
 
     Args:
-        forward: Passes of the model. stops: Finds stop strings. ends: Ids of tokens that end a text.
-        name: How errors call the model. size: Most rows at once. budget: Most padded tokens of a pass over prompts.
-        rolling: Whether waiting rows may join. penalty: The model's own repetition penalty.
+        forward: Passes of the model. prompts: Reads prompts; where it must read all together, rows only leave.
+        stops: Finds stop strings. ends: Ids of tokens that end a text. name: How errors call the model.
+        size: Most rows at once. budget: Most padded tokens of a pass over prompts.
+        penalty: The model's own repetition penalty.
     """
 
     def __init__(
         self,
         forward: Forward,
+        prompts: PromptReader,
         stops: StopStrings,
         *,
         ends: frozenset[int],
         name: str,
         size: int,
         budget: int,
-        rolling: bool,
         penalty: float = 1.0,
     ) -> None:
         self._forward = forward
+        self._prompts = prompts
         self._stops = stops
         self._ends = ends
         self._name = name
         self._size = size
         self._budget = budget
-        self._rolling = rolling
-        self._prompts = PromptReader(forward, size=size, budget=budget, together=not rolling)
+        self._rolling = not prompts.together
         self._penalty = penalty
 
     def write(self, rows: Sequence[AnswerRow]) -> None:
@@ -88,16 +89,12 @@ class Decoder:
                 self._prompts.forget()
                 torch.cuda.empty_cache()
                 if len(going) < 2:
-                    raise BackendError(
-                        f"{self._name}: a row of up to {max(row.longest for row in going)} tokens does not fit into "
-                        "the device's memory; give max_length=N or a smaller dtype"
-                    ) from error
+                    raise too_long(self._name, going) from error
                 unfinished = [row for row in going if not row.done]
                 most = max(1, len(unfinished) // 2)
                 waiting.extendleft(reversed(unfinished))
                 going.clear()
                 _log.warning("%s: out of memory with %d rows; going on with %d", self._name, len(unfinished), most)
-        self._prompts.forget()
 
     def _admit(self, waiting: deque[AnswerRow], going: list[AnswerRow], state: LiveRows | None, most: int) -> LiveRows:
         """Read the prompts of rows that there is room for; they go on behind the others."""
@@ -161,3 +158,11 @@ class Decoder:
             going[:] = [going[index] for index in left]
         self._forward.step(state, tokens, [not row.done for row in going])
         return state
+
+
+def too_long(name: str, rows: Sequence[AnswerRow]) -> BackendError:
+    """What is said where not even one row fits."""
+    return BackendError(
+        f"{name}: a row of up to {max(row.longest for row in rows)} tokens does not fit into the device's memory; give "
+        "max_length=N or a smaller dtype"
+    )

@@ -1,8 +1,8 @@
 """How a causal model may write: found out on a few rows, against plain forward passes over the same tokens.
 
-Rows are read together, go on, are joined by another, lose one, and go on: at every step the logits of each must be
-those of a pass over the row alone, without padding and without a cache. Silent errors are the reason: a mask that an
-architecture does not apply gives other text, and nothing says so.
+A row is read, goes on, is joined by two others, stays a step too long, leaves, and the others go on: at every step the
+logits of each must be those of a pass over the row alone, without padding and without a cache. Silent errors are the
+reason: a mask that an architecture does not apply gives other text, and nothing says so.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def decoding_of(model: Any, device: str, *, name: str, max_length: int) -> Decod
         return "plain"
     window = window_of(model.config.get_text_config())
     longest = max(_ROWS[0], window + 4 if window <= _LONGEST_WINDOW else 0)
-    if longest + _STEPS > max_length:
+    longest = min(longest, max_length - _STEPS)
+    if longest <= max(_ROWS[1:]):
         return "plain"
     rows = _rows(int(model.config.get_text_config().vocab_size), (longest, *_ROWS[1:]))
     tolerance = _TOLERANCE if model.dtype == torch.float32 else _HALF_TOLERANCE
@@ -122,7 +123,7 @@ def _followed(
     forward: Forward, rows: Sequence[tuple[list[int], int]], expected: Sequence[Any], *, rolling: bool
 ) -> float:
     prompts = [ids[:length] for ids, length in rows]
-    live = [0, 1] if rolling else [0, 1, 2]
+    live = [0] if rolling else [0, 1, 2]
     state = forward.read([prompts[index] for index in live])
     steps = [0] * len(rows)
     worst = _distance(state, live, steps, expected)
@@ -133,7 +134,7 @@ def _followed(
         for index, goes in zip(live, going, strict=True):
             steps[index] += goes
         if rolling and step == 0:
-            forward.join(state, forward.read([prompts[2]]))
+            forward.join(state, forward.read(prompts[1:]))
             live = [0, 1, 2]
         if step == 1:
             forward.choose(state, [1, 2])

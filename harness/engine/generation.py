@@ -7,14 +7,16 @@ Unlike HFLM's, a row ends where *it* stops, not where the slowest of its batch d
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from harness.engine.answer_rows import AnswerRow
 from harness.engine.base import batches_by_length
-from harness.engine.decoding import Decoder, Decoding
+from harness.engine.decoding import Decoder, Decoding, too_long
 from harness.engine.decoding_probe import decoding_of
 from harness.engine.live_rows import Forward
+from harness.engine.prompt_reading import PromptReader
 from harness.engine.stops import StopStrings
 from harness.errors import BackendError
 from harness.types import Generate, GenerateResponse, Response
@@ -23,6 +25,8 @@ from harness.types import Generate, GenerateResponse, Response
 # four times the rows that are written at once about a tenth of the places do so, and a killed run loses minutes.
 _GROUP = 4
 
+_log = logging.getLogger(__name__)
+
 
 class TextGenerator:
     """Answers requests for text.
@@ -30,14 +34,24 @@ class TextGenerator:
     Args:
         model: A transformers causal model, on its device. tokenizer: Its tokenizer, with a padding token. device:
             Where. name: How errors call it. size: Most rows at once. budget: Most padded tokens of a pass over prompts.
-        max_length: Tokens the model takes.
+        max_length: Tokens the model takes. shares: Whether a prefix of several rows may be read once
+            (``harness.engine.scoring`` found that padding may stand behind it).
 
     Attributes:
         decoding: How text is written; a part of the model's identity, since it decides how numbers are rounded.
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, device: str, *, name: str, size: int, budget: int, max_length: int
+        self,
+        model: Any,
+        tokenizer: Any,
+        device: str,
+        *,
+        name: str,
+        size: int,
+        budget: int,
+        max_length: int,
+        shares: bool = False,
     ) -> None:
         self._model = model
         self._tokenizer = tokenizer
@@ -50,14 +64,15 @@ class TextGenerator:
         self.decoding: Decoding = decoding_of(model, device, name=name, max_length=max_length)
         settings = model.generation_config
         ends = settings.eos_token_id
+        forward = Forward(model, device)
         self._decoder = Decoder(
-            Forward(model, device),
+            forward,
+            PromptReader(forward, size=size, budget=budget, together=self.decoding != "rolling", shares=shares),
             self._stops,
             ends=frozenset(ends if isinstance(ends, list) else [] if ends is None else [ends]),
             name=name,
             size=size,
             budget=budget,
-            rolling=self.decoding == "rolling",
             penalty=float(settings.repetition_penalty or 1.0),
         )
 
@@ -85,7 +100,7 @@ class TextGenerator:
             for request, prompt in zip(requests, prompts, strict=True)
         ]
         if self.decoding == "plain":
-            self._generate(rows)
+            self._halving(rows)
         else:
             self._decoder.write(rows)
         return [GenerateResponse(text=self._stops.text(row.tokens, row.stops)) for row in rows]
@@ -132,6 +147,21 @@ class TextGenerator:
                 [lengths[position] for position in positions], size=self._size, budget=self._budget
             )
         ]
+
+    def _halving(self, rows: Sequence[AnswerRow]) -> None:
+        """Write rows by transformers' own loop; where the device's memory is too small, one half after the other."""
+        import torch
+
+        try:
+            self._generate(rows)
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            if len(rows) < 2:
+                raise too_long(self._name, rows) from error
+            half = len(rows) // 2
+            _log.warning("%s: out of memory with %d rows; going on with %d", self._name, len(rows), half)
+            self._halving(rows[:half])
+            self._halving(rows[half:])
 
     def _generate(self, rows: Sequence[AnswerRow]) -> None:
         """Write rows by transformers' own loop, in which all run to the end of the slowest."""

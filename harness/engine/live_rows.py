@@ -1,11 +1,13 @@
 """The rows that a causal model is writing: their cache, and the logits of every row's next token.
 
 Rows end at the same column of the cache and are padded and masked on the left, so that a window of the last columns is
-the same for all. Knows nothing of stops, limits and requests.
+the same for all; padding stands inside a row only after a prefix that it shares. Knows nothing of stops, limits and
+requests.
 """
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,22 +46,30 @@ class Forward:
         self._state = "cache_params" if "cache_params" in known else "past_key_values"
         self._last = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
 
-    def read(self, lines: Sequence[Sequence[int]]) -> LiveRows:
+    def read(self, lines: Sequence[Sequence[int]], prefix: LiveRows | None = None) -> LiveRows:
         """Rows of prompts, in one pass.
 
         Args:
             lines: Token ids of every prompt, at least one each.
+            prefix: One row that all begin with, and which ``lines`` leave out; it stays as it is. What is padded then
+                stands between the two, which layers that count columns (sliding windows) cannot have.
         """
         import torch
 
-        width = max(len(line) for line in lines)
+        width, before = max(len(line) for line in lines), prefix.lengths[0] if prefix is not None else 0
         ids = torch.zeros((len(lines), width), dtype=torch.long)
-        mask = torch.zeros((len(lines), width), dtype=torch.long)
+        mask = torch.zeros((len(lines), before + width), dtype=torch.long)
+        mask[:, :before] = 1
         for index, line in enumerate(lines):
             ids[index, width - len(line) :] = torch.tensor(list(line), dtype=torch.long)
-            mask[index, width - len(line) :] = 1
-        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-        rows = LiveRows(cache=None, mask=mask.to(self._device), lengths=[len(line) for line in lines], logits=None)
+            mask[index, before + width - len(line) :] = 1
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, before:]
+        rows = LiveRows(
+            cache=None, mask=mask.to(self._device), lengths=[before + len(line) for line in lines], logits=None
+        )
+        if prefix is not None:
+            rows.cache = copy.deepcopy(prefix.cache)
+            chosen(rows.cache, torch.zeros(len(lines), dtype=torch.long, device=self._device))
         self._pass(rows, ids, positions)
         return rows
 
@@ -91,7 +101,7 @@ class Forward:
     def trim(self, rows: LiveRows) -> None:
         """Forget columns that no row has a token in."""
         columns = rows.mask.shape[1]
-        if drop := columns - max(rows.lengths):
+        if drop := int(rows.mask.any(dim=0).int().argmax()):
             without_first(rows.cache, columns, drop)
             rows.mask = rows.mask[:, drop:]
 

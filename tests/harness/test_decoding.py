@@ -53,8 +53,12 @@ def requests(count: int = 14) -> list[Generate]:
     ]
 
 
-def writer(model: Any, tokenizer: Any, *, size: int = 4, budget: int = 48, max_length: int = 128) -> TextGenerator:
-    return TextGenerator(model, tokenizer, "cpu", name="m", size=size, budget=budget, max_length=max_length)
+def writer(
+    model: Any, tokenizer: Any, *, size: int = 4, budget: int = 48, max_length: int = 128, shares: bool = False
+) -> TextGenerator:
+    return TextGenerator(
+        model, tokenizer, "cpu", name="m", size=size, budget=budget, max_length=max_length, shares=shares
+    )
 
 
 def texts(writer: TextGenerator, asked: Sequence[Generate]) -> list[str]:
@@ -137,6 +141,20 @@ def test_settings_of_the_model_count_as_in_its_own_loop(
     with pytest.raises(BackendError, match="ask for greedy text"):
         texts(made, sampled(2))
 
+    generate = type(model).generate
+
+    def small(self: Any, input_ids: Any, **rest: Any) -> Any:
+        import torch
+
+        if len(input_ids) > 1:
+            raise torch.OutOfMemoryError
+        return generate(self, input_ids=input_ids, **rest)
+
+    monkeypatch.setattr(type(model), "generate", small)
+    alike = [dataclasses.replace(one, until=(), max_tokens=9) for one in requests()]
+    assert texts(made, alike) == one_by_one(model, tokenizer, alike)
+    assert "out of memory with" in caplog.text
+
 
 def sampled(count: int, **changes: Any) -> list[Generate]:
     """Greedy and sampled requests of all kinds."""
@@ -172,9 +190,9 @@ def test_samples_differ_by_seed_and_number_and_read_their_prompt_once(
     read: list[int] = []
     original = Forward.read
 
-    def counted(self: Forward, lines: Sequence[Sequence[int]]) -> Any:
+    def counted(self: Forward, lines: Sequence[Sequence[int]], prefix: Any = None) -> Any:
         read.append(len(lines))
-        return original(self, lines)
+        return original(self, lines, prefix)
 
     made = writer(small_model("Llama"), tokenizer, size=6)
     monkeypatch.setattr(Forward, "read", counted)
@@ -186,6 +204,32 @@ def test_samples_differ_by_seed_and_number_and_read_their_prompt_once(
     assert texts(made, [dataclasses.replace(one, seed=1) for one in asked]) != found
     longer = texts(made, [dataclasses.replace(one, max_tokens=20) for one in asked])
     assert all(text.startswith(own) for text, own in zip(longer, found, strict=True))
+
+
+SHARING = [name for name, (_, sharing) in ARCHITECTURES.items() if sharing == "masked"]
+
+
+@pytest.mark.parametrize("name", SHARING)
+def test_examples_that_prompts_begin_with_are_read_once(
+    name: str, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shots = CHARACTERS[:60]
+    asked = [dataclasses.replace(one, prompt=shots + one.prompt) for one in requests()]
+    asked += [dataclasses.replace(asked[3], temperature=1.0, sample=sample) for sample in range(3)]
+    expected = one_by_one(small_model(name), tokenizer, asked[:14])
+    made = writer(small_model(name), tokenizer, size=5, max_length=200, shares=True)
+    read: list[tuple[int, int]] = []
+    original = Forward.read
+
+    def counted(self: Forward, lines: Sequence[Sequence[int]], prefix: Any = None) -> Any:
+        read.append((len(lines), max(map(len, lines))))
+        return original(self, lines, prefix)
+
+    monkeypatch.setattr(Forward, "read", counted)
+    found = texts(made, asked)
+    assert found[:14] == expected
+    assert [shape for shape in read if shape[1] >= 60] == [(1, 60)]
+    assert found[14:] == texts(writer(small_model(name), tokenizer, size=2, max_length=200), asked[14:])
 
 
 def test_rows_leave_and_the_waiting_enter(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,6 +274,22 @@ def test_memory_that_runs_out_halves_the_rows(
     allowed[0] = 0
     with pytest.raises(BackendError, match="does not fit into the device's memory; give max_length=N"):
         texts(made, asked)
+
+
+@pytest.mark.parametrize("name", ["GPT2", "OPT", "XGLM"])
+def test_rows_that_stay_too_long_run_out_of_no_positions(name: str, tokenizer: Any) -> None:
+    """Finished rows stay for a while; where positions are learned, one more than there are is an index error."""
+    rng = np.random.default_rng(8)
+    asked = [
+        Generate(prompt="".join(rng.choice(list(CHARACTERS), size=300)), max_tokens=2 + 40 * (index > 2))
+        for index in range(32)
+    ]
+    made = writer(small_model(name), tokenizer, size=32, budget=9000, max_length=256)
+    found = texts(made, asked)
+    assert found[:3] == one_by_one(
+        small_model(name), tokenizer, [dataclasses.replace(one, prompt=one.prompt[-254:]) for one in asked[:3]]
+    )
+    assert max(map(len, found)) > 30
 
 
 def test_prompts_are_cut_on_the_left_and_may_be_empty(tokenizer: Any) -> None:

@@ -67,11 +67,12 @@ def test_a_forecast_counts_what_the_run_then_does(tasks: Path, tiny_causal_model
     assert ask.seconds is not None
     assert ask.seconds > 0
     # Sentences of the pivot are asked for once.
-    assert (align.units, align.requests, align.distinct, align.known) == (3, 36, 24, 0)
+    assert (align.units, align.requests, align.distinct, align.known) == (3, 24, 24, 0)
     record = RunFolder(run(wanted, lambda *_: None)).record
     done = {stage.task: stage for stage in record.stages}
     assert (done["ask"].computed, done["align"].computed) == (32, 24)
     assert (done["ask"].tokens, done["ask"].requests) == (ask.tokens, ask.requests)
+    assert done["align"].requests == align.requests
     positions = done["ask"].positions or 0
     assert ask.positions == pytest.approx(positions * (1 - (done["ask"].padding_share or 0)), rel=0.05)
     assert ask.positions < (ask.tokens or 0)

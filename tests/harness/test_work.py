@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.engine.models import load_model, parse_model
+from harness.engine.windows import Encoder, Windows
 from harness.engine.work import Counts, work_of
-from harness.types import Embed, Generate, LogLikelihood, Request
+from harness.toy import byte_tokenizer
+from harness.types import Embed, Failed, Generate, LogLikelihood, Preference, Request, RollingLogLikelihood
 
 CONTEXT = "ሰላም ለዓለም။ မင်္ဂလာပါ สวัสดี こんにちは "
 TEXTS = ["ሰላም", "ߊߟߎ߫ ߣߌ߫ ߖߏ߬", "hi 🦁", "مرحبا بالعالم"]
@@ -109,3 +112,30 @@ def test_the_device_is_measured_and_not_looked_up(tiny_causal_model: Path) -> No
     assert work is not None
     assert 1e8 < work.peak < 1e14
     assert work.peak == work.peak
+
+
+def test_rows_of_a_plan_are_kept_until_they_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: list[Request] = [
+        LogLikelihood(context="ሰላም", continuation=" ለዓለም"),
+        RollingLogLikelihood(text="ߊߟߎ߫ ߣߌ߫ ߖߏ߬" * 9),
+        Preference(prompt="", completion="မင်္ဂလာပါ" * 9, context="?"),
+        LogLikelihood(context="", continuation="🦁"),
+    ]
+    calls: list[int] = []
+
+    class Counting(Encoder):
+        def windows(self, requests: Sequence[Request]) -> list[Windows | Failed]:
+            calls.append(len(requests))
+            return super().windows(requests)
+
+    encoder = Counting("m", byte_tokenizer(), 64)
+    expected = Encoder("m", byte_tokenizer(), 64).windows(requests)
+    assert isinstance(expected[2], Failed)
+    assert encoder.planned(requests) == expected
+    assert encoder.taken(requests[::-1]) == expected[::-1]
+    assert encoder.taken(requests) == expected
+    assert calls == [4, 1, 4]  # what failed is looked at again, and what was taken is forgotten
+    monkeypatch.setattr("harness.engine.windows._REMEMBERED", 64 + 2 * len("ሰላም ለዓለም".encode()))
+    assert encoder.planned(requests) == expected
+    assert encoder.taken(requests) == expected
+    assert calls[3:] == [4, 3]

@@ -173,26 +173,34 @@ def test_edges_of_loglikelihood_equal_hflm(tiny_causal_model: Path) -> None:
 
 
 def test_generation_equals_hflm(tiny_causal_model: Path) -> None:
-    """Greedy text of rows that stop differently, cut as HFLM cuts it."""
+    """Greedy text of rows that stop differently, some longer than the model, cut as HFLM cuts it."""
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
     from harness.types import Generate, GenerateResponse
 
-    prompts = ["The children painted", "ሰላም", "السلام عليكم", "Ẹ kú àárọ̀, báwo ni", "东京"]
-    kwargs = {"until": ["\n", "a"], "max_gen_toks": 24, "do_sample": False}
+    prompts = ["The children painted", "ሰላም", "السلام عليكم", "Ẹ kú àárọ̀, báwo ni", "东京", "ยาวมาก" * 40, "🦁 ใช่"]
+    asked = [
+        (prompt, {"until": until, "max_gen_toks": limit, "do_sample": False})
+        for until, limit in ((["\n", "a"], 24), (["e"], 60), (["ሰላም"], 9))
+        for prompt in prompts
+    ]
     theirs = HFLM(pretrained=str(tiny_causal_model), device="cpu", batch_size=5, dtype="float32").generate_until(
         [
             Instance(request_type="generate_until", doc={}, arguments=(prompt, json.loads(json.dumps(kwargs))), idx=0)
-            for prompt in prompts
+            for prompt, kwargs in asked
         ],
         disable_tqdm=True,
     )
     engine = load_model(parse_model(f"hf:{tiny_causal_model},dtype=float32,device=cpu"))
-    requests = [Generate(prompt=prompt, until=("\n", "a"), max_tokens=24) for prompt in prompts]
+    assert engine.identity["decoding"] == "rolling"
+    requests = [
+        Generate(prompt=prompt, until=tuple(kwargs["until"]), max_tokens=kwargs["max_gen_toks"])
+        for prompt, kwargs in asked
+    ]
     found: dict[int, str] = {}
     for batch in engine.plan(requests):
         for position, response in zip(batch, engine.answer([requests[index] for index in batch]), strict=True):
             assert isinstance(response, GenerateResponse)
             found[position] = response.text
-    assert [found[index] for index in range(len(prompts))] == theirs
+    assert [found[index] for index in range(len(asked))] == theirs
