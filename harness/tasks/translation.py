@@ -6,7 +6,8 @@ Few-shot examples come from ``fewshot_split`` of the data set and are drawn as l
 direction, seeded with 1234, and a sample for every segment in order; or, with ``sampler: first_n``, always the first
 ones. They are the same segments in every direction where the split is parallel. An example is the prompt, the
 ``target_delimiter`` and the reference (or what ``doc_to_target`` says), then the ``fewshot_delimiter``. A model with
-a chat template gets them as turns, or in one turn, as its options say.
+a chat template gets them as turns, or in one turn, as its options say; what stands before the examples
+(``description``) is then the system message, after the model's own if there is one, as in lm-eval.
 """
 
 from __future__ import annotations
@@ -67,9 +68,10 @@ class TranslationUnit(PairUnit):
 
     def prompt_hash(self) -> str:
         prompt = self._prompt()
-        chat = [self.chat.name] if self.chat else []
         if prompt is None:
             return ""
+        # Where the description stands is a part of the prompt: it was once in the first turn of the user.
+        chat = [self.chat.name, *(["description:system"] if prompt.description else [])] if self.chat else []
         shown = [self._shots(), prompt.doc_to_target, prompt.target_delimiter, prompt.fewshot_delimiter]
         drawn = [_FEWSHOT_SEED, sorted(prompt.fewshot_config.items())]
         examples = [*shown, *drawn] if self._shots() else []
@@ -165,17 +167,21 @@ class TranslationUnit(PairUnit):
             shown.append((rendered(prompt.doc_to_text, one), str(column or rendered(answer_template, one))))
         if self.chat is None or not self.chat.multiturn:
             parts = [asked + prompt.target_delimiter + answer + prompt.fewshot_delimiter for asked, answer in shown]
-            text = description + "".join(parts) + question
-            return self._said([("user", text)]) if self.chat else text
-        turns = [turn for asked, answer in shown for turn in (("user", asked), ("assistant", answer))]
-        turns.append(("user", question))
-        return self._said([("user", description + turns[0][1]), *turns[1:]])
+            turns = [("user", "".join(parts) + question)]
+        else:
+            turns = [turn for asked, answer in shown for turn in (("user", asked), ("assistant", answer))]
+            turns.append(("user", question))
+        if self.chat is None:
+            return description + turns[0][1]
+        system = _joined(self.chat.system, description, prompt.fewshot_delimiter)
+        turns = [("system", system), *turns] if system else turns
+        return self.chat.render([{"role": role, "content": text} for role, text in turns])
 
-    def _said(self, turns: Sequence[tuple[str, str]]) -> str:
-        """Turns ``(role, text)`` as the model's chat template writes them."""
-        assert self.chat is not None, "only what has a chat template is written as a conversation"
-        system = [("system", self.chat.system)] if self.chat.system else []
-        return self.chat.render([{"role": role, "content": text} for role, text in [*system, *turns]])
+
+def _joined(system: str, description: str, delimiter: str) -> str:
+    """What a model and a prompt have to say before everything else, in one message as in lm-eval."""
+    apart = delimiter if system and description and not (system[-1].isspace() or description[0].isspace()) else ""
+    return system + apart + description
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> list[TranslationUnit]:

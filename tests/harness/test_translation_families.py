@@ -522,11 +522,12 @@ def test_a_chat_gets_examples_as_turns_or_in_one(tmp_path: Path) -> None:
     unit = own_unit(tmp_path)
     unit.chat = Bracketed(multiturn=True)
     water, cold = WORDS["eng"], WORDS["tha"]
-    shown = f"<system>Be brief.<user>From eng.\n{water} 1 =<assistant>«{cold} 1»<user>{water} 2 =<assistant>«{cold} 2»"
+    said = "<system>Be brief. | From eng.\n"
+    shown = f"{said}<user>{water} 1 =<assistant>«{cold} 1»<user>{water} 2 =<assistant>«{cold} 2»"
     assert prompts(unit)[0] == f"{shown}<user>{water} 0 =<assistant>"
     unit.chat = Bracketed(multiturn=False)
-    in_one = f"From eng.\n{water} 1 = «{cold} 1» | {water} 2 = «{cold} 2» | {water} 0 ="
-    assert prompts(unit)[0] == f"<system>Be brief.<user>{in_one}<assistant>"
+    in_one = f"{water} 1 = «{cold} 1» | {water} 2 = «{cold} 2» | {water} 0 ="
+    assert prompts(unit)[0] == f"{said}<user>{in_one}<assistant>"
 
 
 def test_real_ntrex_lines_belong_to_their_documents(shared_data: Path) -> None:
