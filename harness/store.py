@@ -203,7 +203,7 @@ def request_key(identity_hash: str, request: Request) -> str:
     """
     body = {
         name: value
-        for name, usual in _fields(type(request)).items()
+        for name, usual in _fields(type(request)).items()  # type: ignore[arg-type]  # mypy: a class with __hash__
         if (value := getattr(request, name)) != usual or name not in _SAID_WHERE_UNUSUAL
     }
     return content_hash([identity_hash, type(request).__name__, body])
