@@ -104,6 +104,8 @@ def test_caches_that_cannot_be_joined_are_left_only(tokenizer: Any, monkeypatch:
     made = writer(model, tokenizer)
     assert made.decoding == "leaving"
     assert texts(made, requests()) == expected
+    samples = [Generate(prompt="ሰላም", max_tokens=8, temperature=1.0, sample=sample) for sample in range(6)]
+    assert texts(made, samples) == texts(writer(model, tokenizer, size=1), samples)
 
 
 def test_a_mask_that_is_not_applied_is_found_out(
