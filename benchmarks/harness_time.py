@@ -2,8 +2,8 @@
 
 Run: python benchmarks/harness_time.py [--requests 10000] [--many 100000] [--layers 8] [--hidden 512]
 [--only time memory] [--clock wall|cpu] [--profile] [--out FILE]. A model with random weights and a task of questions
-with four answers in several scripts are
-made on the spot; every run is ``harness.runner.run`` in a process of its own, with an empty results folder.
+with four answers in several scripts are made on the spot; every run is ``harness.runner.run`` in a process of its own,
+with an empty results folder.
 
 ``time``: so many requests through a model of some weight (own time is everything but the model's passes and the loading
 of libraries and weights) and through the echo backend, which takes no time. ``memory``: most memory of a process with

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -202,16 +202,11 @@ def request_key(identity_hash: str, request: Request) -> str:
     """
     told = {"side", "instruction"}
     body = {
-        name: value
-        for name in _fields(type(request))
-        if name != "language" and ((value := getattr(request, name)) or name not in told)
+        field.name: value
+        for field in dataclasses.fields(request)
+        if field.name != "language" and ((value := getattr(request, field.name)) or field.name not in told)
     }
     return content_hash([identity_hash, type(request).__name__, body])
-
-
-@cache
-def _fields(kind: type[Request]) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def _encode(response: Response) -> tuple[str, bytes]:
