@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -202,17 +202,12 @@ def request_key(identity_hash: str, request: Request) -> str:
     Neither do a side and an instruction that say nothing, nor how to sample where text is not sampled.
     """
     body = {
-        name: value
-        for name, usual in _fields(type(request)).items()  # type: ignore[arg-type]  # mypy: a class with __hash__
-        if (value := getattr(request, name)) != usual or name not in _SAID_WHERE_UNUSUAL
+        field.name: value
+        for field in dataclasses.fields(request)
+        if field.name != "language"
+        and ((value := getattr(request, field.name)) != field.default or field.name not in _SAID_WHERE_UNUSUAL)
     }
     return content_hash([identity_hash, type(request).__name__, body])
-
-
-@cache
-def _fields(kind: type[Request]) -> dict[str, object]:
-    """Names of what is part of the question, with their usual values."""
-    return {field.name: field.default for field in dataclasses.fields(kind) if field.name != "language"}
 
 
 def _encode(response: Response) -> tuple[str, bytes]:

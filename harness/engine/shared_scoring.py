@@ -44,7 +44,7 @@ class SharedScorer:
         model: A transformers causal model, on its device. device: Where. budget: Padded tokens of a pass over answers.
         aligned: Read answers together only where their contexts are equally long, so that no padding stands between
             the two: for layers that count positions as they lie in memory (sliding windows, some ALiBi).
-        work: Told of the time that the softmax takes.
+        work: Told of the time that the softmax and the moving of states take.
     """
 
     def __init__(
@@ -73,15 +73,17 @@ class SharedScorer:
         scored, after = self._pass(lines, targets, state, len(prefix), [len(prefix)] * len(lines), keep=any(several))
         _add(totals, scored)
         lengths = [len(prefix) + len(line) for line in lines]
-        for answers in self._answer_batches(rows, contexts, several):
+        batches = list(self._answer_batches(rows, contexts, several))
+        for number, answers in enumerate(batches, start=1):
             origins = [origin for origin, _ in answers]
             own = [lengths[origin] for origin in origins]
-            chosen = copy.deepcopy(after)
-            chosen.reorder_cache(_indices(origins, self._device))
             before = max(lengths)
-            if self._aligned and own[0] < before:
-                chosen.crop(own[0] - before)
-                before = own[0]
+            with self._work.timed():
+                chosen = after if number == len(batches) else copy.deepcopy(after)
+                chosen.reorder_cache(_indices(origins, self._device))
+                if self._aligned and own[0] < before:
+                    chosen.crop(own[0] - before)
+                    before = own[0]
             lines = [rows[row][1][:-1] for _, row in answers]
             targets = [_Target(row, line, 0, rows[row][1][1:]) for line, (_, row) in enumerate(answers)]
             scored, _ = self._pass(lines, targets, chosen, before, own, keep=False)
@@ -176,8 +178,9 @@ class SharedScorer:
             inputs["position_ids"] = (starts + torch.arange(width)[None, :]).to(self._device)
         if state is not None:
             if state is self._prefix[1]:
-                state = copy.deepcopy(state)
-                state.reorder_cache(_indices([0] * len(lines), self._device))
+                with self._work.timed():
+                    state = copy.deepcopy(state)
+                    state.reorder_cache(_indices([0] * len(lines), self._device))
             inputs["past_key_values"] = state
         elif keep and self._aligned:
             inputs["past_key_values"] = _whole_state()

@@ -141,7 +141,7 @@ class Work:
 
     @contextmanager
     def timed(self) -> Iterator[None]:
-        """Count the time of what is done inside as the model's: the softmax over its outputs."""
+        """Count the time of what is done inside as the model's: softmax over its outputs, moving of its states."""
         start = self._now()
         yield
         self._pending.append(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness.engine.models import load_model, parse_model
+from harness.engine.work import work_of
+from harness.machine import peak_device_memory
 from harness.types import (
     Embed,
     EmbedResponse,
@@ -84,3 +87,23 @@ def test_compiled_and_eager_models_agree(tiny_causal_model: Path, option: dict[s
         assert isinstance(one, LogLikelihoodResponse)
         assert isinstance(two, LogLikelihoodResponse)
         assert two.logprob == pytest.approx(one.logprob, rel=1e-3)
+
+
+def test_work_is_counted_as_on_the_cpu_and_timed_by_the_device(tiny_causal_model: Path) -> None:
+    requests: list[Request] = [
+        *[LogLikelihood(context=text, continuation=f" {answer}") for text in TEXTS for answer in TEXTS[:3]],
+        *[Embed(text=text) for text in TEXTS],
+    ]
+    counted = []
+    for device in ("cpu", "cuda"):
+        engine = load_model(parse_model(f"hf:{tiny_causal_model},device={device},dtype=float32,batch_tokens=1024"))
+        work = work_of(engine)
+        assert work is not None
+        before = work.counts()
+        for batch in engine.plan(requests):
+            engine.answer([requests[index] for index in batch])
+        counted.append(work.counts() - before)
+        assert counted[-1].seconds > 0
+        assert work.peak > 1e9
+    assert dataclasses.replace(counted[0], seconds=0.0) == dataclasses.replace(counted[1], seconds=0.0)
+    assert peak_device_memory()
