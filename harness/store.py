@@ -184,9 +184,9 @@ class ResponseStore:
 def request_key(identity_hash: str, request: Request) -> str:
     """Content key of a request to a model. Languages are labels, not part of the question, and do not enter.
 
-    Neither do a side and an instruction that say nothing.
+    Neither do a side, an instruction and a direction that say nothing.
     """
-    told = {"side", "instruction"}
+    told = {"side", "instruction", "direction"}
     body = {
         name: value
         for name, value in dataclasses.asdict(request).items()
