@@ -24,6 +24,7 @@ from harness.embedding_cache import EmbeddingCache
 from harness.encoding import Encoder
 from harness.engine.base import Embedder, Engine, ModelSpec
 from harness.engine.models import load_model
+from harness.engine.tensor_parallel import follow, is_follower
 from harness.errors import UserError
 from harness.loader import TaskFile
 from harness.machine import git_commit, hardware, versions
@@ -73,6 +74,9 @@ def run(plan: RunPlan, progress: Progress) -> Path:
     Raises:
         UserError: Something named or found is wrong; nothing was computed unless a model failed to load after another.
     """
+    if is_follower():
+        follow(plan.models, load_model)
+        raise SystemExit(0)
     begun = time.perf_counter()
     work = planned_work(plan)
     fingerprint = [_checked(task, task_units) for task, task_units in work]

@@ -43,7 +43,7 @@ UnitKey = tuple[str, str, str, str, str]
 """``(model, task, variant, prompt, language)``."""
 
 _SQL_CHUNK = 500
-_SAID_WHERE_UNUSUAL = ("side", "instruction", "temperature", "top_p", "top_k", "seed", "sample")
+_SAID_WHERE_UNUSUAL = ("side", "instruction", "direction", "temperature", "top_p", "top_k", "seed", "sample")
 _READABLE = 0o644
 
 _KEY_COLUMNS = (*UNIT_COLUMNS, "metric")
@@ -199,7 +199,7 @@ class ResponseStore:
 def request_key(identity_hash: str, request: Request) -> str:
     """Content key of a request to a model. Languages are labels, not part of the question, and do not enter.
 
-    Neither do a side and an instruction that say nothing, nor how to sample where text is not sampled.
+    Neither do a side, an instruction and a direction that say nothing, nor how to sample where text is not sampled.
     """
     body = {
         field.name: value

@@ -59,11 +59,17 @@ class Chat(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLikelihood:
-    """Natural-log probability of ``continuation`` after ``context``, both text."""
+    """Natural-log probability of ``continuation`` after ``context``, both text.
+
+    Attributes:
+        direction: Canonical codes of both languages where the context is a bare source and the continuation a whole
+            translation of it; ``None`` for a prompt and what continues it.
+    """
 
     context: str
     continuation: str
     language: str = ""
+    direction: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """A transformers model from its options: configuration, tokenizer and weights, and where and how they are computed.
 
 ``dtype``, ``device`` and ``revision`` as everywhere; and ``attention`` (transformers' kernel), ``quantization``,
-``device_map`` with ``max_memory`` (``harness.engine.placement``), ``compile`` (``harness.engine.compiling``). What is
+``device_map`` with ``max_memory`` (``harness.engine.placement``), ``tensor_parallel``
+(``harness.engine.tensor_parallel``), ``compile`` (``harness.engine.compiling``). What is
 given stands in the identity: a quantised model is another model. Code from the hub is never run. Shared by the engines
 of causal and of encoder-decoder models, which decide what is asked of the model.
 """
@@ -15,11 +16,15 @@ from typing import Any
 
 from harness.engine.base import ModelSpec
 from harness.engine.compiling import compiled
-from harness.engine.placement import Placement, placement_of
+from harness.engine.placement import placement_of
+from harness.engine.tensor_parallel import processes
 from harness.errors import BackendError
 from metrics.spelling import did_you_mean
 
-OPTIONS = ("dtype", "device", "revision", "attention", "quantization", "device_map", "max_memory", "compile")
+OPTIONS = (
+    *("dtype", "device", "revision", "attention", "quantization", "device_map", "max_memory"),
+    *("tensor_parallel", "compile"),
+)
 ATTENTION = ("eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention")
 _FLASH_PACKAGES = {"flash_attention_2": "flash_attn", "flash_attention_3": "flash_attn_interface"}
 _DTYPES = ("float32", "bfloat16", "float16")
@@ -61,6 +66,8 @@ def load_pretrained(spec: ModelSpec, auto_class: Callable[[Any], str]) -> Loaded
     device = choose_device(spec)
     dtype = choose_dtype(spec, device)
     attention = _attention(spec, device, dtype)
+    count = processes(spec)
+    divided = {"distributed_config": _divided(count, where)} if count > 1 else {}
     compiling = bool(spec.flag("compile"))
     source = source_of(spec)
     try:
@@ -72,11 +79,14 @@ def load_pretrained(spec: ModelSpec, auto_class: Callable[[Any], str]) -> Loaded
             dtype=getattr(torch, dtype),
             **({"attn_implementation": attention} if attention else {}),
             **placement.arguments,
+            **divided,
         )
     except _LOADING_ERRORS as error:
         raise BackendError(f"{where}: cannot be loaded: {reason(error)}") from error
-    model, device = _placed(model, placement, device)
+    model, device = _placed(model, device, moved=not (placement.arguments or divided))
     identity = {**({"attention": attention} if attention else {}), **placement.identity}
+    if count > 1:
+        identity["tensor_parallel"] = f"{count} processes"
     if compiling and compiled(model, spec.name, device):
         identity["compile"] = "true"
     return Loaded(config=config, tokenizer=tokenizer, model=model, device=device, dtype=dtype, identity=identity)
@@ -143,10 +153,19 @@ def _attention(spec: ModelSpec, device: str, dtype: str) -> str | None:
     return said
 
 
-def _placed(model: Any, placement: Placement, device: str) -> tuple[Any, str]:
+def _divided(count: int, where: str) -> Any:
+    try:
+        from transformers.distributed import DistributedConfig
+
+        return DistributedConfig(tp_plan="auto", tp_size=count)
+    except (ImportError, TypeError) as error:
+        raise BackendError(f"{where}: tensor_parallel: transformers is too old; pip install -U transformers") from error
+
+
+def _placed(model: Any, device: str, *, moved: bool) -> tuple[Any, str]:
     """The model where it is computed, and the device its inputs go to."""
-    if not placement.arguments:
+    if moved:
         return model.to(device).eval(), device
-    # Spread over devices, or quantised: already in place, and not to be moved.
+    # Spread over devices or processes, or quantised: already in place, and not to be moved.
     found = str(model.device)
     return model.eval(), device if found == "meta" else found

@@ -8,6 +8,7 @@ import re
 from harness.engine.base import Engine, ModelSpec
 from harness.engine.degrade import Degraded
 from harness.engine.reasoning import declared_end, with_reasoning
+from harness.engine.tensor_parallel import Leader, is_follower, processes
 from harness.errors import BackendError, UserError
 from metrics.spelling import did_you_mean
 
@@ -56,6 +57,10 @@ def load_model(spec: ModelSpec) -> Engine:
         raise BackendError(
             f"--model {spec.backend}: needs the package '{error.name}'; install it with: {install}"
         ) from error
+    if processes(spec) > 1:
+        if is_follower():
+            return engine
+        engine = Leader(engine)
     engine = with_reasoning(engine, spec)
     if language := spec.options.get("degrade"):
         return Degraded(engine, language)

@@ -16,6 +16,12 @@ stays. It ends at the end-of-text token, after ``max_tokens`` new tokens (withou
 has no more positions, and is cut at the first stop string afterwards. Rows of a batch are padded on the right and
 masked.
 
+Log-probabilities are of two kinds. A model that reads prompts (``codes=none`` without a prefix) answers as lm-eval's
+HFLM does for encoder-decoder models: the encoder reads the context, cut on the left, and the continuation is scored
+without an end-of-text token. A source and a translation (``LogLikelihood.direction``) are scored by every model as a
+whole: the source as for translating, the translation as the tokenizer builds labels, its end-of-text token included,
+after the language's code, which is given and not scored. A source is encoded once for all its targets of a batch.
+
 Texts are embedded by the encoder alone, as they are (no prefix), with the source language's code before or after them
 where the model's tokenizer writes one.
 """
@@ -23,25 +29,34 @@ where the model's tokenizer writes one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast, get_args
+from typing import Any
 
 from harness.engine.base import ModelSpec, batches_by_length
 from harness.engine.hf import longest_input
 from harness.engine.identity import library_versions, weights_identity
+from harness.engine.language_codes import CODES, LanguageCodes
 from harness.engine.loading import OPTIONS as LOADING_OPTIONS
 from harness.engine.loading import load_pretrained
 from harness.engine.pooling import LayerPooler
 from harness.engine.stops import cut
+from harness.engine.target_scoring import TargetRow, TargetScorer, prompted_row
 from harness.engine.work import Work
 from harness.errors import BackendError
-from harness.languages import Scheme, find, system_code
-from harness.types import Chat, Embed, EmbedResponse, Generate, GenerateResponse, Request, Response
+from harness.languages import find
+from harness.types import (
+    Chat,
+    Embed,
+    EmbedResponse,
+    Failed,
+    Generate,
+    GenerateResponse,
+    LogLikelihood,
+    Request,
+    Response,
+)
 from metrics.spelling import did_you_mean
 
 OPTIONS = ("codes", "prefix", "beams", *LOADING_OPTIONS, "batch_size", "batch_tokens", "max_length")
-CODES = (*get_args(Scheme), "none")
-_FORCED = ("nllb", "m2m100", "mbart50")
-_TOKENIZERS = {"NllbTokenizer": "nllb", "M2M100Tokenizer": "m2m100", "MBart50Tokenizer": "mbart50"}
 _T5_PREFIX = "translate {source_language} to {target_language}: "
 _NO_LIMIT = 10**9
 _CPU_BATCH_TOKENS = 1024
@@ -77,12 +92,19 @@ class Seq2SeqEngine:
         self._batch_size = spec.integer("batch_size", 64)
         default_budget = _CPU_BATCH_TOKENS if self._device == "cpu" else _CUDA_BATCH_TOKENS
         self._batch_tokens = spec.integer("batch_tokens", default_budget)
+        self._scorer = TargetScorer(
+            self._model,
+            self._device,
+            padding=int(self._tokenizer.pad_token_id),
+            size=self._batch_size,
+            budget=self._batch_tokens,
+        )
         self.identity = {
             "backend": "hf",
             "weights": weights_identity(spec.target, self._model.config),
             "dtype": dtype,
             "device": self._device.partition(":")[0],
-            "codes": self._codes,
+            "codes": self._codes.scheme,
             "prefix": "" if self._prefix is None else repr(self._prefix),
             "beams": str(self._beams),
             "max_length": str(self._max_length),
@@ -92,20 +114,22 @@ class Seq2SeqEngine:
         }
 
     def requests_answered(self) -> frozenset[type]:
-        return frozenset({Generate, Embed})
+        return frozenset({Generate, LogLikelihood, Embed})
 
     def covers(self, request: Request) -> bool:
         """Whether the model has a code for both languages; with ``codes=none``, whether there is something to read."""
         if isinstance(request, Embed):
-            return self._codes not in _FORCED or self._code(request.language) is not None
-        if not isinstance(request, Generate):
+            return not self._codes.forced or self._codes.code(request.language) is not None
+        if not isinstance(request, Generate | LogLikelihood):
             return False
-        if self._codes == "none":
-            return self._prefix is None or request.source is not None
-        if request.source is None or not request.target_language:
+        source, languages = _source(request)
+        if self._codes.scheme == "none":
+            return self._prefix is None or source is not None
+        if source is None or not languages[1]:
             return False
-        target = self._code(request.target_language)
-        return target is not None and (self._codes == "madlad" or self._code(request.source_language) is not None)
+        return self._codes.code(languages[1]) is not None and (
+            self._codes.scheme == "madlad" or self._codes.code(languages[0]) is not None
+        )
 
     def plan(self, requests: Sequence[Request]) -> list[list[int]]:
         groups: dict[object, list[int]] = {}
@@ -113,6 +137,10 @@ class Seq2SeqEngine:
             groups.setdefault(self._group(request), []).append(position)
         batches = []
         for positions in groups.values():
+            if isinstance(requests[positions[0]], LogLikelihood):
+                rows = self._rows([requests[position] for position in positions])
+                batches += [[positions[index] for index in batch] for batch in self._scorer.plan(rows)]
+                continue
             texts = [self._text(requests[position]) for position in positions]
             lengths = [max(1, min(len(ids), self._max_length)) for ids in self._tokenizer(texts)["input_ids"]]
             beams = 1 if isinstance(requests[positions[0]], Embed) else self._beams
@@ -131,14 +159,14 @@ class Seq2SeqEngine:
 
         if isinstance(batch[0], Embed):
             return self._embed([request for request in batch if isinstance(request, Embed)])
+        if isinstance(batch[0], LogLikelihood):
+            return self._score(self._rows(batch))
         requests = [_generate(request) for request in batch]
         first = requests[0]
         forced: dict[str, int] = {}
-        if self._codes in _FORCED:
-            self._tokenizer.src_lang = self._code(first.source_language)
-            target = self._token(self._written(self._code(first.target_language) or ""))
-            assert target is not None, "what is not covered is not asked"
-            forced["forced_bos_token_id"] = target
+        if self._codes.forced:
+            self._tokenizer.src_lang = self._codes.code(first.source_language)
+            forced["forced_bos_token_id"] = self._codes.forced_token(first.target_language)
         encoded = self._encode([self._text(request) for request in requests])
         with torch.inference_mode():
             generated = self._model.generate(
@@ -160,16 +188,59 @@ class Seq2SeqEngine:
         import torch
 
         self._model = self._pooler = None
+        del self._scorer
         if self._device != "cpu":
             torch.cuda.empty_cache()
+
+    def _score(self, rows: Sequence[TargetRow]) -> list[Response]:
+        """Log-probabilities; a target that is empty or longer than the model fails."""
+        most = self._most_new + 1
+        fitting = [row for row in rows if 0 < len(row.labels) <= most]
+        scored = iter(self._scorer.score(fitting) if fitting else [])
+        return [
+            next(scored)
+            if 0 < len(row.labels) <= most
+            else Failed(reason=f"a target has {len(row.labels)} tokens, the model takes 1 to {most}")
+            for row in rows
+        ]
+
+    def _rows(self, requests: Sequence[Request]) -> list[TargetRow]:
+        """Token ids of sources and targets, of one direction or of none."""
+        pairs = [request for request in requests if isinstance(request, LogLikelihood)]
+        direction = pairs[0].direction
+        if direction is None:
+            return [prompted_row(self._tokenizer, pair.context, pair.continuation, self._max_length) for pair in pairs]
+        forced: tuple[int, ...] = ()
+        if self._codes.forced:
+            self._tokenizer.src_lang = self._codes.code(direction[0])
+            self._tokenizer.tgt_lang = self._codes.code(direction[1])
+            forced = (self._codes.forced_token(direction[1]),)
+        distinct = list(dict.fromkeys(self._text(pair) for pair in pairs))
+        encoded = self._tokenizer(distinct, truncation=True, max_length=self._max_length)["input_ids"]
+        sources = dict(zip(distinct, map(tuple, encoded), strict=True))
+        written = self._tokenizer(
+            text_target=[pair.continuation for pair in pairs], return_special_tokens_mask=True, padding=False
+        )
+        rows = []
+        for pair, ids, special in zip(pairs, written["input_ids"], written["special_tokens_mask"], strict=True):
+            own = ids if not forced or ids[:1] == [*forced] else [*forced, *(one for one in ids if one not in forced)]
+            rows.append(
+                TargetRow(
+                    source=sources[self._text(pair)],
+                    labels=tuple(own),
+                    given=len(forced),
+                    tokens=len(special) - sum(special),
+                )
+            )
+        return rows
 
     def _embed(self, batch: Sequence[Embed]) -> list[Response]:
         """Pooled states of the encoder's layers; without poolings, the mean of its last layer."""
         import torch
 
         poolings = batch[0].pooling
-        if self._codes in _FORCED:
-            self._tokenizer.src_lang = self._code(batch[0].language)
+        if self._codes.forced:
+            self._tokenizer.src_lang = self._codes.code(batch[0].language)
         encoded = self._encode([request.text for request in batch])
         inputs = {name: encoded[name].to(self._device) for name in ("input_ids", "attention_mask")}
         with torch.inference_mode():
@@ -180,80 +251,61 @@ class Seq2SeqEngine:
         """``input_ids`` and ``attention_mask`` of a batch, ``[batch, tokens]``, padded on the right."""
         return self._tokenizer(texts, padding=True, truncation=True, max_length=self._max_length, return_tensors="pt")
 
-    def _chosen_codes(self, spec: ModelSpec) -> str:
+    def _chosen_codes(self, spec: ModelSpec) -> LanguageCodes:
         """The scheme of codes: as the option says, else as the tokenizer and its vocabulary tell."""
         said = spec.options.get("codes")
         if said is not None and said not in CODES:
             raise BackendError(
                 f"{self._where}: unknown codes '{said}'{did_you_mean(said, CODES)}; use one of {', '.join(CODES)}"
             )
-        if said is not None:
-            return said
-        for base in type(self._tokenizer).__mro__:
-            if base.__name__.removesuffix("Fast") in _TOKENIZERS:
-                return _TOKENIZERS[base.__name__.removesuffix("Fast")]
-        return "madlad" if self._token("<2en>") is not None else "none"
+        return LanguageCodes(self._tokenizer, said)
 
     def _chosen_prefix(self, spec: ModelSpec) -> str | None:
         """What stands before the source; ``None`` where the model reads the prompt, or says languages otherwise."""
         said = spec.options.get("prefix")
-        if self._codes == "t5":
+        if self._codes.scheme == "t5":
             return _T5_PREFIX if said is None else said
-        if said is not None and self._codes != "none":
-            raise BackendError(f"{self._where}: codes={self._codes} and prefix exclude each other; leave one out")
-        return "" if said is None and self._codes == "none" and self._model.config.model_type == "marian" else said
-
-    def _code(self, language: str) -> str | None:
-        """What the model calls a language, as it stands in its vocabulary; ``None`` where it is not there.
-
-        A model that was fine-tuned on a language of its own usually has it under the canonical code (NLLB).
-        """
-        if not language:
-            return None
-        if self._codes == "t5":
-            return system_code("t5", language)
-        found = find(language)
-        own = system_code(cast(Scheme, self._codes), language)
-        candidates = [own]
-        if self._codes == "nllb":
-            candidates.append(f"{found.iso3}_{found.script}")
-        if self._codes == "madlad":
-            # Some languages have a tag for each script, and the bare one is then the other script's.
-            candidates.insert(0, f"{own or found.bcp47.split('-')[0]}_{found.script}")
-        return next((code for code in candidates if code and self._token(self._written(code)) is not None), None)
-
-    def _written(self, code: str) -> str:
-        """The token of a code."""
-        return {"m2m100": f"__{code}__", "madlad": f"<2{code}>"}.get(self._codes, code)
-
-    def _token(self, token: str) -> int | None:
-        """Id of a token; ``None`` where the vocabulary does not have it."""
-        index = self._tokenizer.convert_tokens_to_ids(token)
-        return None if index is None or index == self._tokenizer.unk_token_id else int(index)
+        if said is not None and self._codes.scheme != "none":
+            raise BackendError(
+                f"{self._where}: codes={self._codes.scheme} and prefix exclude each other; leave one out"
+            )
+        return (
+            "" if said is None and self._codes.scheme == "none" and self._model.config.model_type == "marian" else said
+        )
 
     def _text(self, request: Request) -> str:
         """What the encoder reads, before the codes that the tokenizer adds."""
         if isinstance(request, Embed):
             return request.text
-        request = _generate(request)
-        if self._codes in _FORCED:
-            return request.source or ""
-        if self._codes == "madlad":
-            return f"<2{self._code(request.target_language)}> {request.source}"
+        assert isinstance(request, Generate | LogLikelihood), "the engine said that it answers nothing else"
+        source, languages = _source(request)
+        if self._codes.forced:
+            return source or ""
+        if self._codes.scheme == "madlad":
+            return f"<2{self._codes.code(languages[1])}> {source}"
         if self._prefix is None:
-            return request.prompt
+            return request.prompt if isinstance(request, Generate) else request.context
         prefix = self._prefix
-        for name, language in (("source", request.source_language), ("target", request.target_language)):
+        for name, language in zip(("source", "target"), languages, strict=True):
             prefix = prefix.replace("{" + name + "_language}", find(language).name if language else "")
-        return prefix + (request.source or "")
+        return prefix + (source or "")
 
     def _group(self, request: Request) -> object:
         """Requests of one batch must share this: a batch has one source code and one forced token."""
         if isinstance(request, Embed):
-            return (Embed, request.pooling, request.language if self._codes in _FORCED else "")
+            return (Embed, request.pooling, request.language if self._codes.forced else "")
+        if isinstance(request, LogLikelihood):
+            return (LogLikelihood, request.direction)
         request = _generate(request)
-        languages = (request.source_language, request.target_language) if self._codes in _FORCED else ()
+        languages = (request.source_language, request.target_language) if self._codes.forced else ()
         return (request.until, request.max_tokens, languages)
+
+
+def _source(request: Generate | LogLikelihood) -> tuple[str | None, tuple[str, str]]:
+    """The bare source segment, if the request has one, and the languages of its two sides."""
+    if isinstance(request, Generate):
+        return request.source, (request.source_language, request.target_language)
+    return (None, ("", "")) if request.direction is None else (request.context, request.direction)
 
 
 def _generate(request: Request) -> Generate:

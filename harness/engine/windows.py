@@ -87,7 +87,7 @@ class Encoder:
 
     def _encode_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[list[int], list[int]]]:
         """Tokens of contexts and continuations, split as lm-eval's ``TemplateLM._encode_pair`` splits them."""
-        moved = [_spaces_to_continuation(context, continuation) for context, continuation in pairs]
+        moved = [spaces_to_continuation(context, continuation) for context, continuation in pairs]
         whole = self._encode([context + continuation for context, continuation in moved], self._bare(moved))
         distinct = list(dict.fromkeys(context for context, _ in moved if context))
         contexts = dict(
@@ -151,7 +151,7 @@ def _pair(request: Request) -> tuple[str, str] | None:
             return None
 
 
-def _spaces_to_continuation(context: str, continuation: str) -> tuple[str, str]:
+def spaces_to_continuation(context: str, continuation: str) -> tuple[str, str]:
     """Spaces at the end of a context belong to the continuation."""
     spaces = len(context) - len(context.rstrip())
     if not context or not spaces:

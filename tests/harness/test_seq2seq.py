@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,16 @@ import pytest
 
 from harness.engine.models import load_model, parse_model
 from harness.errors import BackendError
-from harness.types import Embed, EmbedResponse, Generate, GenerateResponse, LogLikelihood
+from harness.store import content_hash, request_key
+from harness.types import (
+    Embed,
+    EmbedResponse,
+    Failed,
+    Generate,
+    GenerateResponse,
+    LogLikelihood,
+    LogLikelihoodResponse,
+)
 
 SENTENCES = [
     "ሰላም ለዓለም 🦁",
@@ -120,14 +130,19 @@ def madlad(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return t5_model(tmp_path_factory.mktemp("madlad"), tags)
 
 
-def t5_model(folder: Path, tags: Sequence[str] = ()) -> Path:
-    from transformers import T5Config, T5ForConditionalGeneration
+@pytest.fixture(scope="module")
+def mt5(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return t5_model(tmp_path_factory.mktemp("mt5"), kind="MT5")
+
+
+def t5_model(folder: Path, tags: Sequence[str] = (), kind: str = "T5") -> Path:
+    import transformers
 
     from harness.toy import byte_tokenizer
 
     tokenizer = byte_tokenizer()
     tokenizer.add_special_tokens({"additional_special_tokens": list(tags)})
-    config = T5Config(
+    config = getattr(transformers, f"{kind}Config")(
         vocab_size=len(tokenizer),
         d_model=32,
         d_kv=16,
@@ -139,7 +154,7 @@ def t5_model(folder: Path, tags: Sequence[str] = ()) -> Path:
         eos_token_id=tokenizer.eos_token_id,
         initializer_factor=3.0,
     )
-    return save(T5ForConditionalGeneration, config, tokenizer, folder)
+    return save(getattr(transformers, f"{kind}ForConditionalGeneration"), config, tokenizer, folder)
 
 
 @pytest.fixture
@@ -265,7 +280,10 @@ def test_a_direction_without_codes_is_not_covered(folder: Path, covered: list[st
     assert not engine.covers(request("a", f"eng_Latn-{absent}"))
     assert not engine.covers(Generate(prompt="2 + 2 ="))
     assert not engine.covers(LogLikelihood(context="a", continuation="b"))
-    assert engine.requests_answered() == {Generate, Embed}
+    for direction, offered in [*((pair, True) for pair in covered), (f"eng_Latn-{absent}", False)]:
+        source, _, target = direction.partition("-")
+        assert engine.covers(LogLikelihood(context="a", continuation="b", direction=(source, target))) == offered
+    assert engine.requests_answered() == {Generate, LogLikelihood, Embed}
 
 
 def test_a_language_a_model_was_extended_with_is_covered(nllb: Path, tmp_path: Path) -> None:
@@ -436,3 +454,130 @@ def test_a_language_without_a_code_is_not_embedded(nllb: Path) -> None:
     assert engine.covers(Embed(text="ߊߟߎ߫", language="yor_Latn"))
     assert not engine.covers(Embed(text="ߊߟߎ߫", language="nqo_Nkoo"))
     assert not engine.covers(Embed(text="ߊߟߎ߫"))
+
+
+def scored(folder: Path, pairs: Sequence[LogLikelihood], options: str = "") -> list[Any]:
+    engine = load_model(parse_model(f"hf:{folder},device=cpu{options}"))
+    assert all(engine.covers(pair) for pair in pairs)
+    found: dict[int, Any] = {}
+    for batch in engine.plan(pairs):
+        found.update(zip(batch, engine.answer([pairs[index] for index in batch]), strict=True))
+    return [found[index] for index in range(len(pairs))]
+
+
+@pytest.mark.parametrize(
+    ("folder", "options", "written", "languages", "codes"),
+    [
+        ("nllb", "", "{}", ("eng_Latn", "yor_Latn"), ("eng_Latn", "yor_Latn")),
+        ("m2m100", "", "{}", ("eng_Latn", "yor_Latn"), ("en", "yo")),
+        ("mbart50", "", "{}", ("eng_Latn", "deu_Latn"), ("en_XX", "de_DE")),
+        ("madlad", "", "<2yo> {}", ("eng_Latn", "yor_Latn"), None),
+        ("t5", ",codes=t5", "translate English to German: {}", ("eng_Latn", "deu_Latn"), None),
+        ("mt5", ",prefix=", "{}", ("eng_Latn", "deu_Latn"), None),
+    ],
+    indirect=["folder"],
+)
+def test_targets_are_scored_as_the_models_own_loss(
+    folder: Path, options: str, written: str, languages: tuple[str, str], codes: tuple[str, str] | None
+) -> None:
+    """Labels as the tokenizer builds them, all but the code of the language; batches change nothing."""
+    import torch
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    targets = [*SENTENCES[:5], SENTENCES[0] * 3]
+    pairs = [
+        LogLikelihood(context=source, continuation=target, direction=languages)
+        for source in SENTENCES[5:]
+        for target in targets
+    ]
+    model, tokenizer = AutoModelForSeq2SeqLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    if codes:
+        tokenizer.src_lang, tokenizer.tgt_lang = codes
+    expected = []
+    for pair in pairs:
+        inputs = tokenizer(written.format(pair.context), text_target=pair.continuation, return_tensors="pt")
+        labels = inputs["labels"]
+        with torch.inference_mode():
+            output = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], labels=labels)
+        own = output.logits[0].log_softmax(dim=-1).gather(1, labels[0][:, None])[:, 0]
+        expected.append(float(own[1 if codes else 0 :].sum()))
+    for batching in ("", ",batch_size=1", ",batch_size=4", ",batch_tokens=90"):
+        found = scored(folder, pairs, options + batching)
+        assert [one.logprob for one in found] == pytest.approx(expected, abs=1e-3), batching
+        assert found[0].tokens == len(tokenizer(pairs[0].continuation, add_special_tokens=False)["input_ids"])
+    assert len({round(one) for one in expected}) > 10
+
+
+@pytest.mark.parametrize("folder", ["t5", "mt5"], indirect=True)
+def test_prompts_and_continuations_are_scored_as_by_lm_eval(folder: Path) -> None:
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    [written] = answers(folder, [request("ሰላም", max_tokens=2)])
+    pairs = [
+        *((context, f" {continuation}") for context in SENTENCES[:3] for continuation in SENTENCES[2:6]),
+        ("with spaces  ", "こんにちは"),
+        ("", "สวัสดี"),
+        ("long " * 40 + "ሰላም", " 🦁"),
+        ("Translate: ሰላም", written),
+    ]
+    lm = HFLM(pretrained=str(folder), backend="seq2seq", device="cpu", batch_size=3, dtype="float32", max_length=64)
+    theirs = lm.loglikelihood(
+        [Instance(request_type="loglikelihood", doc={}, arguments=pair, idx=index) for index, pair in enumerate(pairs)],
+        disable_tqdm=True,
+    )
+    requests = [LogLikelihood(context=context, continuation=continuation) for context, continuation in pairs]
+    found = scored(folder, requests, ",max_length=64,batch_size=3")
+    assert [one.logprob for one in found] == pytest.approx([logprob for logprob, _ in theirs], abs=1e-3)
+    assert [one.is_greedy for one in found] == [greedy for _, greedy in theirs]
+
+
+def test_a_source_is_encoded_once_for_all_its_targets(nllb: Path) -> None:
+    engine: Any = load_model(parse_model(f"hf:{nllb},device=cpu"))
+    read: list[int] = []
+    engine._model.get_encoder().register_forward_pre_hook(
+        lambda module, given, named: read.append(len(named["input_ids"])), with_kwargs=True
+    )
+    pairs = [
+        LogLikelihood(context=source, continuation=target, direction=("eng_Latn", "yor_Latn"))
+        for target in SENTENCES[:4]
+        for source in SENTENCES[:3]
+    ]
+    (batch,) = engine.plan(pairs)
+    engine.answer([pairs[index] for index in batch])
+    assert read == [3]
+
+
+def test_what_a_model_writes_is_its_first_choice(nllb: Path) -> None:
+    import torch
+
+    from harness.engine.target_scoring import TargetRow
+
+    engine: Any = load_model(parse_model(f"hf:{nllb},device=cpu"))
+    rows = []
+    for source in SENTENCES:
+        inputs = engine._tokenizer(source, return_tensors="pt")
+        forced = engine._tokenizer.convert_tokens_to_ids("yor_Latn")
+        with torch.inference_mode():
+            ids = engine._model.generate(**inputs, forced_bos_token_id=forced, max_new_tokens=9)[0].tolist()
+        rows.append(TargetRow(source=tuple(inputs["input_ids"][0].tolist()), labels=tuple(ids[1:]), given=1, tokens=8))
+    assert [one.is_greedy for one in engine._scorer.score(rows)] == [True] * len(rows)
+    other = [dataclasses.replace(row, labels=(*row.labels[:-1], row.labels[-1] ^ 1)) for row in rows]
+    assert [one.is_greedy for one in engine._scorer.score(other)] == [False] * len(rows)
+
+
+def test_targets_that_do_not_fit_fail_and_the_others_are_scored(mbart50: Path) -> None:
+    direction = ("eng_Latn", "deu_Latn")
+    pairs = [LogLikelihood(context="a", continuation=text, direction=direction) for text in ("ሰ" * 500, "ሰላም")]
+    long, short = scored(mbart50, pairs)
+    assert isinstance(long, Failed)
+    assert long.reason.startswith("a target has 50")
+    assert isinstance(short, LogLikelihoodResponse)
+
+
+def test_pairs_without_a_direction_have_the_keys_they_always_had() -> None:
+    plain = {"context": "ሰላም", "continuation": " 🦁"}
+    pair = LogLikelihood(context=plain["context"], continuation=plain["continuation"])
+    assert request_key("model", pair) == content_hash(["model", "LogLikelihood", plain])
+    directed = dataclasses.replace(pair, direction=("eng_Latn", "yor_Latn"))
+    assert request_key("model", directed) != request_key("model", pair)
