@@ -1,10 +1,10 @@
 """transformers models: log-probabilities and text from causal models, pooled hidden states from any.
 
 ``hf:NAME_OR_PATH[,dtype=float32|bfloat16|float16][,device=cpu|cuda][,batch_size=N][,batch_tokens=N][,revision=R]
-[,attention=KERNEL][,quantization=bnb-8bit|bnb-4bit|gptq|awq][,device_map=auto[,max_memory=...]][,compile=true]
-[,max_length=N][,sharing=none][,chat_template=true[,system=TEXT][,multiturn=false]]
-[,pooling=mean|weighted|lasttoken|cls]``. CPU and CUDA run the same code; the default dtype is float32 on CPU and
-bfloat16 on CUDA. A final embedding is pooled from the last layer, by default the mean, with the options of
+[,max_length=N][,sharing=none][,chat_template=true[,system=TEXT][,multiturn=false][,enable_thinking=true|false]]
+[,pooling=mean|weighted|lasttoken|cls]``, and what ``harness.engine.loading`` says of kernels, quantised weights and
+several devices. CPU and CUDA run the same code; the default dtype is float32 on CPU and bfloat16 on CUDA. A final
+embedding is pooled from the last layer, by default the mean, with the options of
 ``harness.engine.embedding``.
 
 Log-probabilities follow lm-eval's HFLM (same tokens, same truncation, same greedy flag), with the log-softmax always in

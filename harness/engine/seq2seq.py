@@ -1,7 +1,7 @@
 """Encoder-decoder models of transformers: translation models that take language codes, and models that take a prompt.
 
-``hf:NAME_OR_PATH[,codes=nllb|m2m100|mbart50|madlad|t5|none][,prefix=TEXT][,beams=N][,dtype=...][,device=...]
-[,batch_size=N][,batch_tokens=N][,revision=R][,max_length=N]``. The backend is ``hf``; it comes here where the model's
+``hf:NAME_OR_PATH[,codes=nllb|m2m100|mbart50|madlad|t5|none][,prefix=TEXT][,beams=N][,batch_size=N][,batch_tokens=N]
+[,max_length=N]``, and the options of ``harness.engine.loading``. The backend is ``hf``; it comes here where the model's
 configuration says encoder-decoder.
 
 ``codes`` is guessed from the model where it is not given. NLLB, M2M-100 and mBART-50 are told the source language by

@@ -532,8 +532,8 @@ def test_prompts_and_continuations_are_scored_as_by_lm_eval(folder: Path) -> Non
     assert [one.is_greedy for one in found] == [greedy for _, greedy in theirs]
 
 
-def test_a_source_is_encoded_once_for_all_its_targets(nllb: Path) -> None:
-    engine: Any = load_model(parse_model(f"hf:{nllb},device=cpu"))
+def test_a_source_is_encoded_once_for_all_its_targets_and_beams(nllb: Path) -> None:
+    engine: Any = load_model(parse_model(f"hf:{nllb},device=cpu,beams=3"))
     read: list[int] = []
     engine._model.get_encoder().register_forward_pre_hook(
         lambda module, given, named: read.append(len(named["input_ids"])), with_kwargs=True
@@ -546,6 +546,8 @@ def test_a_source_is_encoded_once_for_all_its_targets(nllb: Path) -> None:
     (batch,) = engine.plan(pairs)
     engine.answer([pairs[index] for index in batch])
     assert read == [3]
+    engine.answer([request(source) for source in SENTENCES[:5]])
+    assert read == [3, 5]
 
 
 def test_what_a_model_writes_is_its_first_choice(nllb: Path) -> None:
