@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from harness.engine.base import Engine, ModelSpec
+from harness.engine.work import work_of
 from harness.errors import BackendError
 from harness.types import Request, Response
 
@@ -73,6 +74,7 @@ class Leader:
         self.identity = engine.identity
         self.stored = engine.stored
         self.chat = engine.chat
+        self.work = work_of(engine)
 
     def requests_answered(self) -> frozenset[type]:
         return self._engine.requests_answered()
