@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.demo_run import FinishedDemo, run_demo
+
+_LONGEST = ("tests/demo/test_demo.py", "tests/parity/test_demo.py", "tests/parity/test_comet.py", "tests/cli/")
+"""What is begun first where tests run side by side, so that nobody waits for it at the end."""
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +93,29 @@ def tiny_sentence_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def finished_demo(tmp_path_factory: pytest.TempPathFactory) -> FinishedDemo:
-    """``glotbench demo``, run once; its tests share an xdist group so that one worker makes it."""
+    """``glotbench demo``, run once: its tests' files are one group, so that one process makes it."""
     folder = tmp_path_factory.mktemp("demo")
     return run_demo(folder / "results", folder / "cache")
+
+
+class _ByFile(LoadScopeScheduling):
+    """Tests of a file run in one process, which makes their fixtures once; those of the demo's two files too.
+
+    ``--dist loadgroup`` cannot say so: pytest 9.2 does not show pytest-xdist 3.8's groups to its scheduler.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "demo" if path.endswith("/test_demo.py") else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False
+    return _ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((place for place, path in enumerate(_LONGEST) if item.nodeid.startswith(path)), len(_LONGEST))
+
+    items.sort(key=place)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from harness.doctor import examine
 from harness.gate import exit_code
 from harness.reports import gate_lines
 from tests.demo_run import FinishedDemo, run_demo
-
-pytestmark = pytest.mark.xdist_group("demo")
 
 
 def test_the_gate_passes_against_the_committed_baseline(finished_demo: FinishedDemo) -> None:

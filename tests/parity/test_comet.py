@@ -26,8 +26,6 @@ from metrics.comet.original import OriginalComet
 from metrics.comet.places import checkpoint_file
 from tests.comet_samples import FEW, LANGUAGES, MODELS, OTHER_MODELS, OWN, Sample, encoder_of, plan, real_samples
 
-pytestmark = pytest.mark.xdist_group("comet")
-
 TOLERANCE = 1e-5
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHARED = REPOSITORY.parent / "shared" / "data"

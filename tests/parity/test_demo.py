@@ -18,8 +18,6 @@ from harness.records import ScoreRecord
 from harness.resources import shipped_tasks
 from tests.demo_run import FinishedDemo
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 SAMPLE = shipped_tasks() / "sample"
 LANGUAGES = sorted(path.stem for path in (SAMPLE / "parallel").glob("*.tsv"))
 MODELS = ("all-MiniLM-L6-v2", "toy-byte-lm")
