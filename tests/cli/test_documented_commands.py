@@ -99,6 +99,7 @@ def test_readme_commands_run(workplace: Path, tiny_causal_model: Path, heading: 
     ("heading", "languages"),
     [
         ("MEXA and Language Ranker over 84 languages of SIB-200", "eng,fra,amh"),
+        ("Alignment, every direction, topics and similarity in one run", "eng,fra,zho"),
         ("Bitext mining on Tatoeba", "fra,amh"),
         ("MAFAND: 36 system outputs, scored and compared", "yor"),
     ],
