@@ -9,15 +9,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.util
-import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from harness.errors import SpecError, UserError
+from harness.index_cache import keep_index, kept_index
 from harness.lm_eval_entries import SEPARATOR, Entry, FileProblem, Score, no_others, read_entries
 from harness.lm_eval_files import IGNORED_FOLDERS, Code, LmEvalFiles, code_in, with_code
 from metrics.spelling import did_you_mean
@@ -121,7 +120,7 @@ def stock_index(cache: Path | None) -> Index:
     content = _cached(file, key)
     if content is None:
         content = _content(read_entries(root, no_others)[0])
-        _keep(file, {"key": key, **content})
+        keep_index(file, {"key": key, **content})
     return Index(root, _Rows(root, content["rows"], content["scores"]))
 
 
@@ -321,22 +320,5 @@ def _from_plain(value: Any, root: Path) -> Any:
 
 def _cached(file: Path, key: str) -> dict[str, Any] | None:
     """What is kept of the index, unless it is missing, damaged or of another state of lm-eval."""
-    try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return None
-    if not isinstance(content, dict) or content.get("key") != key:
-        return None
-    whole = isinstance(content.get("rows"), dict) and isinstance(content.get("scores"), list)
-    return content if whole else None
-
-
-def _keep(file: Path, content: Mapping[str, object]) -> None:
-    """Write the cache whole or not at all; a folder that cannot be written only costs time."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, delete=False) as handle:
-            json.dump(content, handle, ensure_ascii=False, separators=(",", ":"))
-        Path(handle.name).replace(file)
-    except OSError:
-        return
+    content = kept_index(file, key)
+    return content if content is not None and isinstance(content.get("scores"), list) else None

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
+from harness.index_cache import keep_index, kept_index
 from harness.mteb_registry import MtebTask, registered
 from metrics.spelling import did_you_mean
 
@@ -72,11 +71,12 @@ def mteb_index(cache: Path | None) -> MtebIndex:
     installed = mteb_version()
     file = cache / INDEX if cache is not None else None
     key = f"{_FORMAT} {installed}"
-    rows = _cached(file, key) if file is not None else None
+    kept = kept_index(file, key) if file is not None else None
+    rows = kept["rows"] if kept is not None else None
     if rows is None:
         rows = {task.name: dataclasses.asdict(task) for task in registered()}
         if file is not None:
-            _keep(file, {"key": key, "rows": rows})
+            keep_index(file, {"key": key, "rows": rows})
     return MtebIndex(rows)
 
 
@@ -92,25 +92,3 @@ def mteb_version() -> str:
     except PackageNotFoundError:
         pass
     raise UserError("mteb is not installed; pip install 'glotbench[mteb]'")
-
-
-def _cached(file: Path, key: str) -> dict[str, Any] | None:
-    """What is kept of the index, unless it is missing, damaged or of another version."""
-    try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return None
-    if not isinstance(content, dict) or content.get("key") != key or not isinstance(content.get("rows"), dict):
-        return None
-    return dict(content["rows"])
-
-
-def _keep(file: Path, content: Mapping[str, object]) -> None:
-    """Write the cache whole or not at all; a folder that cannot be written only costs time."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, delete=False) as handle:
-            json.dump(content, handle, ensure_ascii=False, separators=(",", ":"))
-        Path(handle.name).replace(file)
-    except OSError:
-        return

@@ -41,11 +41,11 @@ class MatrixView:
 
     def out_of(self, source: str) -> str:
         """Mean over the directions that start from a language."""
-        return self._mean(value for (own, _), value in self._values.items() if own == source)
+        return self._mean((source, target.code) for target in self.targets)
 
     def into(self, target: str) -> str:
         """Mean over the directions into a language."""
-        return self._mean(value for (_, own), value in self._values.items() if own == target)
+        return self._mean((source.code, target) for source in self.sources)
 
     @cached_property
     def _values(self) -> dict[tuple[str, str], float]:
@@ -56,8 +56,8 @@ class MatrixView:
                 found[source, target] = cell.value
         return found
 
-    def _mean(self, values: Iterable[float]) -> str:
-        found = list(values)
+    def _mean(self, directions: Iterable[tuple[str, str]]) -> str:
+        found = [self._values[direction] for direction in directions if direction in self._values]
         return self._short(fmean(found)) if found else ""
 
     def _short(self, value: float) -> str:

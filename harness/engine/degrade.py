@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from harness.engine.base import Engine
-from harness.engine.work import work_of
+from harness.engine.wrapping import Wrapped
 from harness.languages import canonical
 from harness.types import (
     Embed,
@@ -24,25 +24,14 @@ from harness.types import (
 )
 
 
-class Degraded:
+class Degraded(Wrapped):
     """``engine`` with one language spoiled."""
 
     def __init__(self, engine: Engine, language: str) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._language = canonical(language)
-        self.name = engine.name
-        self.backend = engine.backend
         self.label = " ".join(filter(None, [engine.label, f"degraded on purpose: {self._language}"]))
         self.identity = {**engine.identity, "degrade": self._language}
-        self.stored = engine.stored
-        self.chat = engine.chat
-        self.work = work_of(engine)
-
-    def requests_answered(self) -> frozenset[type]:
-        return self._engine.requests_answered()
-
-    def covers(self, request: Request) -> bool:
-        return self._engine.covers(request)
 
     def plan(self, requests: Sequence[Request]) -> list[list[int]]:
         return self._engine.plan([self._spoil(request) for request in requests])
@@ -50,9 +39,6 @@ class Degraded:
     def answer(self, batch: Sequence[Request]) -> list[Response]:
         responses = self._engine.answer([self._spoil(request) for request in batch])
         return [self._spoil_answer(request, found) for request, found in zip(batch, responses, strict=True)]
-
-    def close(self) -> None:
-        self._engine.close()
 
     def _spoil(self, request: Request) -> Request:
         match request:

@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.engine.base import Engine, ModelSpec
+from harness.engine.wrapping import Wrapped
 from harness.errors import BackendError
 from harness.types import Generate, GenerateResponse, LogLikelihood, Preference, Request, Response
 
 
-class Reasoning:
+class Reasoning(Wrapped):
     """``engine`` whose texts are divided into reasoning and answer; everything else is the engine's own.
 
     Args:
@@ -28,15 +29,10 @@ class Reasoning:
     """
 
     def __init__(self, engine: Engine, end: str, *, thinking: bool) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._end = end
         self._thinking = thinking
-        self.name = engine.name
-        self.backend = engine.backend
-        self.label = engine.label
         self.identity = {**engine.identity, "think_end": end}
-        self.stored = engine.stored
-        self.chat = engine.chat
 
     def __getattr__(self, name: str) -> Any:
         if name == "_engine":
@@ -44,22 +40,13 @@ class Reasoning:
         return getattr(self._engine, name)
 
     def requests_answered(self) -> frozenset[type]:
-        return self._engine.requests_answered() - ({LogLikelihood, Preference} if self._thinking else set())
-
-    def covers(self, request: Request) -> bool:
-        return self._engine.covers(request)
-
-    def plan(self, requests: Sequence[Request]) -> list[list[int]]:
-        return self._engine.plan(requests)
+        return super().requests_answered() - ({LogLikelihood, Preference} if self._thinking else set())
 
     def answer(self, batch: Sequence[Request]) -> list[Response]:
         return [
             divided(response.text, self._end) if isinstance(response, GenerateResponse) else response
-            for response in self._engine.answer(batch)
+            for response in super().answer(batch)
         ]
-
-    def close(self) -> None:
-        self._engine.close()
 
 
 def divided(text: str, end: str) -> GenerateResponse:

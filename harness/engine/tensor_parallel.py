@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from harness.engine.base import Engine, ModelSpec
-from harness.engine.work import work_of
+from harness.engine.wrapping import Wrapped
 from harness.errors import BackendError
 from harness.types import Request, Response
 
@@ -62,37 +62,24 @@ def follow(specs: Sequence[ModelSpec], load: Callable[[ModelSpec], Engine]) -> N
         engine.close()
 
 
-class Leader:
+class Leader(Wrapped):
     """The first process's engine: what it asks its model, the others ask theirs."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._group = _group()
-        self.name = engine.name
-        self.backend = engine.backend
-        self.label = engine.label
-        self.identity = engine.identity
-        self.stored = engine.stored
-        self.chat = engine.chat
-        self.work = work_of(engine)
-
-    def requests_answered(self) -> frozenset[type]:
-        return self._engine.requests_answered()
-
-    def covers(self, request: Request) -> bool:
-        return self._engine.covers(request)
 
     def plan(self, requests: Sequence[Request]) -> list[list[int]]:
         _shared(("plan", list(requests)), self._group)  # what a plan found in common, the passes share
-        return self._engine.plan(requests)
+        return super().plan(requests)
 
     def answer(self, batch: Sequence[Request]) -> list[Response]:
         _shared(("answer", list(batch)), self._group)
-        return self._engine.answer(batch)
+        return super().answer(batch)
 
     def close(self) -> None:
         _shared(None, self._group)
-        self._engine.close()
+        super().close()
 
 
 def _group() -> Any:
