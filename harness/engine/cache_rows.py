@@ -7,6 +7,7 @@ model may bring, cannot: what is not known is refused.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 
@@ -17,6 +18,28 @@ class UnknownCacheError(TypeError):
 def chosen(cache: Any, rows: Any) -> None:
     """Keep ``rows`` (int64 ``[m]``, on the device; a row may be taken several times) of a cache, in this order."""
     cache.reorder_cache(rows)
+
+
+def branched(cache: Any, rows: Any, *, last: bool = False) -> Any:
+    """A cache of ``rows`` (int64 ``[m]``) of another, which stays as it is unless this is the ``last`` use of it.
+
+    Layers that never write into what they hold are not copied as a whole, and one row becomes several without a copy.
+    """
+    from transformers import cache_utils
+
+    layers = getattr(cache, "layers", None)
+    if not layers or any(type(layer) is not cache_utils.DynamicLayer or not _has_columns(layer) for layer in layers):
+        found = cache if last else copy.deepcopy(cache)
+        found.reorder_cache(rows)
+        return found
+    found = copy.copy(cache)
+    found.layers = [copy.copy(layer) for layer in layers]
+    for layer in found.layers:
+        for name in ("keys", "values"):
+            held = getattr(layer, name)
+            taken = held.expand(len(rows), -1, -1, -1) if held.shape[0] == 1 else held.index_select(0, rows)
+            setattr(layer, name, taken)
+    return found
 
 
 def without_first(cache: Any, columns: int, drop: int) -> None:

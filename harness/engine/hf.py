@@ -206,7 +206,7 @@ class HuggingFaceEngine:
             size=self._batch_size,
             budget=self._batch_tokens,
             max_length=self._max_length,
-            shares=self._scorer is not None and self._scorer.sharing == "masked",
+            shares=self._scorer is not None and self._scorer.sharing in ("masked", "packed"),
         )
 
     def _lengths(self, requests: Sequence[Request]) -> list[int]:

@@ -27,11 +27,13 @@ class Context:
     Attributes:
         tokens: The context, at least one token. rows: Positions of its rows.
         length: Tokens to be read for it: the context, and of an only answer all but the last token too.
+        branches: Tokens to be read of its answers, where it has several: all but the last of each.
     """
 
     tokens: Tokens
     rows: tuple[int, ...]
     length: int
+    branches: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +59,7 @@ def contexts_of(rows: Sequence[Row]) -> list[Context]:
     found: dict[Tokens, list[int]] = {}
     for position, row in enumerate(rows):
         found.setdefault(context_of(row), []).append(position)
-    return [
-        Context(tokens=tokens, rows=tuple(members), length=_length(rows, tokens, members))
-        for tokens, members in sorted(found.items())
-    ]
+    return [_context(rows, tokens, members) for tokens, members in sorted(found.items())]
 
 
 def plan_shared(rows: Sequence[Row], *, size: int, budget: int, held: int) -> list[SharedBatch]:
@@ -71,7 +70,7 @@ def plan_shared(rows: Sequence[Row], *, size: int, budget: int, held: int) -> li
             context is a batch alone. held: Most positions of a batch, the prefix counted once a context.
     """
     batches = []
-    for prefix, members in _groups(contexts_of(rows)):
+    for prefix, members in grouped(rows):
         longest_first = sorted(members, key=lambda context: -context.length)
         batch: list[Context] = []
         for context in longest_first:
@@ -85,17 +84,20 @@ def plan_shared(rows: Sequence[Row], *, size: int, budget: int, held: int) -> li
     return batches
 
 
-def positions_left(rows: Sequence[Row], batches: Sequence[SharedBatch]) -> int:
-    """Positions that planned batches of rows read, padding aside: prefixes and contexts once, then the answers."""
+def grouped(rows: Sequence[Row]) -> list[tuple[Tokens, list[Context]]]:
+    """Contexts by the prefix they are read after; those that share none come first, with an empty one."""
+    return _groups(contexts_of(rows))
+
+
+def positions_left(batches: Sequence[SharedBatch]) -> int:
+    """Positions that planned batches read, padding aside: prefixes and contexts once, then the answers."""
     found = 0
     prefix: Tokens = ()
     for batch in batches:
         found += len(batch.prefix) if batch.prefix != prefix else 0
         prefix = batch.prefix
         for context in batch.contexts:
-            answers = {tuple(rows[row][1]) for row in context.rows}
-            found += context.length - len(prefix)
-            found += sum(len(answer) - 1 for answer in answers if len(answer) > 1) if len(answers) > 1 else 0
+            found += context.length - len(prefix) + context.branches
     return found
 
 
@@ -147,11 +149,12 @@ def _usable(prefix: Tokens, contexts: Sequence[Context]) -> Tokens:
     return prefix[:longest] if min(len(prefix), longest) >= SHORTEST and len(contexts) > 1 else ()
 
 
-def _length(rows: Sequence[Row], tokens: Tokens, members: Sequence[int]) -> int:
+def _context(rows: Sequence[Row], tokens: Tokens, members: Sequence[int]) -> Context:
     answers = {tuple(rows[row][1]) for row in members}
-    if len(answers) > 1:
-        return len(tokens)
-    return len(tokens) + max(0, len(next(iter(answers))) - 1)
+    several = len(answers) > 1
+    only = 0 if several else max(0, len(next(iter(answers))) - 1)
+    branches = sum(max(0, len(answer) - 1) for answer in answers) if several else 0
+    return Context(tokens=tokens, rows=tuple(members), length=len(tokens) + only, branches=branches)
 
 
 def _begins(tokens: Tokens, prefix: Tokens) -> bool:

@@ -1,8 +1,9 @@
 """Log-probabilities of a causal model: which way rows are scored, planned so that what they share stands together.
 
 How much a model's rows may share is found out when it is loaded, against plain passes on a few rows: ``masked``
-(prefixes, contexts and answers, padded and masked), ``aligned`` (the same, answers together only after contexts of
-equal length), or ``none``.
+(prefixes, contexts and answers, padded and masked), ``packed`` (besides, everything after the prefix in one pass under
+a mask of its own), ``aligned`` (as ``masked``, but answers together only after contexts of equal length), ``windowed``
+(as ``packed``, with the sliding windows of some layers in the mask), or ``none``.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from harness.engine.base import batches_by_length
+from harness.engine.packed_scoring import PackedScorer
+from harness.engine.packing import plan_packed
 from harness.engine.plain_scoring import PlainScorer
-from harness.engine.prefixes import Row, Tokens, plan_shared, positions_left
+from harness.engine.prefixes import Row, SharedBatch, Tokens, plan_shared, positions_left
 from harness.engine.shared_scoring import Score, SharedScorer, difference, probe_rows
 from harness.engine.windows import Windows
 from harness.engine.work import Work
 from harness.errors import BackendError
 from harness.types import Failed, LogLikelihoodResponse, Response
 
-Sharing = Literal["masked", "aligned", "none"]
+Sharing = Literal["packed", "windowed", "masked", "aligned", "none"]
 
 _FULL_ATTENTION = {"full_attention", "attention"}
 _TOLERANCE = {"float32": 1e-4}
@@ -71,7 +74,7 @@ class Scorer:
         self._known = []
         if shareable:
             rows = [_only_row(windows[index]) for index in shareable]
-            planned = plan_shared(rows, size=self._size, budget=self._budget, held=self._budget * _HELD)
+            planned = self._together(rows)
             self._known = list(dict.fromkeys(batch.prefix for batch in planned if batch.prefix))
             batches += [[shareable[row] for row in batch.rows] for batch in planned]
         chosen = set(shareable)
@@ -86,8 +89,7 @@ class Scorer:
         rows = [row for own in windows if not isinstance(own, Failed) for row in own]
         tokens = sum(len(inputs) for inputs, _ in rows)
         alone = [_only_row(own) for own in windows if self._shared is not None and _has_context(own)]
-        together = plan_shared(alone, size=self._size, budget=self._budget, held=self._budget * _HELD)
-        return tokens, tokens - sum(len(inputs) for inputs, _ in alone) + positions_left(alone, together)
+        return tokens, tokens - sum(len(inputs) for inputs, _ in alone) + positions_left(self._together(alone))
 
     def answer(self, windows: Sequence[Windows | Failed]) -> list[Response]:
         """Log-probabilities summed over the windows of each request; what failed before stays failed."""
@@ -110,6 +112,12 @@ class Scorer:
                 )
             )
         return answers
+
+    def _together(self, rows: Sequence[Row]) -> list[SharedBatch]:
+        held = self._budget * _HELD
+        if isinstance(self._shared, PackedScorer):
+            return plan_packed(rows, lines=self._size, budget=self._budget, held=held, width=self._shared.width)
+        return plan_shared(rows, size=self._size, budget=self._budget, held=held)
 
     def _score(self, rows: Sequence[Row]) -> list[Score]:
         """Scores of a batch; where the device's memory is too small, of its halves."""
@@ -147,11 +155,16 @@ class Scorer:
         rows = probe_rows(int(config.vocab_size), longest)
         with torch.inference_mode():
             expected = self._plain.score(rows)
-            for sharing in ("aligned",) if window else ("masked", "aligned"):
-                scorer = SharedScorer(model, device, budget=self._budget, aligned=sharing == "aligned", work=self._work)
+            tolerance = _TOLERANCE.get(dtype, _HALF_TOLERANCE)
+            for aligned in (True,) if window else (False, True):
+                scorer = SharedScorer(model, device, budget=self._budget, aligned=aligned, work=self._work)
                 found = difference(scorer, rows, expected)
-                if found <= _TOLERANCE.get(dtype, _HALF_TOLERANCE):
-                    return ("aligned" if sharing == "aligned" else "masked"), scorer
+                if found > tolerance:
+                    continue
+                packed = PackedScorer(model, device, budget=self._budget, work=self._work, window=window)
+                if packed.usable and packed.difference(rows, expected) <= tolerance:
+                    return ("windowed" if aligned else "packed"), packed
+                return ("aligned" if aligned else "masked"), scorer
         _log.warning(
             "%s: sharing prefixes changes its log-probabilities (by %.2g a token); every row is read whole, which is "
             "slower",

@@ -10,31 +10,21 @@ Nothing here is assumed to work for a model: :func:`difference` says how far it 
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from harness.engine.base import batches_by_length
+from harness.engine.cache_rows import branched
+from harness.engine.packing import Target
 from harness.engine.prefixes import Context, Row, Tokens, contexts_of, shared_prefix
 from harness.engine.work import Work
 
 Score = tuple[float, bool]
 """Log-probability of the scored tokens, and whether each is the likeliest one."""
 
-_VOCABULARY_ROWS = 256  # positions whose logits are held in float32 at once
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Positions of a pass that predict tokens of a row."""
-
-    row: int
-    line: int
-    start: int
-    tokens: Sequence[int]
+_ROWS_AT_ONCE = {"cpu": 16, "cuda": 256}  # positions whose softmax is taken together: a processor's cache holds few
 
 
 class SharedScorer:
@@ -71,7 +61,7 @@ class SharedScorer:
         several = [len({tuple(rows[row][1]) for row in context.rows}) > 1 for context in contexts]
         lines, targets = _first_pass(rows, contexts, several, len(prefix))
         scored, after = self._pass(lines, targets, state, len(prefix), [len(prefix)] * len(lines), keep=any(several))
-        _add(totals, scored)
+        add_scores(totals, scored)
         lengths = [len(prefix) + len(line) for line in lines]
         batches = list(self._answer_batches(rows, contexts, several))
         for number, answers in enumerate(batches, start=1):
@@ -79,17 +69,16 @@ class SharedScorer:
             own = [lengths[origin] for origin in origins]
             before = max(lengths)
             with self._work.timed():
-                chosen = after if number == len(batches) else copy.deepcopy(after)
-                chosen.reorder_cache(_indices(origins, self._device))
+                chosen = branched(after, _indices(origins, self._device), last=number == len(batches))
                 if self._aligned and own[0] < before:
                     chosen.crop(own[0] - before)
                     before = own[0]
             lines = [rows[row][1][:-1] for _, row in answers]
-            targets = [_Target(row, line, 0, rows[row][1][1:]) for line, (_, row) in enumerate(answers)]
+            targets = [Target(row, line, 0, rows[row][1][1:]) for line, (_, row) in enumerate(answers)]
             scored, _ = self._pass(lines, targets, chosen, before, own, keep=False)
-            _add(totals, scored)
+            add_scores(totals, scored)
         for context in contexts:
-            _copy_equal(totals, rows, context)
+            copy_equal(totals, rows, context)
         return [totals[row] for row in range(len(rows))]
 
     def whole(self, rows: Sequence[Row]) -> list[Score]:
@@ -99,10 +88,10 @@ class SharedScorer:
         """
         totals: dict[int, Score] = {}
         for batch in batches_by_length([len(inputs) for inputs, _ in rows], size=len(rows), budget=self._budget):
-            targets = [_Target(row, line, len(rows[row][0]) - len(rows[row][1]), rows[row][1])
+            targets = [Target(row, line, len(rows[row][0]) - len(rows[row][1]), rows[row][1])
                        for line, row in enumerate(batch)]  # fmt: skip
             scored, _ = self._pass([rows[row][0] for row in batch], targets, None, 0, [0] * len(batch), keep=False)
-            _add(totals, scored)
+            add_scores(totals, scored)
         return [totals[row] for row in range(len(rows))]
 
     def forget(self) -> None:
@@ -118,6 +107,11 @@ class SharedScorer:
             _, state = self._pass([prefix], [], None, 0, [0], keep=True)
             self._prefix = (prefix, state)
         return self._prefix[1]
+
+    def _several(self, state: Any, lines: int) -> Any:
+        """The state after a prefix, for so many lines; the one given stays as it is."""
+        with self._work.timed():
+            return branched(state, _indices([0] * lines, self._device))
 
     def _answer_batches(
         self, rows: Sequence[Row], contexts: Sequence[Context], several: Sequence[bool]
@@ -144,7 +138,7 @@ class SharedScorer:
     def _pass(
         self,
         lines: Sequence[Sequence[int]],
-        targets: Sequence[_Target],
+        targets: Sequence[Target],
         state: Any,
         before: int,
         seen: Sequence[int],
@@ -178,18 +172,20 @@ class SharedScorer:
             inputs["position_ids"] = (starts + torch.arange(width)[None, :]).to(self._device)
         if state is not None:
             if state is self._prefix[1]:
-                with self._work.timed():
-                    state = copy.deepcopy(state)
-                    state.reorder_cache(_indices([0] * len(lines), self._device))
+                state = self._several(state, len(lines))
             inputs["past_key_values"] = state
         elif keep and self._aligned:
             inputs["past_key_values"] = _whole_state()
+        output, scores = self._run(inputs, targets)
+        return scores, getattr(output, "past_key_values", None) if keep else None
+
+    def _run(self, inputs: dict[str, Any], targets: Sequence[Target]) -> tuple[Any, list[tuple[int, Score]]]:
+        """The model's output, whose logits are those of the targets' positions alone, and the targets' scores."""
         places = [(target.line, target.start + offset) for target in targets for offset in range(len(target.tokens))]
         with _picked(self._model, places, self._device):
             output = self._model(**inputs)
         with self._work.timed():
-            scores = _scores(output.logits, targets)
-        return scores, getattr(output, "past_key_values", None) if keep else None
+            return output, _scores(output.logits, targets)
 
 
 def probe_rows(vocabulary: int, longest: int) -> list[Row]:
@@ -228,7 +224,7 @@ def difference(scorer: SharedScorer, rows: Sequence[Row], expected: Sequence[Sco
 
 def _first_pass(
     rows: Sequence[Row], contexts: Sequence[Context], several: Sequence[bool], skip: int
-) -> tuple[list[Sequence[int]], list[_Target]]:
+) -> tuple[list[Sequence[int]], list[Target]]:
     """What is read of every context after the prefix, and what is scored there."""
     lines: list[Sequence[int]] = []
     targets = []
@@ -237,15 +233,15 @@ def _first_pass(
         if many:
             lines.append(context.tokens[skip:])
             distinct = {tuple(rows[row][1]): row for row in reversed(context.rows)}
-            targets += [_Target(row, line, last, answer[:1]) for answer, row in distinct.items()]
+            targets += [Target(row, line, last, answer[:1]) for answer, row in distinct.items()]
         else:
             inputs, scored = rows[context.rows[0]]
             lines.append(inputs[skip:])
-            targets.append(_Target(context.rows[0], line, last, scored))
+            targets.append(Target(context.rows[0], line, last, scored))
     return lines, targets
 
 
-def _scores(logits: Any, targets: Sequence[_Target]) -> list[tuple[int, Score]]:
+def _scores(logits: Any, targets: Sequence[Target]) -> list[tuple[int, Score]]:
     """Scores of targets whose positions stand one after the other in ``logits`` ``[1, n, V]``."""
     import torch
 
@@ -254,11 +250,16 @@ def _scores(logits: Any, targets: Sequence[_Target]) -> list[tuple[int, Score]]:
         return [(target.row, (0.0, True)) for target in targets]
     wanted = torch.tensor(tokens, device=logits.device)
     chosen, likeliest = [], []
-    for start in range(0, len(tokens), _VOCABULARY_ROWS):
-        part = logits[0, start : start + _VOCABULARY_ROWS].float()
-        own = wanted[start : start + _VOCABULARY_ROWS]
-        chosen.append(part.gather(1, own[:, None])[:, 0] - part.logsumexp(dim=-1))
-        likeliest.append(part.argmax(dim=-1) == own)
+    step = _ROWS_AT_ONCE.get(logits.device.type, 256)
+    for start in range(0, len(tokens), step):
+        part = logits[0, start : start + step].float()
+        own = wanted[start : start + step]
+        value = part.gather(1, own[:, None])[:, 0]
+        chosen.append(value - part.logsumexp(dim=-1))
+        largest = value >= part.amax(dim=-1)
+        # Of equally large logits the first is the likeliest, as argmax has it, which is slow where it decides nothing.
+        largest[largest.clone()] = part[largest].argmax(dim=-1) == own[largest]
+        likeliest.append(largest)
     values, greedy = torch.cat(chosen).double().cpu(), torch.cat(likeliest).cpu()
     found, place = [], 0
     for target in targets:
@@ -297,13 +298,14 @@ def _indices(numbers: Sequence[int], device: str) -> Any:
     return torch.tensor(list(numbers), dtype=torch.long, device=device)
 
 
-def _add(totals: dict[int, Score], scored: Sequence[tuple[int, Score]]) -> None:
+def add_scores(totals: dict[int, Score], scored: Sequence[tuple[int, Score]]) -> None:
+    """Add scores of parts of rows to those of their other parts."""
     for row, (value, greedy) in scored:
         before = totals.get(row, (0.0, True))
         totals[row] = (before[0] + value, before[1] and greedy)
 
 
-def _copy_equal(totals: dict[int, Score], rows: Sequence[Row], context: Context) -> None:
+def copy_equal(totals: dict[int, Score], rows: Sequence[Row], context: Context) -> None:
     """Rows that are asked twice get the score of the first of them."""
     first: dict[tuple[int, ...], int] = {}
     for row in context.rows:

@@ -105,7 +105,7 @@ class Work:
         self._pending: list[_Pass] = []
         self._depth = 0
         self._started: Any = None
-        self._announced: int | None = None
+        self._announced: tuple[int, float | None] | None = None
         self._predicted = 0
         self._head = 0.0
 
@@ -135,9 +135,13 @@ class Work:
             weights = 0 if _has_experts(model.config) else _weights(head)
             head.register_forward_hook(lambda _, __, output: self._predict(weights, output))
 
-    def announce(self, real: int) -> None:
-        """How many positions of the next pass are no padding, where the model is given no mask that says it."""
-        self._announced = real
+    def announce(self, real: int, *, context: float | None = None) -> None:
+        """What the next pass is like, where the model is given no mask that says it.
+
+        Args:
+            real: Positions that are no padding. context: Positions that one of them looks back at, in the mean.
+        """
+        self._announced = (real, context)
 
     @contextmanager
     def timed(self) -> Iterator[None]:
@@ -188,8 +192,10 @@ class Work:
             return
         rows, width, mask = _read(args, named)
         before = max(0, mask.shape[1] - width) if mask is not None else 0
+        context = before + width / 2
         if self._announced is not None:
-            real: Any = self._announced
+            real: Any = self._announced[0]
+            context = context if self._announced[1] is None else self._announced[1]
         else:
             real = mask[:, before:].sum() if mask is not None else rows * width
         self._announced = None
@@ -199,7 +205,7 @@ class Work:
                 end=self._now(),
                 positions=rows * width,
                 real=real,
-                context=before + width / 2,
+                context=context,
                 module=cost,
             )
         )

@@ -22,22 +22,22 @@ SLIDING = {**GROUPED, "head_dim": 8, "sliding_window": 12}
 GPT = {"vocab_size": VOCABULARY, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 
 ARCHITECTURES: dict[str, tuple[dict[str, Any], str]] = {
-    "Llama": (GROUPED, "masked"),
-    "Qwen3": ({**GROUPED, "head_dim": 8}, "masked"),
+    "Llama": (GROUPED, "packed"),
+    "Qwen3": ({**GROUPED, "head_dim": 8}, "packed"),
     "Qwen3Moe": (
         {**GROUPED, "head_dim": 8, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32},
-        "masked",
+        "packed",
     ),
-    "Cohere": (GROUPED, "masked"),
-    "Olmo": (SIZES, "masked"),
-    "Olmo2": (SIZES, "masked"),
-    "GPTNeoX": (SIZES, "masked"),
-    "Phi3": (GROUPED, "masked"),
-    "GPT2": ({**GPT, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 256}, "masked"),
+    "Cohere": (GROUPED, "packed"),
+    "Olmo": (SIZES, "packed"),
+    "Olmo2": (SIZES, "packed"),
+    "GPTNeoX": (SIZES, "packed"),
+    "Phi3": (GROUPED, "packed"),
+    "GPT2": ({**GPT, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 256}, "packed"),
     "Bloom": ({**GPT, "hidden_size": 32, "n_layer": 3, "n_head": 4}, "masked"),
     "XGLM": (
         {**GPT, "d_model": 32, "ffn_dim": 64, "num_layers": 3, "attention_heads": 4, "max_position_embeddings": 256},
-        "masked",
+        "packed",
     ),
     "OPT": (
         {
@@ -49,13 +49,13 @@ ARCHITECTURES: dict[str, tuple[dict[str, Any], str]] = {
             "num_attention_heads": 4,
             "max_position_embeddings": 256,
         },
-        "masked",
+        "packed",
     ),
-    "Mistral": ({**GROUPED, "sliding_window": 12}, "aligned"),
-    "Gemma2": (SLIDING, "aligned"),
-    "Gemma3": (SLIDING, "aligned"),
-    "Cohere2": ({**GROUPED, "sliding_window": 12}, "aligned"),
-    "GptOss": ({**SLIDING, "num_local_experts": 4, "num_experts_per_tok": 2}, "aligned"),
+    "Mistral": ({**GROUPED, "sliding_window": 12}, "windowed"),
+    "Gemma2": (SLIDING, "windowed"),
+    "Gemma3": (SLIDING, "windowed"),
+    "Cohere2": ({**GROUPED, "sliding_window": 12}, "windowed"),
+    "GptOss": ({**SLIDING, "num_local_experts": 4, "num_experts_per_tok": 2}, "windowed"),
     "Mpt": ({**GPT, "d_model": 32, "n_layers": 3, "n_heads": 4, "max_seq_len": 256}, "aligned"),
     "Mamba": ({**GPT, "hidden_size": 32, "num_hidden_layers": 2}, "none"),
     "FalconH1": (

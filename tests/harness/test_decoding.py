@@ -208,7 +208,7 @@ def test_samples_differ_by_seed_and_number_and_read_their_prompt_once(
     assert all(text.startswith(own) for text, own in zip(longer, found, strict=True))
 
 
-SHARING = [name for name, (_, sharing) in ARCHITECTURES.items() if sharing == "masked"]
+SHARING = [name for name, (_, sharing) in ARCHITECTURES.items() if sharing in ("packed", "masked")]
 
 
 @pytest.mark.parametrize("name", SHARING)

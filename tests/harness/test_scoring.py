@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.engine.packed_scoring import PackedScorer
+from harness.engine.packing import plan_packed
 from harness.engine.plain_scoring import PlainScorer
 from harness.engine.prefixes import Row, context_of, plan_shared, shared_prefix
-from harness.engine.scoring import Scorer
+from harness.engine.scoring import Scorer, window_of
 from harness.engine.shared_scoring import SharedScorer
 from harness.errors import BackendError
 from harness.types import Failed, LogLikelihoodResponse
@@ -79,6 +81,33 @@ def test_what_pads_and_slides_would_be_wrong_without_the_probe(model: Callable[[
         assert close(SharedScorer(made, "cpu", budget=96, aligned=True).score(rows), expected)
 
 
+@pytest.mark.parametrize("name", [name for name, (_, sharing) in ARCHITECTURES.items() if sharing != "none"])
+def test_the_way_that_a_faster_one_replaced_gives_the_same_numbers(name: str, model: Callable[[str], Any]) -> None:
+    import torch
+
+    made, rows = model(name), questions()[:-1]
+    with torch.inference_mode():
+        expected = PlainScorer(made, "cpu", size=8, budget=96).score(rows)
+        aligned = ARCHITECTURES[name][1] in ("aligned", "windowed")
+        assert close(SharedScorer(made, "cpu", budget=96, aligned=aligned).score(rows), expected)
+
+
+@pytest.mark.parametrize("width", [1, 40, 1000])
+@pytest.mark.parametrize(
+    "name", [name for name, (_, sharing) in ARCHITECTURES.items() if sharing in ("packed", "windowed")]
+)
+def test_packed_lines_of_any_width_give_the_same_numbers(name: str, width: int, model: Callable[[str], Any]) -> None:
+    import torch
+
+    made, rows = model(name), questions()[:-1]
+    packed = PackedScorer(made, "cpu", budget=96, window=window_of(made.config.get_text_config()))
+    packed.width = width
+    with torch.inference_mode():
+        expected = PlainScorer(made, "cpu", size=8, budget=96).score(rows)
+        assert close(packed.score(rows), expected)
+        assert close(packed.score(rows[::-1])[::-1], expected)
+
+
 @pytest.mark.parametrize("name", ["Llama", "Gemma3"])
 def test_budget_and_order_change_nothing(name: str, model: Callable[[str], Any]) -> None:
     import torch
@@ -126,14 +155,14 @@ def test_memory_that_runs_out_halves_the_batch(
     with torch.inference_mode():
         chosen = scorer(made)
         expected = chosen.answer(windows)
-        score = SharedScorer.score
+        score = PackedScorer.score
 
-        def small(self: SharedScorer, rows: list[Row], known: Any = ()) -> Any:
+        def small(self: PackedScorer, rows: list[Row], known: Any = ()) -> Any:
             if len(rows) > 5:
                 raise torch.OutOfMemoryError
             return score(self, rows, known)
 
-        monkeypatch.setattr(SharedScorer, "score", small)
+        monkeypatch.setattr(PackedScorer, "score", small)
         found = chosen.answer([*windows, Failed(reason="ረጅም")])
         assert found[-1] == Failed(reason="ረጅም")
         for one, other in zip(found[:-1], expected, strict=True):
@@ -142,10 +171,10 @@ def test_memory_that_runs_out_halves_the_batch(
             assert one.logprob == pytest.approx(other.logprob, abs=1e-4)
         assert "out of memory with" in caplog.text
 
-        def never(self: SharedScorer, rows: list[Row], known: Any = ()) -> Any:
+        def never(self: PackedScorer, rows: list[Row], known: Any = ()) -> Any:
             raise torch.OutOfMemoryError
 
-        monkeypatch.setattr(SharedScorer, "score", never)
+        monkeypatch.setattr(PackedScorer, "score", never)
         with pytest.raises(BackendError, match="does not fit into the device's memory; give max_length=N"):
             chosen.answer(windows[:3])
 
@@ -157,17 +186,22 @@ TOKENS = st.lists(st.integers(0, 3), min_size=1, max_size=40)
     st.lists(st.tuples(st.sampled_from([[], [1] * 20, [1, 2] * 15]), TOKENS, TOKENS), min_size=1, max_size=25),
     st.integers(1, 5),
     st.integers(1, 200),
+    st.booleans(),
 )
 @settings(max_examples=150, deadline=None)
 def test_plans_hold_every_row_once_and_keep_contexts_together(
-    parts: list[tuple[list[int], list[int], list[int]]], size: int, budget: int
+    parts: list[tuple[list[int], list[int], list[int]]], size: int, budget: int, pack: bool
 ) -> None:
     rows: list[Row] = [((shots + question + answer)[:-1], answer) for shots, question, answer in parts]
-    batches = plan_shared(rows, size=size, budget=budget, held=16 * budget)
+    if pack:
+        batches = plan_packed(rows, lines=size, budget=budget, held=16 * budget, width=30)
+    else:
+        batches = plan_shared(rows, size=size, budget=budget, held=16 * budget)
     assert sorted(row for batch in batches for row in batch.rows) == list(range(len(rows)))
     where: dict[tuple[int, ...], int] = {}
     for number, batch in enumerate(batches):
-        assert len(batch.contexts) <= size
+        read = sum(context.length - len(batch.prefix) + context.branches for context in batch.contexts)
+        assert len(batch.contexts) == 1 or (read <= budget if pack else len(batch.contexts) <= size)
         for context in batch.contexts:
             assert where.setdefault(context.tokens, number) == number
             assert context.tokens[: len(batch.prefix)] == batch.prefix
