@@ -55,15 +55,15 @@ class CommandEngine:
         return not self._directions or f"{request.source_language}-{request.target_language}" in self._directions
 
     def plan(self, requests: Sequence[Request]) -> list[list[int]]:
-        batches: list[list[int]] = []
-        current = None
+        by_command: dict[tuple[str, ...], list[int]] = {}
         for position, request in enumerate(requests):
-            direction = self._command(request) if isinstance(request, Generate) else []
-            if direction != current or len(batches[-1]) >= self._batch_size:
-                batches.append([])
-                current = direction
-            batches[-1].append(position)
-        return batches
+            command = tuple(self._command(request)) if isinstance(request, Generate) else ()
+            by_command.setdefault(command, []).append(position)
+        return [
+            positions[start : start + self._batch_size]
+            for positions in by_command.values()
+            for start in range(0, len(positions), self._batch_size)
+        ]
 
     def answer(self, batch: Sequence[Request]) -> list[Response]:
         requests = [request for request in batch if isinstance(request, Generate)]
