@@ -84,6 +84,12 @@ class Account(Tally):
             self.generated += done.predicted
         return found
 
+    def move(self, name: Part, other: Part, share: float) -> None:
+        """Book a share of a part's time, 0-1, on another part."""
+        moved = share * self.seconds[name]
+        self.seconds[name] -= moved
+        self.seconds[other] += moved
+
     def record(self, task: str) -> StageRecord:
         """Everything so far. Where a model has computed, the device's peak is measured for a fifth of a second."""
         self._settle()

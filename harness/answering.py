@@ -71,5 +71,3 @@ class Answerer:
                     self._put(new)
             answers.update(new)
             answered(keys, [key for key, _ in new])
-        if done >= total:
-            self._progress(label, total, total)

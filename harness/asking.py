@@ -24,13 +24,15 @@ class AskedUnit:
     """A unit that waits for answers.
 
     Attributes:
-        task: Its task's name. shared, own: Answers so far, in the order of its requests.
+        task: Its task's name. shared, own: Answers so far, in the order of its requests, without those that were
+            judged. judged: Whether its answers are judged part by part.
     """
 
     task: str
     unit: Unit
     shared: list[Response] = field(default_factory=list)
     own: list[Response] = field(default_factory=list)
+    judged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,8 +41,8 @@ class Piece:
 
     Attributes:
         keys: Of every request. shared: Whether other units ask the same (the pivot's texts). counted: Whether these are
-            requests of their own, and not what the unit before shares with this one. last: Whether the unit waits for
-            no more.
+            requests of their own, and not what the unit before shares with this one. ends: Whether a part of the unit
+            ends here, which may then be judged. last: Whether the unit waits for no more.
     """
 
     asked: AskedUnit
@@ -48,6 +50,7 @@ class Piece:
     keys: Sequence[str]
     shared: bool = False
     counted: bool = True
+    ends: bool = False
     last: bool = False
 
 
@@ -101,28 +104,38 @@ def _pieces(
     counted: tuple[str, str] | None = None
     for task, unit in units:
         unit.chat = engine.chat
-        own = unit.instructed(unit.requests())
-        if not engine.covers(own[0]):
-            left_out(task, unit)
-            unit.release()
-            continue
         asked = AskedUnit(task=task, unit=unit)
-        if shared := unit.instructed(unit.shared_requests()):
-            keys = [request_key(identity, request) for request in shared]
-            before, counted = counted, (task, content_hash(keys))
-            for start in range(0, len(shared), WINDOW):
-                yield Piece(
-                    asked=asked,
-                    requests=shared[start : start + WINDOW],
-                    keys=keys[start : start + WINDOW],
-                    shared=True,
-                    counted=counted != before,
-                )
-        for start in range(0, len(own), WINDOW):
-            requests = own[start : start + WINDOW]
-            yield Piece(
-                asked=asked,
-                requests=requests,
-                keys=[request_key(identity, request) for request in requests],
-                last=start + WINDOW >= len(own),
-            )
+        for number, (part, last) in enumerate(unit.parts()):
+            own = unit.instructed(part)
+            if not number and not engine.covers(own[0]):
+                left_out(task, unit)
+                unit.release()
+                break
+            if not number and (shared := unit.instructed(unit.shared_requests())):
+                digest = (task, content_hash([request_key(identity, request) for request in shared]))
+                yield from _cut(asked, shared, identity, shared=True, counted=digest != counted)
+                counted = digest
+            yield from _cut(asked, own, identity, last=last)
+
+
+def _cut(
+    asked: AskedUnit,
+    requests: Sequence[Request],
+    identity: str,
+    *,
+    shared: bool = False,
+    counted: bool = True,
+    last: bool = False,
+) -> Iterator[Piece]:
+    """Pieces of at most :data:`WINDOW` requests."""
+    for start in range(0, len(requests), WINDOW):
+        own, ends = requests[start : start + WINDOW], start + WINDOW >= len(requests)
+        yield Piece(
+            asked=asked,
+            requests=own,
+            keys=[request_key(identity, request) for request in own],
+            shared=shared,
+            counted=counted,
+            ends=ends,
+            last=last and ends,
+        )

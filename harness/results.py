@@ -8,7 +8,7 @@ from harness.account import Account
 from harness.engine.base import Engine
 from harness.records import ScoreRecord
 from harness.scoring import score_unit
-from harness.store import RunWriter, SegmentRow
+from harness.store import RunWriter, SegmentRow, UnitKey
 from harness.tasks.base import Outcome, Unit
 from harness.types import Generate
 
@@ -40,19 +40,27 @@ class TaskResults:
         self._cannot = not units or not units[0].requests_made <= engine.requests_answered()
         return self._cannot
 
-    def add(self, unit: Unit, outcome: Outcome, account: Account) -> None:
-        """Score a unit, write what its scores rest on, and let its data go."""
+    def add_rows(self, unit: Unit, rows: Sequence[SegmentRow], account: Account) -> None:
+        """Write the texts of a part of a unit."""
+        self._note_reasoning(rows)
+        if unit.keeps_texts:
+            with account.part("writing"):
+                self._writer.add_unit(self._key(unit), rows, {})
+
+    def add(self, unit: Unit, outcome: Outcome, account: Account, *, written: bool = False) -> None:
+        """Score a unit, write what its scores rest on, and let its data go.
+
+        Args:
+            written: Whether its rows are, by :meth:`add_rows`.
+        """
         with account.part("scoring"):
             scored = score_unit(unit, outcome, self._model, self._seed)
+        if not written:
+            self.add_rows(unit, scored.rows, account)
         with account.part("writing"):
-            self._writer.add_unit(
-                (self._model, self._task, unit.variant, unit.prompt, unit.language),
-                scored.rows if unit.keeps_texts else [],
-                scored.statistics,
-            )
+            self._writer.add_unit(self._key(unit), [], scored.statistics)
         self.scores.extend(scored.scores)
         self.units += 1
-        self._note_reasoning(scored.rows)
         unit.release()
 
     def notes(self) -> list[str]:
@@ -68,6 +76,9 @@ class TaskResults:
         if self.left_out:
             found.append(f"{self._model} does not offer {', '.join(self.left_out)} of task {self._task}")
         return found
+
+    def _key(self, unit: Unit) -> UnitKey:
+        return (self._model, self._task, unit.variant, unit.prompt, unit.language)
 
     def _note_reasoning(self, rows: Sequence[SegmentRow]) -> None:
         """Count the written answers of a model that thinks, and those whose reasoning never ended."""

@@ -7,6 +7,7 @@ computes a window, a thread reads the next one and another writes the answers to
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class _Ready:
     Attributes:
         owned: Its distinct requests, each with the piece that asks it first. earlier: Those of them that an earlier
             window asked. groups: The others by their kind; what is planned together. answers: Those that are stored.
+        prepared: Share of the time it took that was not reading, 0-1.
     """
 
     window: Window
@@ -43,6 +45,7 @@ class _Ready:
     earlier: set[str]
     groups: list[dict[str, Request]]
     answers: dict[str, Response]
+    prepared: float
 
 
 class Scheduler:
@@ -95,8 +98,9 @@ class Scheduler:
 
         What the window before is asked may not be stored yet; those requests are looked up when it is.
         """
-        marks = _Marks()
+        marks, begun = _Marks(), time.perf_counter()
         for window in request_windows(self._engine, units, left_out=self._leave_out):
+            read = time.perf_counter()
             owned = window.owners()
             earlier = marks.among(list(owned)) if self._engine.stored else set()
             marks.add(list(owned))
@@ -110,13 +114,23 @@ class Scheduler:
                 for group in groups:
                     if not answers.keys() >= group.keys():
                         self._engine.prepare(list(group.values()))
-            yield _Ready(window=window, owned=owned, earlier=earlier, groups=groups, answers=answers)
+            done = time.perf_counter()
+            yield _Ready(
+                window=window,
+                owned=owned,
+                earlier=earlier,
+                groups=groups,
+                answers=answers,
+                prepared=(done - read) / (done - begun),
+            )
+            begun = time.perf_counter()
 
     def _taken(self, ahead: ReadAhead[_Ready | None]) -> _Ready | None:
         """The next window, which has to be waited for where it is read more slowly than the one before was computed."""
         with self.account.part("reading"):
             ready = ahead.take()
         if ready is not None:
+            self.account.move("reading", "preparing", ready.prepared)
             self._share(ready.window.pieces)
         return ready
 
@@ -153,12 +167,18 @@ class Scheduler:
         for piece in ready.window.pieces:
             asked, results = piece.asked, self._results[piece.asked.task]
             (asked.shared if piece.shared else asked.own).extend(ready.answers[key] for key in piece.keys)
+            if piece.ends and not piece.shared:
+                with self.account.part("scoring"):
+                    rows = asked.unit.judged(asked.own)
+                if rows is not None:
+                    results.add_rows(asked.unit, rows, self.account)
+                    asked.own, asked.judged = [], True
             if piece.last:
                 with self.account.part("scoring"):
                     outcome = asked.unit.outcome(asked.shared, asked.own)
-                results.add(asked.unit, outcome, self.account)
+                results.add(asked.unit, outcome, self.account, written=asked.judged)
                 asked.shared, asked.own = [], []
-                self._share([piece])
+            self._share([piece])
             done = results.units
             self._progress(self._label(asked.task), done, self._units[asked.task])
 

@@ -158,16 +158,19 @@ class VectorStage:
             language = request.language if isinstance(request, Embed) else ""
             by_language.setdefault(language, {})[key] = request
         for language, distinct in by_language.items():
-            everything = list(distinct)
+            everything, label = list(distinct), f"{self._engine.name} · {language}"
+            if answers.keys() >= distinct.keys():
+                continue
             for start in range(0, len(everything), WINDOW):
                 self._answerer.compute(
                     {key: distinct[key] for key in everything[start : start + WINDOW]},
                     answers,
-                    label=f"{self._engine.name} · {language}",
+                    label=label,
                     answered=self._computed,
                     done=start,
                     total=len(everything),
                 )
+            self._progress(label, len(everything), len(everything))
         return [answers[key] for key in keys]
 
     def _computed(self, _: Sequence[str], new: Sequence[str]) -> None:

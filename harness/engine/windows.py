@@ -16,7 +16,7 @@ from harness.types import Failed, LogLikelihood, Preference, Request, RollingLog
 Windows = list[tuple[list[int], list[int]]]
 """``(input, scored)`` of one request; more than one only where a text is rolled over."""
 
-_Kept = list[tuple[array[int], array[int]]]
+_Kept = list["tuple[array[int], array[int]]"]
 """Rows in four bytes a token."""
 
 _REMEMBERED = 2**21

@@ -159,7 +159,13 @@ def _classes() -> dict[str, type[ConfigurableTask]]:
     datasets.disable_progress_bars()  # lm-eval's tasks map and filter; a bar for each of 57 subjects helps nobody
 
     class SandboxedTask(ConfigurableTask):  # type: ignore[misc]
-        """lm-eval's task over rows that we read."""
+        """lm-eval's task over rows that we read.
+
+        Attributes:
+            asked_documents: Which documents requests are made of; ``None`` for all.
+        """
+
+        asked_documents: range | None = None
 
         def __init__(self, config: dict[str, Any], rows: Rows, columns: Sequence[str], where: str) -> None:
             self._where = where
@@ -176,6 +182,15 @@ def _classes() -> dict[str, type[ConfigurableTask]]:
             if len(docs) == 0:
                 raise NoDocumentsError(f"{self._where}: no row of the data is left to ask about")
             return docs
+
+        def doc_iterator(self, **options: Any) -> Iterator[tuple[int, Any]]:
+            docs, asked = self.eval_docs, self.asked_documents
+            if asked is None or asked == range(len(docs)):
+                yield from super().doc_iterator(**options)
+            elif isinstance(docs, datasets.Dataset):
+                yield from zip(asked, docs.select(asked), strict=True)
+            else:
+                yield from ((index, docs[index]) for index in asked)
 
         def fewshot_docs(self) -> Any:
             """Examples only where shots are asked for: a zero-shot run needs no split of examples."""

@@ -26,7 +26,7 @@ class LanguageModelUnit(LmEvalUnit):
 
     def __init__(self, task: TaskFile, data_root: Path | None, **names: Any) -> None:
         super().__init__(task, data_root, **names)
-        self._task: ConfigurableTask | None = None
+        self._made: list[tuple[ConfigurableTask, int]] = []
 
     @property
     def prompt_spec(self) -> PromptSpec:
@@ -45,9 +45,9 @@ class LanguageModelUnit(LmEvalUnit):
         return documents
 
     def lm_eval_tasks(self) -> list[tuple[ConfigurableTask, int]]:
-        if self._task is None:
-            self._task = self._build_task()
-        return [(self._task, len(self.documents))]
+        if not self._made:
+            self._made = [(self._build_task(), len(self.documents))]
+        return self._made
 
     def prompt_hash(self) -> str:
         prompt = self.prompt_spec.model_dump(exclude_defaults=True)
@@ -63,7 +63,7 @@ class LanguageModelUnit(LmEvalUnit):
 
     def release(self) -> None:
         super().release()
-        self._task = None
+        self._made = []
 
     def fields(self, document: Document) -> Mapping[str, object]:
         """The document's columns, ``lang``, the data set's own code, and ``language``, the English name."""
