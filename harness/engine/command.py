@@ -55,13 +55,13 @@ class CommandEngine:
         return not self._directions or f"{request.source_language}-{request.target_language}" in self._directions
 
     def plan(self, requests: Sequence[Request]) -> list[list[int]]:
-        by_command: dict[tuple[str, ...], list[int]] = {}
+        by_direction: dict[tuple[str, str], list[int]] = {}
         for position, request in enumerate(requests):
-            command = tuple(self._command(request)) if isinstance(request, Generate) else ()
-            by_command.setdefault(command, []).append(position)
+            assert isinstance(request, Generate), "the runner asks only what the engine says it answers"
+            by_direction.setdefault((request.source_language, request.target_language), []).append(position)
         return [
             positions[start : start + self._batch_size]
-            for positions in by_command.values()
+            for positions in by_direction.values()
             for start in range(0, len(positions), self._batch_size)
         ]
 
