@@ -8,11 +8,12 @@ that are answered on the spot and forgotten.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.account import Account
+from harness.asking import request_windows
 from harness.encoding import Encoder
 from harness.engine.base import Embedder, Engine, TokenCounter
 from harness.engine.models import load_model
@@ -20,10 +21,11 @@ from harness.engine.work import work_of
 from harness.errors import RecordError
 from harness.machine import hardware
 from harness.records import StageRecord
-from harness.runner import RunPlan, planned_work, reduction_key
+from harness.runner import RunPlan, planned_work
 from harness.store import ResponseStore, RunFolder, content_hash, request_key
 from harness.tasks.base import Unit
 from harness.types import Embed, Generate, LogLikelihood, Preference, Request, RollingLogLikelihood
+from harness.vector_stage import reduction_key
 
 _SAMPLE = 24
 """Requests that are answered to measure a model."""
@@ -76,7 +78,7 @@ class _Counted:
 
 
 def forecast(plan: RunPlan) -> Iterator[Forecast]:
-    """One forecast a model and task, each as soon as it is made.
+    """One forecast a model and task, in the order of tasks.
 
     Raises:
         UserError: As ``harness.runner.run`` would.
@@ -85,26 +87,90 @@ def forecast(plan: RunPlan) -> Iterator[Forecast]:
     with ResponseStore.for_reading(plan.out / "responses.sqlite") as store:
         for spec in plan.models:
             engine = load_model(spec)
+            counted: dict[str, _Counted] = {}
+            texts: list[tuple[str, Unit]] = []
+            vectors: list[tuple[str, Unit]] = []
             for task, task_units in work:
-                if spec.tasks and task.spec.task not in spec.tasks:
+                name = task.spec.task
+                if spec.tasks and name not in spec.tasks:
                     continue
-                found = Forecast(model=engine.name, task=task.spec.task, units=len(task_units))
+                counted[name] = _Counted(Forecast(model=engine.name, task=name, units=len(task_units)))
                 if not task_units or not task_units[0].requests_made <= engine.requests_answered():
-                    found.note = f"backend {engine.backend} cannot answer this task"
-                    yield found
+                    counted[name].forecast.note = f"backend {engine.backend} cannot answer this task"
                     continue
-                counted = _Counted(found)
-                counter = _Counter(plan, engine, store)
-                for unit in task_units:
-                    counter.add(unit, counted)
-                    unit.release()
-                _estimate(plan.out, engine, task.spec.kind, counted)
-                yield found
+                kind = vectors if Embed in task_units[0].requests_made else texts
+                kind.extend((name, unit) for unit in task_units)
+            _count_texts(engine, store, texts, counted)
+            counter = _VectorCounter(plan, engine, store)
+            for name, unit in vectors:
+                counter.add(unit, counted[name])
+                unit.release()
+            for task, _ in work:
+                found = counted.get(task.spec.task)
+                if found is not None:
+                    if not found.forecast.note:
+                        _estimate(plan.out, engine, task.spec.kind, found)
+                    yield found.forecast
             engine.close()
 
 
-class _Counter:
-    """Counts the units of one model."""
+def _count_texts(
+    engine: Engine, store: ResponseStore, units: Sequence[tuple[str, Unit]], counted: Mapping[str, _Counted]
+) -> None:
+    """Count what units ask, in the windows that a run plans together; what two tasks ask is the first one's."""
+
+    def leave_out(task: str, _: Unit) -> None:
+        counted[task].forecast.left_out += 1
+
+    asked: set[str] = set()
+    for window in request_windows(engine, units, left_out=leave_out):
+        new: dict[str, dict[str, Request]] = {}
+        missing: dict[str, dict[str, Request]] = {}
+        for piece in window.pieces:
+            task = counted[piece.asked.task]
+            task.forecast.requests += len(piece.keys) if piece.counted else 0
+            own = {
+                key: request for key, request in zip(piece.keys, piece.requests, strict=True) if key not in task.seen
+            }
+            task.seen.update(own)
+            lacking = [key for key in own if key not in asked]
+            lacking = store.missing(lacking) if engine.stored else lacking
+            asked.update(own)
+            new.setdefault(piece.asked.task, {}).update(own)
+            missing.setdefault(piece.asked.task, {}).update((key, own[key]) for key in lacking)
+            if piece.last:
+                piece.asked.unit.release()
+        positions = _positions(engine, missing)
+        for task_name, own in new.items():
+            _add(counted[task_name], engine, own, [*missing[task_name].values()], positions[task_name])
+
+
+def _add(counted: _Counted, engine: Engine, new: Mapping[str, Request], missing: list[Request], positions: int) -> None:
+    """Add requests that a task had not asked before, and those of them that are to be computed."""
+    found = counted.forecast
+    found.distinct += len(new)
+    found.known += len(new) - len(missing)
+    found.characters += sum(len(_text(request)) for request in new.values())
+    found.most_written += sum(request.max_tokens for request in missing if isinstance(request, Generate))
+    if isinstance(engine, TokenCounter):
+        found.tokens = (found.tokens or 0) + engine.amount(list(new.values()))[0]
+        found.positions = (found.positions or 0) + positions
+    if not counted.sample:
+        counted.sample = missing[:_SAMPLE]
+
+
+def _positions(engine: Engine, missing: Mapping[str, Mapping[str, Request]]) -> dict[str, int]:
+    """Positions to compute for every task, where all of their requests are planned together: by its tokens."""
+    if not isinstance(engine, TokenCounter):
+        return dict.fromkeys(missing, 0)
+    together = [request for own in missing.values() for request in own.values()]
+    tokens = {task: engine.amount(list(own.values()))[0] for task, own in missing.items()}
+    share = engine.amount(together)[1] / max(1, sum(tokens.values()))
+    return {task: round(share * count) for task, count in tokens.items()}
+
+
+class _VectorCounter:
+    """Counts the units of one model that ask for vectors."""
 
     def __init__(self, plan: RunPlan, engine: Engine, store: ResponseStore) -> None:
         self._engine = engine
@@ -143,15 +209,8 @@ class _Counter:
         new = {key: request for key, request in asked.items() if key not in counted.seen}
         counted.seen.update(new)
         missing = [] if reduced else self._missing(new)
-        found.distinct += len(new)
-        found.known += len(new) - len(missing)
-        found.characters += sum(len(_text(request)) for request in new.values())
-        found.most_written += sum(request.max_tokens for request in missing if isinstance(request, Generate))
-        if isinstance(self._engine, TokenCounter):
-            found.tokens = (found.tokens or 0) + self._engine.amount(list(new.values()))[0]
-            found.positions = (found.positions or 0) + self._engine.amount(missing)[1]
-        if not counted.sample:
-            counted.sample = missing[:_SAMPLE]
+        positions = self._engine.amount(missing)[1] if isinstance(self._engine, TokenCounter) else 0
+        _add(counted, self._engine, new, missing, positions)
 
     def _keys(self, requests: Sequence[Request]) -> list[str]:
         return [request_key(self._identity, request) for request in requests]

@@ -104,7 +104,7 @@ class ResponseStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         try:
-            self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
+            self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -305,7 +305,8 @@ class RunWriter:
             "failed": [row.failed for row in rows],
             "reasoning": [row.reasoning for row in rows],
         }
-        self._write("segments", pa.table(_with_unit(unit, text_columns, len(rows)), schema=_segment_schema()))
+        if rows:
+            self._write("segments", pa.table(_with_unit(unit, text_columns, len(rows)), schema=_segment_schema()))
         for metric, unit_stats in statistics.items():
             count = len(unit_stats.segments)
             columns = {

@@ -56,7 +56,8 @@ def run(
     Prints the run folder's path, alone, on standard output. With --plan prints what it would do instead: models are
     loaded, and where no earlier run tells their speed a few requests are answered and forgotten.
     """
-    from harness.engine.models import parse_model
+    from harness.engine.models import load_model, parse_model
+    from harness.engine.tensor_parallel import follow, is_follower
     from harness.errors import DataError, UserError
     from harness.languages import identify
     from harness.progress import TerminalProgress
@@ -89,6 +90,9 @@ def run(
     )
     if dry:
         _say_plan(plan, price)
+        return
+    if is_follower():
+        follow(plan.models, load_model)
         return
     with TerminalProgress() as progress:
         folder = run_plan(plan, progress)

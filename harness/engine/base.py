@@ -47,7 +47,11 @@ class Engine(Protocol):
         a failure, and the scores it would belong to are absent rather than failed."""
 
     def plan(self, requests: Sequence[Request]) -> list[list[int]]:
-        """Positions of ``requests`` grouped into batches; every position once."""
+        """Positions of ``requests`` grouped into batches; every position once.
+
+        Requests are of one kind and distinct, but of any tasks and languages: what an engine cannot answer together it
+        must not put together. A plan holds until the next one is made.
+        """
 
     def answer(self, batch: Sequence[Request]) -> list[Response]:
         """Responses of one planned batch, in its order. A request that cannot be answered is ``Failed``."""
@@ -86,6 +90,15 @@ class TokenCounter(Protocol):
     def amount(self, requests: Sequence[Request]) -> tuple[int, int]:
         """Tokens that requests ask about (not those to be written), and positions that are left to compute once what
         they share is computed once, without padding."""
+
+
+@runtime_checkable
+class Preparer(Protocol):
+    """An engine that can make tokens of requests before they are planned."""
+
+    def prepare(self, requests: Sequence[Request]) -> None:
+        """Called for requests that will be planned together, by another thread while this one answers others; no answer
+        depends on whether it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,15 +55,15 @@ class CommandEngine:
         return not self._directions or f"{request.source_language}-{request.target_language}" in self._directions
 
     def plan(self, requests: Sequence[Request]) -> list[list[int]]:
-        batches: list[list[int]] = []
-        current = None
+        by_direction: dict[tuple[str, str], list[int]] = {}
         for position, request in enumerate(requests):
-            direction = self._command(request) if isinstance(request, Generate) else []
-            if direction != current or len(batches[-1]) >= self._batch_size:
-                batches.append([])
-                current = direction
-            batches[-1].append(position)
-        return batches
+            assert isinstance(request, Generate), "the runner asks only what the engine says it answers"
+            by_direction.setdefault((request.source_language, request.target_language), []).append(position)
+        return [
+            positions[start : start + self._batch_size]
+            for positions in by_direction.values()
+            for start in range(0, len(positions), self._batch_size)
+        ]
 
     def answer(self, batch: Sequence[Request]) -> list[Response]:
         requests = [request for request in batch if isinstance(request, Generate)]

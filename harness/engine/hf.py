@@ -136,6 +136,10 @@ class HuggingFaceEngine:
             batches += [[positions[index] for index in batch] for batch in found]
         return batches
 
+    def prepare(self, requests: Sequence[Request]) -> None:
+        if self._scorer is not None:
+            self._encoder.prepare([request for request in requests if _group(request) is LogLikelihood])
+
     def answer(self, batch: Sequence[Request]) -> list[Response]:
         import torch
 

@@ -16,6 +16,9 @@ from harness.types import Failed, LogLikelihood, Preference, Request, RollingLog
 Windows = list[tuple[list[int], list[int]]]
 """``(input, scored)`` of one request; more than one only where a text is rolled over."""
 
+_Kept = list["tuple[array[int], array[int]]"]
+"""Rows in four bytes a token."""
+
 _REMEMBERED = 2**21
 """Most tokens, and 64 for every request, of rows that are kept from the plan until they are answered: about 8 MB."""
 
@@ -31,24 +34,25 @@ class Encoder:
         self._name = name
         self._tokenizer = tokenizer
         self._max_length = max_length
-        self._planned: dict[Request, list[tuple[array[int], array[int]]]] = {}
+        self._ahead: dict[Request, _Kept] = {}
+        self._planned: dict[Request, _Kept] = {}
+
+    def prepare(self, requests: Sequence[Request]) -> None:
+        """Keep rows of requests that :meth:`planned` will be asked for, as many as it keeps; any thread may do so."""
+        self._ahead.update(_kept(requests, self.windows(requests)))
 
     def planned(self, requests: Sequence[Request]) -> list[Windows | Failed]:
         """As :meth:`windows`, for requests that will soon be asked for again: the first of them are kept."""
-        found = self.windows(requests)
-        self._planned = {}
-        room = _REMEMBERED
-        for request, own in zip(requests, found, strict=True):
-            if not isinstance(own, Failed):
-                room -= 64 + sum(len(inputs) + len(scored) for inputs, scored in own)
-                if room < 0:
-                    break
-                self._planned[request] = [(array("i", inputs), array("i", scored)) for inputs, scored in own]
+        found = self._completed(requests, [self._ahead.pop(request, None) for request in requests])
+        self._planned = _kept(requests, found)
         return found
 
     def taken(self, requests: Sequence[Request]) -> list[Windows | Failed]:
         """As :meth:`windows`; what :meth:`planned` has kept of them is used, and kept no longer."""
-        kept = [self._planned.pop(request, None) for request in requests]
+        return self._completed(requests, [self._planned.pop(request, None) for request in requests])
+
+    def _completed(self, requests: Sequence[Request], kept: Sequence[_Kept | None]) -> list[Windows | Failed]:
+        """Rows of every request, made of those that were not kept."""
         rest = iter(self.windows([request for request, own in zip(requests, kept, strict=True) if own is None]))
         return [
             next(rest) if own is None else [(inputs.tolist(), scored.tolist()) for inputs, scored in own]
@@ -123,6 +127,19 @@ class Encoder:
     def _first_token(self) -> int:
         bos = self._tokenizer.bos_token_id
         return int(bos if bos is not None else self._tokenizer.eos_token_id)
+
+
+def _kept(requests: Sequence[Request], found: Sequence[Windows | Failed]) -> dict[Request, _Kept]:
+    """Rows of the first requests, as far as there is room."""
+    kept: dict[Request, _Kept] = {}
+    room = _REMEMBERED
+    for request, own in zip(requests, found, strict=True):
+        if not isinstance(own, Failed):
+            room -= 64 + sum(len(inputs) + len(scored) for inputs, scored in own)
+            if room < 0:
+                break
+            kept[request] = [(array("i", inputs), array("i", scored)) for inputs, scored in own]
+    return kept
 
 
 def rolling_windows(tokens: list[int], prefix: int, length: int) -> Windows:

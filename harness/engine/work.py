@@ -51,6 +51,10 @@ class Counts:
     def __sub__(self, other: Counts) -> Counts:
         return Counts(**{name: getattr(self, name) - getattr(other, name) for name in _COUNTED})
 
+    def times(self, part: float) -> Counts:
+        """A part of the work, 0-1; counts then need not be whole."""
+        return Counts(**{name: getattr(self, name) * part for name in _COUNTED})
+
 
 _COUNTED = tuple(field.name for field in dataclasses.fields(Counts))
 

@@ -181,6 +181,15 @@ class Unit(ABC):
     def requests(self) -> list[Request]:
         """The unit's own requests, in an order that depends on the documents alone."""
 
+    def parts(self) -> Iterator[tuple[list[Request], bool]]:
+        """:meth:`requests` in parts, each with whether it is the last; a kind that says so judges them one by one."""
+        yield self.requests(), True
+
+    def judged(self, responses: Sequence[Response]) -> list[SegmentRow] | None:  # noqa: ARG002
+        """Take the answers to the earliest part without any, and give its rows with their texts; :meth:`outcome` then
+        gets no answers, and gives rows without texts. ``None`` of a kind that needs all answers at once."""
+        return None
+
     def instructed(self, requests: Sequence[Request]) -> list[Request]:
         """Requests, those for final embeddings with the task's instruction for their side."""
         said = self.spec.instruction

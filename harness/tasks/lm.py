@@ -7,20 +7,24 @@ value of a document becomes a statistic.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.errors import DataError, UserError
+from harness.errors import UserError
 from harness.loader import TaskFile
 from harness.spec import DatasetSpec, MetricOption
 from harness.store import SegmentRow
 from harness.tasks.base import Outcome, Selection, Unit, failure, reasoning_of
 from harness.tasks.decoding_options import read_options
+from harness.tasks.judging import AskedDocument, AskedPart, Judged
 from harness.types import (
     Document,
     Failed,
@@ -32,9 +36,7 @@ from harness.types import (
     Response,
     RollingLogLikelihood,
 )
-from metrics.base import FloatArray, MeanMetric, Metric, MetricError, Segment, TextMetric
-from metrics.classification import Brier, ClassMetric
-from metrics.tagging import SpanF1
+from metrics.base import TextMetric
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -64,17 +66,19 @@ def lm_eval_options(options: Mapping[str, MetricOption]) -> dict[str, object]:
     return taken
 
 
+_PART = 1000
+"""Documents that are asked about and judged at a time."""
+
+
 class LmEvalUnit(Unit):
     """One language, variant and prompt, made of one or several tasks of lm-eval."""
 
     def __init__(self, task: TaskFile, data_root: Path | None, **names: Any) -> None:
         super().__init__(task, data_root, **names)
         self.requests_made = frozenset({_REQUESTS[self.spec.kind]})
-        self._instances: list[list[Instance]] = []
-        self._samples: list[int] = []
-        """Requests of every document."""
-        self._choices = 0
-        """Most choices that a document has."""
+        self._waiting: deque[AskedPart] = deque()
+        self._judged = Judged()
+        self._named: list[tuple[str, str]] = []
 
     @property
     def examples(self) -> DatasetSpec:
@@ -86,68 +90,59 @@ class LmEvalUnit(Unit):
         """lm-eval's tasks with how many of their documents are asked for; the unit's documents in the same order."""
 
     def requests(self) -> list[Request]:
-        self._instances = []
-        chat = self.chat
-        options: dict[str, Any] = {}
-        if chat is not None:
-            options = {
-                "apply_chat_template": True,
-                "chat_template": chat.render,
-                "fewshot_as_multiturn": chat.multiturn,
-                "system_instruction": chat.system or None,
-            }
-        for task, count in self.lm_eval_tasks():
-            task.build_all_requests(limit=count, rank=0, world_size=1, **options)
-            grouped: list[list[Instance]] = [[] for _ in range(count)]
-            for instance in task.instances:
-                grouped[int(instance.doc_id or 0)].append(instance)
-            self._instances += grouped
-        asked = [[self._asked(instance) for instance in instances] for instances in self._instances]
-        self._samples = [sum(map(len, requests)) for requests in asked]
-        return [request for requests in asked for own in requests for request in own]
+        self._named = self._names()
+        return [request for requests, _ in self._asked_parts() for request in requests]
+
+    def parts(self) -> Iterator[tuple[list[Request], bool]]:
+        """Requests of some documents at a time; of the documents nothing is held that lm-eval's own do not say."""
+        self.lm_eval_tasks()
+        self._named = self._names()
+        self._documents = None
+        yield from self._asked_parts()
+
+    def judged(self, responses: Sequence[Response]) -> list[SegmentRow]:
+        """Rows of the documents of the earliest part that is not judged yet."""
+        part, remaining = self._waiting.popleft(), iter(responses)
+        rows: list[SegmentRow] = []
+        for task, documents in part.asked:
+            found = [[next(remaining) for _ in range(document.samples)] for document in documents]
+            for document, answers in zip(documents, found, strict=True):
+                self._give(document.instances, answers)
+            task._instances = [instance for document in documents for instance in document.instances]
+            task.apply_filters()
+            task._instances = []
+            for document, answers in zip(documents, found, strict=True):
+                rows.append(self._row(task, document, answers))
+                self._judged.add(rows[-1])
+                if rows[-1].failed is None:
+                    self._judge(task, document.instances)
+        return rows
 
     def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:  # noqa: ARG002
-        remaining = iter(responses)
-        answers = [[next(remaining) for _ in range(count)] for count in self._samples]
-        for instances, found in zip(self._instances, answers, strict=True):
-            own = len(found) // len(instances)
-            for index, instance in enumerate(instances):
-                given = [self._answer(response) for response in found[index * own : (index + 1) * own]]
-                instance.resps.extend(given * (max(1, instance.repeats or 1) if own == 1 else 1))
-        reasons = [failure(found) for found in answers]
-        values: dict[str, list[Any]] = {label: [] for label in self.judged_by_lm_eval()}
+        """Statistics of all documents; of those that were judged before, rows are without texts.
+
+        Args:
+            responses: To the requests of all parts that are not judged yet.
+        """
         rows: list[SegmentRow] = []
-        for task, count in self.lm_eval_tasks():
-            task.apply_filters()
-            for index in range(len(rows), len(rows) + count):
-                rows.append(self._row(task, index, answers[index], reasons[index]))
-                if reasons[index] is None:
-                    self._judge(task, self._instances[index], values)
-        scored = [index for index, reason in enumerate(reasons) if reason is None]
-        segments = [
-            Segment(hypothesis=rows[index].hypothesis or "", references=rows[index].references) for index in scored
-        ]
-        statistics = {}
-        for label, (metric, _) in self.metrics().items():
-            statistics[label] = (
-                metric.segment_stats(segments)
-                if isinstance(metric, TextMetric)
-                else _statistics(metric, values[label], self._labels(rows), f"{self.where}: {label}")
-            )
-        return Outcome(rows=rows, scored=scored, statistics=statistics)
+        remaining = iter(responses)
+        while self._waiting:
+            rows += self.judged([*islice(remaining, self._waiting[0].requests)])
+        found = self._judged.outcome({label: metric for label, (metric, _) in self.metrics().items()}, self.where)
+        return dataclasses.replace(found, rows=found.rows[: len(found.rows) - len(rows)] + rows)
 
     def release(self) -> None:
         super().release()
-        self._instances = []
-        self._samples = []
+        self._waiting.clear()
+        self._judged = Judged()
+        self._named = []
 
     def fields(self, document: Document) -> Mapping[str, object]:
         """What templates see of a document."""
         return document.fields
 
-    def gold(self, task: ConfigurableTask, document: Document) -> tuple[str, ...]:
+    def gold(self, task: ConfigurableTask, fields: Mapping[str, object]) -> tuple[str, ...]:
         """Text of the right answer, or of every one of several."""
-        fields = self.fields(document)
         target = task.doc_to_target(fields)
         choices = task.doc_to_choice(fields) if task.config.doc_to_choice is not None else []
         given = target if isinstance(target, list) else [target]
@@ -159,12 +154,56 @@ class LmEvalUnit(Unit):
         """Metrics whose value of a document is lm-eval's; metrics of texts are ours."""
         return [label for label, (metric, _) in self.metrics().items() if not isinstance(metric, TextMetric)]
 
-    def _labels(self, rows: Sequence[SegmentRow]) -> Sequence[int | str]:
-        """What a document's gold class may be: the same for every system, whichever documents it failed on."""
-        return range(self._choices) if self._choices else sorted({gold for row in rows for gold in row.references})
+    def _asked_parts(self) -> Iterator[tuple[list[Request], bool]]:
+        """Requests of parts, and whether each is the last; instances wait until they are judged."""
+        self._waiting.clear()
+        ours = [label for label, (metric, _) in self.metrics().items() if isinstance(metric, TextMetric)]
+        self._judged = Judged(values={label: [] for label in self.judged_by_lm_eval()}, keeps_texts=bool(ours))
+        options: dict[str, Any] = {}
+        if (chat := self.chat) is not None:
+            options = {
+                "apply_chat_template": True,
+                "chat_template": chat.render,
+                "fewshot_as_multiturn": chat.multiturn,
+                "system_instruction": chat.system or None,
+            }
+        tasks = self.lm_eval_tasks()
+        first, left, part, requests = 0, sum(count for _, count in tasks), AskedPart(), list[Request]()
+        for task, count in tasks:
+            for start in range(0, count, _PART):
+                end = min(count, start + _PART)
+                task.asked_documents = range(start, end)
+                task.build_all_requests(rank=0, world_size=1, **options)
+                documents = [AskedDocument(number=first + number) for number in range(start, end)]
+                for instance in task.instances:
+                    documents[int(instance.doc_id or 0) - start].instances.append(instance)
+                task._instances = []
+                for document in documents:
+                    asked = [request for instance in document.instances for request in self._asked(instance)]
+                    document.samples = len(asked)
+                    requests += asked
+                part.asked.append((task, documents))
+                left -= end - start
+                if part.documents >= _PART or not left:
+                    self._waiting.append(part)
+                    yield requests, not left
+                    part, requests = AskedPart(), []
+            first += count
 
-    def _judge(self, task: ConfigurableTask, instances: Sequence[Instance], values: dict[str, list[Any]]) -> None:
+    def _names(self) -> list[tuple[str, str]]:
+        """Id and cluster of every document."""
+        return [(document.id, document.cluster) for document in self.documents]
+
+    def _give(self, instances: Sequence[Instance], answers: Sequence[Response]) -> None:
+        """Answers of a document to its instances, as lm-eval's models give them."""
+        own = len(answers) // len(instances)
+        for index, instance in enumerate(instances):
+            given = [self._answer(response) for response in answers[index * own : (index + 1) * own]]
+            instance.resps.extend(given * (max(1, instance.repeats or 1) if own == 1 else 1))
+
+    def _judge(self, task: ConfigurableTask, instances: Sequence[Instance]) -> None:
         """Add lm-eval's value of one document to every metric's."""
+        values = self._judged.values
         results: dict[str, Mapping[str, Any]] = {}
         for wanted in self.spec.metrics:
             if wanted.label not in values:
@@ -223,69 +262,24 @@ class LmEvalUnit(Unit):
             case _:
                 raise TypeError(f"a language-model task cannot use {type(response).__name__}")
 
-    def _row(self, task: ConfigurableTask, index: int, answers: Sequence[Response], reason: str | None) -> SegmentRow:
-        document = self.documents[index]
-        first = answers[0]
+    def _row(self, task: ConfigurableTask, document: AskedDocument, answers: Sequence[Response]) -> SegmentRow:
+        fields, first, reason = document.instances[0].doc, answers[0], failure(answers)
         hypothesis: str | None = first.text if isinstance(first, GenerateResponse) else ""
         if self.spec.kind == "multiple_choice":
-            choices = task.doc_to_choice(self.fields(document))
-            self._choices = max(self._choices, len(choices))
+            choices = task.doc_to_choice(fields)
+            self._judged.choices = max(self._judged.choices, len(choices))
             found = [answer.logprob if isinstance(answer, LogLikelihoodResponse) else -np.inf for answer in answers]
             hypothesis = str(choices[int(np.argmax(found[: len(choices)]))])
+        segment, cluster = self._named[document.number]
         return SegmentRow(
-            segment=document.id,
-            cluster=document.cluster,
-            source=str(self._instances[index][0].args[0]),
-            references=self.gold(task, document),
+            segment=segment,
+            cluster=cluster,
+            source=str(document.instances[0].args[0]),
+            references=self.gold(task, fields),
             hypothesis=None if reason else hypothesis,
             failed=reason,
             reasoning=reasoning_of(first),
         )
-
-
-def _statistics(metric: Metric, values: Sequence[Any], labels: Sequence[int | str], where: str) -> FloatArray:
-    """Statistics of lm-eval's values of the documents.
-
-    Args:
-        values: A number a document, a pair (log-probability, count), or a pair (gold, predicted).
-        labels: The classes there are.
-
-    Raises:
-        DataError: The values are not of the kind the metric is made of.
-    """
-    try:
-        if isinstance(metric, Brier):
-            return metric.pair_stats(*_sides(values))
-        if isinstance(metric, SpanF1):
-            gold, predicted = _sides(values)
-            return metric.span_stats(gold, [_plain(text) for text in predicted])
-        if isinstance(metric, ClassMetric):
-            gold, predicted = _sides(values)
-            known = labels if set(gold) <= set(labels) else sorted(set(gold))
-            return metric.label_stats(gold, [_plain(label) for label in predicted], known)
-        found = np.array(values, dtype=np.float64)
-        if found.ndim <= 1:
-            return MeanMetric.stats(found)
-        if found.ndim == 2 and found.shape[1] == 2:
-            return found
-        raise ValueError(f"shape {found.shape}")
-    except (ValueError, TypeError, MetricError) as error:
-        raise DataError(
-            f"{where}: lm-eval gives values such as {str(values[0])[:60]!r} for a document, which this metric cannot "
-            "use; name another metric"
-        ) from error
-
-
-def _sides(values: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """First and second parts of pairs."""
-    return [_plain(first) for first, _ in values], [second for _, second in values]
-
-
-def _plain(label: Any) -> Any:
-    """A label as Python has it; numpy's integers and one-element lists are what they hold."""
-    if isinstance(label, list) and len(label) == 1:
-        label = label[0]
-    return label.item() if isinstance(label, np.generic) else label
 
 
 def units(task: TaskFile, selection: Selection, data_root: Path | None) -> Sequence[LmEvalUnit]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import ast
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError
@@ -31,8 +32,11 @@ FEWSHOT_SEED = 1234
 
 _LARGEST_LITERAL = 100_000
 
-Rows = Callable[[str], Sequence[Mapping[str, object]]]
-"""Name of a split -> its rows, or the ``datasets.Dataset`` of them."""
+_BLOCK = 2000
+"""Rows that become a table at a time: ``datasets`` needs some five times the memory of a table to make it."""
+
+Rows = Callable[[str], Iterable[Mapping[str, object]]]
+"""Name of a split -> its rows, or the ``datasets.Dataset`` of them; may be asked again."""
 
 
 def make_task(
@@ -129,9 +133,23 @@ class _Splits(Mapping[str, Any]):
 
         if split not in self._read:
             rows = self._rows(split)
-            made = rows if isinstance(rows, datasets.Dataset) else datasets.Dataset.from_list([*map(dict, rows)])
-            self._read[split] = made
+            self._read[split] = rows if isinstance(rows, datasets.Dataset) else self._table(rows, split)
         return self._read[split]
+
+    def _table(self, rows: Iterable[Mapping[str, object]], split: str) -> Any:
+        """``Dataset.from_list`` of all rows, made block by block where every block has columns of the same types."""
+        import datasets
+        import pyarrow as pa
+
+        waiting, blocks = iter(rows), []
+        while block := [dict(row) for row in islice(waiting, _BLOCK)]:
+            blocks.append(datasets.Dataset.from_list(block))
+            if blocks[-1].features != blocks[0].features:
+                return datasets.Dataset.from_list([dict(row) for row in self._rows(split)])
+            pa.default_memory_pool().release_unused()  # as much again as the block, which would never be given back
+        if len(blocks) > 1:
+            return datasets.concatenate_datasets(blocks)
+        return blocks[0] if blocks else datasets.Dataset.from_list([])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._read)
@@ -159,7 +177,13 @@ def _classes() -> dict[str, type[ConfigurableTask]]:
     datasets.disable_progress_bars()  # lm-eval's tasks map and filter; a bar for each of 57 subjects helps nobody
 
     class SandboxedTask(ConfigurableTask):  # type: ignore[misc]
-        """lm-eval's task over rows that we read."""
+        """lm-eval's task over rows that we read.
+
+        Attributes:
+            asked_documents: Which documents requests are made of; ``None`` for all.
+        """
+
+        asked_documents: range | None = None
 
         def __init__(self, config: dict[str, Any], rows: Rows, columns: Sequence[str], where: str) -> None:
             self._where = where
@@ -176,6 +200,15 @@ def _classes() -> dict[str, type[ConfigurableTask]]:
             if len(docs) == 0:
                 raise NoDocumentsError(f"{self._where}: no row of the data is left to ask about")
             return docs
+
+        def doc_iterator(self, **options: Any) -> Iterator[tuple[int, Any]]:
+            docs, asked = self.eval_docs, self.asked_documents
+            if asked is None or asked == range(len(docs)):
+                yield from super().doc_iterator(**options)
+            elif isinstance(docs, datasets.Dataset):
+                yield from zip(asked, docs.select(asked), strict=True)
+            else:
+                yield from ((index, docs[index]) for index in asked)
 
         def fewshot_docs(self) -> Any:
             """Examples only where shots are asked for: a zero-shot run needs no split of examples."""

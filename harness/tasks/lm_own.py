@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ class LanguageModelUnit(LmEvalUnit):
 
     def __init__(self, task: TaskFile, data_root: Path | None, **names: Any) -> None:
         super().__init__(task, data_root, **names)
-        self._task: ConfigurableTask | None = None
+        self._made: list[tuple[ConfigurableTask, int]] = []
 
     @property
     def prompt_spec(self) -> PromptSpec:
@@ -45,9 +45,9 @@ class LanguageModelUnit(LmEvalUnit):
         return documents
 
     def lm_eval_tasks(self) -> list[tuple[ConfigurableTask, int]]:
-        if self._task is None:
-            self._task = self._build_task()
-        return [(self._task, len(self.documents))]
+        if not self._made:
+            self._made = [(self._build_task(), len(self.documents))]
+        return self._made
 
     def prompt_hash(self) -> str:
         prompt = self.prompt_spec.model_dump(exclude_defaults=True)
@@ -63,7 +63,7 @@ class LanguageModelUnit(LmEvalUnit):
 
     def release(self) -> None:
         super().release()
-        self._task = None
+        self._made = []
 
     def fields(self, document: Document) -> Mapping[str, object]:
         """The document's columns, ``lang``, the data set's own code, and ``language``, the English name."""
@@ -72,7 +72,7 @@ class LanguageModelUnit(LmEvalUnit):
 
     def _build_task(self) -> ConfigurableTask:
         prompt = self.prompt_spec
-        splits = {"test": self.documents}
+        splits: dict[str, Callable[[], list[Document]]] = {"test": lambda: self.documents}
         fewshot_split = None
         if self.shots:
             splits, fewshot_split = self._with_fewshot()
@@ -100,11 +100,14 @@ class LanguageModelUnit(LmEvalUnit):
             kwargs = {name: _listed(value) for name, value in prompt.generation_kwargs.items()}
             config["generation_kwargs"] = {"do_sample": False, **kwargs}
             config["repeats"] = prompt.repeats
-        rows = {name: [self.fields(document) for document in documents] for name, documents in splits.items()}
-        return make_task(config, rows.__getitem__, (), self.where, own=True)
 
-    def _with_fewshot(self) -> tuple[dict[str, list[Document]], str]:
-        """The splits lm-eval draws from, and the name of the one with the examples.
+        def rows(split: str) -> Iterator[Mapping[str, object]]:
+            return map(self.fields, splits[split]())
+
+        return make_task(config, rows, (), self.where, own=True)
+
+    def _with_fewshot(self) -> tuple[dict[str, Callable[[], list[Document]]], str]:
+        """What reads the splits lm-eval draws from, and the name of the one with the examples.
 
         Where examples come from the evaluated split itself, it is given whole (whatever the limit) and by its own name:
         lm-eval then draws the same examples as on the full set, and never the evaluated document.
@@ -113,9 +116,12 @@ class LanguageModelUnit(LmEvalUnit):
         if split is None:
             raise DataError(f"{self.where}: {self.shots}-shot needs 'fewshot_split' in the dataset")
         if self.dataset.splits == (split,):
-            return {"test": self.read()}, "test"
-        fewshot = read_documents(self.examples, self.roots, self.own_code, self.where, splits=(split,))
-        return {"test": self.documents, "fewshot": fewshot}, "fewshot"
+            return {"test": self.read}, "test"
+
+        def examples() -> list[Document]:
+            return read_documents(self.examples, self.roots, self.own_code, self.where, splits=(split,))
+
+        return {"test": lambda: self.documents, "fewshot": examples}, "fewshot"
 
     def _metric_list(self) -> list[dict[str, object]]:
         return [

@@ -23,6 +23,7 @@ from harness.lm_eval_index import read_config
 from harness.loader import TaskFile
 from harness.sources import Reading, filled_names
 from harness.spec import DatasetSpec, MetricOption, merged
+from harness.store import SegmentRow
 from harness.tasks.base import Outcome, Selection, chosen_languages, template_hash, unit_names
 from harness.tasks.decoding_options import read_options
 from harness.tasks.lm import LmEvalUnit, lm_eval_name, lm_eval_options
@@ -106,6 +107,14 @@ class StockUnit(LmEvalUnit):
     def requests(self) -> list[Request]:
         with explained(self.where):
             return super().requests()
+
+    def parts(self) -> Iterator[tuple[list[Request], bool]]:
+        with explained(self.where):
+            yield from super().parts()
+
+    def judged(self, responses: Sequence[Response]) -> list[SegmentRow]:
+        with explained(self.where):
+            return super().judged(responses)
 
     def outcome(self, shared: Sequence[Response], responses: Sequence[Response]) -> Outcome:
         with explained(self.where):

@@ -398,8 +398,8 @@ def test_a_repository_or_release_asks_what_the_hub_layout_asks(name: str, mirror
         assert list(texts(first.requests())) == list(texts(second.requests()))
         assert [document.id for document in first.documents] == [document.id for document in second.documents]
         task_of_first, task_of_second = first.lm_eval_tasks()[0][0], second.lm_eval_tasks()[0][0]
-        gold = [first.gold(task_of_first, document) for document in first.documents]
-        assert gold == [second.gold(task_of_second, document) for document in second.documents]
+        gold = [first.gold(task_of_first, document.fields) for document in first.documents]
+        assert gold == [second.gold(task_of_second, document.fields) for document in second.documents]
 
 
 def test_sections_of_mmlu_are_settings(mirror: Path) -> None:

@@ -8,14 +8,12 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import yaml
 
 from harness.doctor import examine
-from harness.engine.echo import EchoEngine
 from harness.engine.models import parse_model
 from harness.errors import DataError, RecordError, UserError
 from harness.export import CSV_COLUMNS, scores_csv
@@ -23,7 +21,7 @@ from harness.loader import load_tasks
 from harness.runner import RunPlan, run
 from harness.store import ResponseStore, RunFolder, request_key
 from harness.tasks.base import Selection
-from harness.types import Embed, Failed, GenerateResponse, Request
+from harness.types import Embed, Failed, GenerateResponse
 
 SENTENCES = {
     "eng_Latn": [f"Sentence number {index} about water and bread." for index in range(40)],
@@ -116,6 +114,7 @@ def test_other_data_or_options_are_another_run(task_folder: Path, tmp_path: Path
 _KILLED_RUN = """
 import sys, time
 from pathlib import Path
+from harness import asking
 from harness.engine import echo
 from harness.engine.models import parse_model
 from harness.loader import load_tasks
@@ -127,6 +126,7 @@ def answer(self, batch):
     print("batch", flush=True)
     return slow(self, batch)
 echo.EchoEngine.answer = answer
+asking.WINDOW = 30  # less than a unit asks
 folder, out = map(Path, sys.argv[1:])
 plan = RunPlan(tasks=load_tasks(["align", "mine", "translate"], [folder]),
                models=[parse_model("echo:x,batch_size=4")], out=out)
@@ -173,29 +173,6 @@ def test_a_system_that_changed_under_its_name_is_another_run(task_folder: Path, 
     assert second != first
     assert csv(first) == before != csv(second)
     assert not list((tmp_path / "out").glob(".running-*"))
-
-
-def test_long_lists_are_planned_in_parts(task_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = run(plan(task_folder, tmp_path / "whole", "translate"), silent)
-    planned: list[int] = []
-    batches = EchoEngine.plan
-
-    def watched(self: EchoEngine, requests: Sequence[Request]) -> list[list[int]]:
-        planned.append(len(requests))
-        return batches(self, requests)
-
-    monkeypatch.setattr("harness.runner._PLANNED", 17)
-    monkeypatch.setattr(EchoEngine, "plan", watched)
-    seen: list[tuple[str, int, int]] = []
-    parts = run(
-        plan(task_folder, tmp_path / "parts", "translate"), lambda label, done, total: seen.append((label, done, total))
-    )
-    assert csv(parts) == csv(whole)
-    assert planned == [17, 17, 6] * 4
-    assert [done for label, done, total in seen if "tha_Thai" in label and total == 40] == [0, 16, 17, 33, 34, 40]
-    planned.clear()
-    assert csv(run(plan(task_folder, tmp_path / "parts", "translate"), silent)) == csv(whole)
-    assert planned == []
 
 
 def test_mistakes_are_found_before_anything_is_computed(task_folder: Path, tmp_path: Path) -> None:
