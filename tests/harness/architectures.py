@@ -70,12 +70,13 @@ HEADS = {"GPT2": "GPT2LMHeadModel"}
 
 
 @cache
-def small_model(name: str) -> Any:
+def small_model(name: str, vocabulary: int = VOCABULARY) -> Any:
     """A model of an architecture, made once; what a position sees matters to it."""
     import torch
     import transformers
 
-    config = getattr(transformers, CONFIGS.get(name, f"{name}Config"))(**ARCHITECTURES[name][0])
+    sizes = {**ARCHITECTURES[name][0], "vocab_size": vocabulary}
+    config = getattr(transformers, CONFIGS.get(name, f"{name}Config"))(**sizes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         made = getattr(transformers, HEADS.get(name, f"{name}ForCausalLM"))(config).eval()
