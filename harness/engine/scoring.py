@@ -15,6 +15,7 @@ from harness.engine.base import batches_by_length
 from harness.engine.plain_scoring import PlainScorer
 from harness.engine.prefixes import Row, Tokens, plan_shared, positions_left
 from harness.engine.shared_scoring import Score, SharedScorer, difference, probe_rows
+from harness.engine.softmax import Softmax
 from harness.engine.windows import Windows
 from harness.engine.work import Work
 from harness.errors import BackendError
@@ -39,6 +40,7 @@ class Scorer:
         model: A transformers causal model, on its device. device: Where. name: How errors call it.
         size: Most rows a pass. budget: Most padded tokens a pass. max_length: Tokens the model takes.
         share: Whether anything may be shared at all. work: Told what sharing saved; it watches the model.
+        softmax: How logits become log-probabilities.
     """
 
     def __init__(
@@ -52,12 +54,14 @@ class Scorer:
         max_length: int,
         share: bool = True,
         work: Work | None = None,
+        softmax: Softmax | None = None,
     ) -> None:
         self._name = name
         self._size = size
         self._budget = budget
         self._work = work or Work(device, str(model.dtype).removeprefix("torch."))
-        self._plain = PlainScorer(model, device, size=size, budget=budget, work=self._work)
+        self._softmax = softmax or Softmax()
+        self._plain = PlainScorer(model, device, size=size, budget=budget, work=self._work, softmax=self._softmax)
         self._known: list[Tokens] = []
         self.sharing: Sharing = "none"
         self._shared: SharedScorer | None = None
@@ -146,12 +150,15 @@ class Scorer:
             return "none", None
         rows = probe_rows(int(config.vocab_size), longest)
         with torch.inference_mode():
-            expected = self._plain.score(rows)
+            # By exact softmaxes: what a rounded one adds is no fault of sharing.
+            expected = PlainScorer(model, device, size=self._size, budget=self._budget, work=self._work).score(rows)
             for sharing in ("aligned",) if window else ("masked", "aligned"):
-                scorer = SharedScorer(model, device, budget=self._budget, aligned=sharing == "aligned", work=self._work)
+                aligned = sharing == "aligned"
+                scorer = SharedScorer(model, device, budget=self._budget, aligned=aligned, work=self._work)
                 found = difference(scorer, rows, expected)
                 if found <= _TOLERANCE.get(dtype, _HALF_TOLERANCE):
-                    return ("aligned" if sharing == "aligned" else "masked"), scorer
+                    scorer.softmax = self._softmax
+                    return ("aligned" if aligned else "masked"), scorer
         _log.warning(
             "%s: sharing prefixes changes its log-probabilities (by %.2g a token); every row is read whole, which is "
             "slower",

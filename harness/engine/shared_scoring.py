@@ -19,6 +19,7 @@ from typing import Any
 
 from harness.engine.base import batches_by_length
 from harness.engine.prefixes import Context, Row, Tokens, contexts_of, shared_prefix
+from harness.engine.softmax import Softmax
 from harness.engine.work import Work
 
 Score = tuple[float, bool]
@@ -45,6 +46,9 @@ class SharedScorer:
         aligned: Read answers together only where their contexts are equally long, so that no padding stands between
             the two: for layers that count positions as they lie in memory (sliding windows, some ALiBi).
         work: Told of the time that the softmax and the moving of states take.
+
+    Attributes:
+        softmax: How logits become log-probabilities.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class SharedScorer:
         self._budget = budget
         self._aligned = aligned
         self._work = work or Work(device, str(model.dtype).removeprefix("torch."))
+        self.softmax = Softmax()
         self._takes_positions = "position_ids" in inspect.signature(model.forward).parameters
         self._prefix: tuple[Tokens, Any] = ((), None)
 
@@ -90,7 +95,7 @@ class SharedScorer:
             _add(totals, scored)
         for context in contexts:
             _copy_equal(totals, rows, context)
-        return [totals[row] for row in range(len(rows))]
+        return self._rounded(totals, len(rows))
 
     def whole(self, rows: Sequence[Row]) -> list[Score]:
         """Scores of rows that share nothing, in their order: one pass over each, as many together as the budget holds.
@@ -103,11 +108,15 @@ class SharedScorer:
                        for line, row in enumerate(batch)]  # fmt: skip
             scored, _ = self._pass([rows[row][0] for row in batch], targets, None, 0, [0] * len(batch), keep=False)
             _add(totals, scored)
-        return [totals[row] for row in range(len(rows))]
+        return self._rounded(totals, len(rows))
 
     def forget(self) -> None:
         """Give back the memory of the last prefix."""
         self._prefix = ((), None)
+
+    def _rounded(self, totals: dict[int, Score], count: int) -> list[Score]:
+        """Scores by row, summed over the passes that they come from."""
+        return [(self.softmax.total(totals[row][0]), totals[row][1]) for row in range(count)]
 
     def _state_after(self, prefix: Tokens) -> Any:
         """The model's state after a prefix, of one line; of the last prefix it is remembered."""
@@ -188,7 +197,7 @@ class SharedScorer:
         with _picked(self._model, places, self._device):
             output = self._model(**inputs)
         with self._work.timed():
-            scores = _scores(output.logits, targets)
+            scores = _scores(output.logits, targets, self.softmax)
         return scores, getattr(output, "past_key_values", None) if keep else None
 
 
@@ -245,7 +254,7 @@ def _first_pass(
     return lines, targets
 
 
-def _scores(logits: Any, targets: Sequence[_Target]) -> list[tuple[int, Score]]:
+def _scores(logits: Any, targets: Sequence[_Target], softmax: Softmax) -> list[tuple[int, Score]]:
     """Scores of targets whose positions stand one after the other in ``logits`` ``[1, n, V]``."""
     import torch
 
@@ -255,10 +264,10 @@ def _scores(logits: Any, targets: Sequence[_Target]) -> list[tuple[int, Score]]:
     wanted = torch.tensor(tokens, device=logits.device)
     chosen, likeliest = [], []
     for start in range(0, len(tokens), _VOCABULARY_ROWS):
-        part = logits[0, start : start + _VOCABULARY_ROWS].float()
-        own = wanted[start : start + _VOCABULARY_ROWS]
-        chosen.append(part.gather(1, own[:, None])[:, 0] - part.logsumexp(dim=-1))
-        likeliest.append(part.argmax(dim=-1) == own)
+        end = start + _VOCABULARY_ROWS
+        values, flags = softmax.of(logits[0, start:end], wanted[start:end])
+        chosen.append(values)
+        likeliest.append(flags)
     values, greedy = torch.cat(chosen).double().cpu(), torch.cat(likeliest).cpu()
     found, place = [], 0
     for target in targets:
