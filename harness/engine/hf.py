@@ -2,13 +2,13 @@
 
 ``hf:NAME_OR_PATH[,dtype=float32|bfloat16|float16][,device=cpu|cuda][,batch_size=N][,batch_tokens=N][,revision=R]
 [,max_length=N][,sharing=none][,softmax_dtype=float32|model][,chat_template=true[,system=TEXT][,multiturn=false]
-[,enable_thinking=true|false]][,pooling=mean|weighted|lasttoken|cls]``, and what ``harness.engine.loading`` says of kernels, quantised weights and
-several devices. CPU and CUDA run the same code; the default dtype is float32 on CPU and bfloat16 on CUDA. A final
-embedding is pooled from the last layer, by default the mean, with the options of
+[,enable_thinking=true|false]][,pooling=mean|weighted|lasttoken|cls]``, and what ``harness.engine.loading`` says of
+kernels, quantised weights and several devices. CPU and CUDA run the same code; the default dtype is float32 on CPU and
+bfloat16 on CUDA. A final embedding is pooled from the last layer, by default the mean, with the options of
 ``harness.engine.embedding``.
 
-Log-probabilities follow lm-eval's HFLM (same tokens, same truncation, same greedy flag; ``harness.engine.scoring``: what
-rows have in common is computed once), with the log-softmax in float32 unless ``softmax_dtype=model`` asks for HFLM's.
+Log-probabilities follow lm-eval's HFLM (same tokens, same truncation, same greedy flag; what rows have in common is
+computed once, ``harness.engine.scoring``). The log-softmax is in float32; ``softmax_dtype=model`` asks for HFLM's own.
 Text, greedy or sampled, is cut at the stop strings as HFLM does (``harness.engine.generation``: finished rows leave,
 waiting rows enter). Encoder-decoder models are ``harness.engine.seq2seq``'s.
 """
@@ -188,7 +188,7 @@ class HuggingFaceEngine:
         sharing = spec.options.get("sharing", "auto")
         if sharing not in ("auto", "none"):
             raise BackendError(f"--model hf:{spec.target}: sharing must be auto or none, found '{sharing}'")
-        return Scorer(
+        scorer = Scorer(
             self._model,
             self._device,
             name=self.name,
@@ -197,8 +197,9 @@ class HuggingFaceEngine:
             max_length=self._max_length,
             share=sharing == "auto",
             work=self.work,
-            softmax=softmax_of(spec, self._model),
         )
+        scorer.use(softmax_of(spec, self._model))
+        return scorer
 
     def _make_writer(self) -> TextGenerator:
         return TextGenerator(

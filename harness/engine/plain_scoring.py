@@ -21,26 +21,19 @@ class PlainScorer:
 
     Args:
         model: A transformers causal model, on its device. device: Where. size: Most rows a pass. budget: Most padded
-            tokens a pass. work: Told how much of a pass is padding, which no mask says. softmax: How logits become
-            log-probabilities.
+            tokens a pass. work: Told how much of a pass is padding, which no mask says.
+
+    Attributes:
+        softmax: How logits become log-probabilities.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        device: str,
-        *,
-        size: int,
-        budget: int,
-        work: Work | None = None,
-        softmax: Softmax | None = None,
-    ) -> None:
+    def __init__(self, model: Any, device: str, *, size: int, budget: int, work: Work | None = None) -> None:
         self._model = model
         self._device = device
         self._size = size
         self._budget = budget
         self._work = work or Work(device, str(model.dtype).removeprefix("torch."))
-        self._softmax = softmax or Softmax()
+        self.softmax = Softmax()
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
 
     def score(self, rows: Sequence[Row]) -> list[Score]:
@@ -76,6 +69,6 @@ class PlainScorer:
                 continue
             end = len(inputs) - offset
             targets = torch.tensor(list(scored), device=logits.device)
-            chosen, likeliest = self._softmax.of(logits[index, end - len(scored) : end], targets)
-            answers.append((self._softmax.total(float(chosen.double().sum())), bool(likeliest.all())))
+            chosen, likeliest = self.softmax.of(logits[index, end - len(scored) : end], targets)
+            answers.append((self.softmax.total(float(chosen.double().sum())), bool(likeliest.all())))
         return answers

@@ -40,7 +40,6 @@ class Scorer:
         model: A transformers causal model, on its device. device: Where. name: How errors call it.
         size: Most rows a pass. budget: Most padded tokens a pass. max_length: Tokens the model takes.
         share: Whether anything may be shared at all. work: Told what sharing saved; it watches the model.
-        softmax: How logits become log-probabilities.
     """
 
     def __init__(
@@ -54,19 +53,24 @@ class Scorer:
         max_length: int,
         share: bool = True,
         work: Work | None = None,
-        softmax: Softmax | None = None,
     ) -> None:
         self._name = name
         self._size = size
         self._budget = budget
         self._work = work or Work(device, str(model.dtype).removeprefix("torch."))
-        self._softmax = softmax or Softmax()
-        self._plain = PlainScorer(model, device, size=size, budget=budget, work=self._work, softmax=self._softmax)
+        self._plain = PlainScorer(model, device, size=size, budget=budget, work=self._work)
         self._known: list[Tokens] = []
         self.sharing: Sharing = "none"
         self._shared: SharedScorer | None = None
         if share:
             self.sharing, self._shared = self._choose(model, device, max_length)
+
+    def use(self, softmax: Softmax) -> None:
+        """Make log-probabilities so from now on. How rows share was chosen by exact softmaxes: what a rounded one adds
+        is no fault of sharing."""
+        self._plain.softmax = softmax
+        if self._shared is not None:
+            self._shared.softmax = softmax
 
     def plan(self, windows: Sequence[Windows | Failed]) -> list[list[int]]:
         """Positions of requests in batches: those with one row by what they share, the others by length."""
@@ -150,15 +154,12 @@ class Scorer:
             return "none", None
         rows = probe_rows(int(config.vocab_size), longest)
         with torch.inference_mode():
-            # By exact softmaxes: what a rounded one adds is no fault of sharing.
-            expected = PlainScorer(model, device, size=self._size, budget=self._budget, work=self._work).score(rows)
+            expected = self._plain.score(rows)
             for sharing in ("aligned",) if window else ("masked", "aligned"):
-                aligned = sharing == "aligned"
-                scorer = SharedScorer(model, device, budget=self._budget, aligned=aligned, work=self._work)
+                scorer = SharedScorer(model, device, budget=self._budget, aligned=sharing == "aligned", work=self._work)
                 found = difference(scorer, rows, expected)
                 if found <= _TOLERANCE.get(dtype, _HALF_TOLERANCE):
-                    scorer.softmax = self._softmax
-                    return ("aligned" if aligned else "masked"), scorer
+                    return ("aligned" if sharing == "aligned" else "masked"), scorer
         _log.warning(
             "%s: sharing prefixes changes its log-probabilities (by %.2g a token); every row is read whole, which is "
             "slower",

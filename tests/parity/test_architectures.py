@@ -146,7 +146,7 @@ def test_windows_that_read_the_same_tokens_are_scored_each_for_its_own(
 
 
 def test_greedy_texts_are_those_of_hflm(hflm: Any, engine: Any) -> None:
-    """Rows that end at strings, at limits of their own and not at all; prompts that are cut, and that share examples."""
+    """Rows that end at strings, at their own limits and not at all; prompts that are cut, and that share examples."""
     ends = ((["\n", "a"], 24), (["ሀ", "e", "i", "o"], 40), ([], 9))
     prompts = [*QUESTIONS, *(SHOTS + question for question in QUESTIONS[:3]), QUESTIONS[2] * 20]
     asked = [(prompt, until, limit) for until, limit in ends for prompt in prompts]
@@ -223,9 +223,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_scores_of_every_output_type_are_those_of_lm_eval(
-    model: Path, hflm: Any, folder: Path, tmp_path: Path
-) -> None:
+def test_scores_of_every_output_type_are_those_of_lm_eval(model: Path, hflm: Any, folder: Path, tmp_path: Path) -> None:
     import lm_eval
     from lm_eval.tasks import TaskManager
 
