@@ -40,6 +40,7 @@ from harness.engine.loading import load_pretrained
 from harness.engine.pooling import LayerPooler
 from harness.engine.stops import cut
 from harness.engine.target_scoring import TargetRow, TargetScorer, prompted_row
+from harness.engine.target_writing import TargetWriter
 from harness.engine.work import Work
 from harness.errors import BackendError
 from harness.languages import find
@@ -99,6 +100,10 @@ class Seq2SeqEngine:
             size=self._batch_size,
             budget=self._batch_tokens,
         )
+        self._tokenizer.clean_up_tokenization_spaces = False
+        self._writer = TargetWriter(
+            self._model, self._tokenizer, self._device, name=self.name, budget=self._batch_tokens
+        )
         self.identity = {
             "backend": "hf",
             "weights": weights_identity(spec.target, self._model.config),
@@ -107,6 +112,7 @@ class Seq2SeqEngine:
             "codes": self._codes.scheme,
             "prefix": "" if self._prefix is None else repr(self._prefix),
             "beams": str(self._beams),
+            "decoding": "plain" if self._beams > 1 else self._writer.decoding,
             "max_length": str(self._max_length),
             "batching": f"{self._batch_size} rows, {self._batch_tokens} tokens",
             **loaded.identity,
@@ -167,7 +173,14 @@ class Seq2SeqEngine:
         if self._codes.forced:
             self._tokenizer.src_lang = self._codes.code(first.source_language)
             forced["forced_bos_token_id"] = self._codes.forced_token(first.target_language)
-        encoded = self._encode([self._text(request) for request in requests])
+        texts = [self._text(request) for request in requests]
+        if self.identity["decoding"] == "leaving":
+            sources = self._tokenizer(texts, truncation=True, max_length=self._max_length)["input_ids"]
+            most = max(1, self._most_new - len(forced))
+            with torch.inference_mode():
+                answers = self._writer.write(requests, sources, forced=tuple(forced.values()), most=most)
+            return self._texts(answers, requests)
+        encoded = self._encode(texts)
         with torch.inference_mode():
             generated = self._model.generate(
                 input_ids=encoded["input_ids"].to(self._device),
@@ -180,14 +193,18 @@ class Seq2SeqEngine:
                 **forced,
             )
         # Before the text stand the token that starts every answer and the forced one, which not every tokenizer skips.
-        answers = generated[:, 1 + len(forced) :]
-        texts = self._tokenizer.batch_decode(answers, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return [GenerateResponse(text=cut(text, first.until)) for text in texts]
+        return self._texts(generated[:, 1 + len(forced) :], requests)
+
+    def _texts(self, answers: Any, requests: Sequence[Generate]) -> list[Response]:
+        """What was written, special tokens left out, up to the first stop string of each."""
+        texts = self._tokenizer.batch_decode(answers, skip_special_tokens=True)
+        return [GenerateResponse(text=cut(text, one.until)) for text, one in zip(texts, requests, strict=True)]
 
     def close(self) -> None:
         import torch
 
         self._model = self._pooler = None
+        del self._writer
         del self._scorer
         if self._device != "cpu":
             torch.cuda.empty_cache()
