@@ -155,12 +155,20 @@ def _followed(
 def _distance(state: LiveRows, live: Sequence[int], steps: Sequence[int], expected: Sequence[Any]) -> float:
     worst = 0.0
     for place, index in enumerate(live):
-        whole = expected[index][steps[index]].log_softmax(dim=-1)
-        values, tokens = whole.topk(min(_LIKELIEST, whole.shape[0]))
-        own = state.logits[place].float().log_softmax(dim=-1)[tokens]
-        found = float((own - values).abs().mean())
-        worst = max(worst, float("inf") if math.isnan(found) else found)
+        worst = max(worst, distance(state.logits[place], expected[index][steps[index]]))
     return worst
+
+
+def distance(logits: Any, expected: Any) -> float:
+    """Mean difference of log-probabilities of the tokens that are likeliest by ``expected``; both are ``[V]``.
+
+    Returns:
+        Nats; ``inf`` where it is no number.
+    """
+    whole = expected.float().log_softmax(dim=-1)
+    values, tokens = whole.topk(min(_LIKELIEST, whole.shape[0]))
+    found = float((logits.float().log_softmax(dim=-1)[tokens] - values).abs().mean())
+    return float("inf") if math.isnan(found) else found
 
 
 def _parameters(model: Any) -> Any:

@@ -12,9 +12,10 @@ names). Marian models, which have one direction, read the bare source. A languag
 covered.
 
 Text is decoded greedily, or with ``beams`` beams; what else the model's own generation settings say (a length penalty)
-stays. It ends at the end-of-text token, after ``max_tokens`` new tokens (without the language token) or where the model
-has no more positions, and is cut at the first stop string afterwards. Rows of a batch are padded on the right and
-masked.
+stays. It ends at the end-of-text token, after ``max_tokens`` new tokens (without the language token), where the model
+has no more positions, and before the first stop string. Rows of a batch are padded on the right and masked. Greedy rows
+that end leave their batch (``harness.engine.target_writing``); beams, and models whose settings ask for more than the
+likeliest token (``no_repeat_ngram_size``, a forced last token), are written by transformers' ``generate``.
 
 Log-probabilities are of two kinds. A model that reads prompts (``codes=none`` without a prefix) answers as lm-eval's
 HFLM does for encoder-decoder models: the encoder reads the context, cut on the left, and the continuation is scored
@@ -308,13 +309,16 @@ class Seq2SeqEngine:
         return prefix + (source or "")
 
     def _group(self, request: Request) -> object:
-        """Requests of one batch must share this: a batch has one source code and one forced token."""
+        """Requests of one batch must share this: a batch has one source code and one forced token, and one limit and
+        one set of stops where transformers writes it."""
         if isinstance(request, Embed):
             return (Embed, request.pooling, request.language if self._codes.forced else "")
         if isinstance(request, LogLikelihood):
             return (LogLikelihood, request.direction)
         request = _generate(request)
         languages = (request.source_language, request.target_language) if self._codes.forced else ()
+        if self.identity["decoding"] == "leaving":
+            return (Generate, languages)
         return (request.until, request.max_tokens, languages)
 
 

@@ -122,11 +122,13 @@ class SourceReader:
         rows: Sequence[AnswerRow],
         waiting: tuple[int, ...],  # noqa: ARG002
     ) -> Iterator[tuple[list[AnswerRow], LiveRows]]:
-        """Rows with their state; all have written equally much."""
-        yield (
-            list(rows),
-            self._forward.read([row.prompt for row in rows], [(*self._first, *row.tokens) for row in rows]),
-        )
+        """Rows with their state. Those that were further than others, before memory ran out, go back to these: what is
+        written greedily is written again."""
+        written = min(len(row.tokens) for row in rows)
+        for row in rows:
+            del row.tokens[written:]
+        prefixes = [(*self._first, *row.tokens) for row in rows]
+        yield list(rows), self._forward.read([row.prompt for row in rows], prefixes)
 
     def forget(self) -> None:
         """Nothing is kept."""

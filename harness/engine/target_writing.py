@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from harness.engine.answer_rows import AnswerRow
 from harness.engine.decoding import Decoder
-from harness.engine.decoding_probe import FAILURES, UNDONE, tolerance_of
+from harness.engine.decoding_probe import FAILURES, UNDONE, distance, tolerance_of
 from harness.engine.source_rows import SourceForward, SourceReader, start_of
 from harness.engine.stops import StopStrings
 from harness.types import Generate
@@ -102,7 +102,7 @@ class TargetWriter:
         return True
 
     def _difference(self, model: Any, device: str) -> float:
-        """Largest difference of log-probabilities from plain passes over each row alone, the mean over tokens."""
+        """Largest difference from plain passes over each row alone, of rows of which one leaves."""
         import torch
 
         vocabulary = int(model.config.get_text_config().vocab_size)
@@ -122,8 +122,7 @@ class TargetWriter:
                     decoder_input_ids=torch.tensor([answers[index][: step + 1]], device=device),
                     use_cache=False,
                 ).logits[0, -1]
-                own = state.logits[place].float().log_softmax(dim=-1)
-                worst = max(worst, float((own - plain.float().log_softmax(dim=-1)).abs().mean()))
+                worst = max(worst, distance(state.logits[place], plain))
             if step == 1:
                 self._forward.choose(state, [2, 0])
                 live = [2, 0]

@@ -306,8 +306,14 @@ def test_a_tag_of_the_script_goes_before_the_bare_tag(madlad: Path) -> None:
     assert answers(madlad, [request(sentence, "eng_Latn-kaa_Latn") for sentence in SENTENCES[:3]]) == expected
 
 
-def test_batches_have_one_direction_one_limit_and_one_set_of_stops(nllb: Path) -> None:
-    engine = load_model(parse_model(f"hf:{nllb},device=cpu"))
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [("", [[0, 3, 4, 5], [1], [2]]), (",beams=2", [[0, 5], [1], [2], [3], [4]])],
+)
+def test_batches_have_one_direction_and_with_beams_one_limit_and_one_set_of_stops(
+    nllb: Path, options: str, expected: list[list[int]]
+) -> None:
+    engine = load_model(parse_model(f"hf:{nllb},device=cpu{options}"))
     requests = [
         request("a"),
         request("a", "eng_Latn-hin_Deva"),
@@ -316,7 +322,7 @@ def test_batches_have_one_direction_one_limit_and_one_set_of_stops(nllb: Path) -
         request("a", until=("\n",)),
         request("မင်္ဂလာပါ"),
     ]
-    assert sorted(map(sorted, engine.plan(requests))) == [[0, 5], [1], [2], [3], [4]]
+    assert sorted(map(sorted, engine.plan(requests))) == expected
 
 
 def test_text_ends_at_stop_strings_and_at_the_limit(t5: Path) -> None:
