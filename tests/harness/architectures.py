@@ -19,7 +19,13 @@ SIZES = {
 }
 GROUPED = {**SIZES, "num_key_value_heads": 2}
 SLIDING = {**GROUPED, "head_dim": 8, "sliding_window": 12}
-GPT = {"vocab_size": VOCABULARY, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+GPT = {
+    "vocab_size": VOCABULARY,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+    "tie_word_embeddings": False,  # with the same weights before and behind, random models repeat what they read
+}
 
 ARCHITECTURES: dict[str, tuple[dict[str, Any], str]] = {
     "Llama": (GROUPED, "masked"),

@@ -102,7 +102,7 @@ def test_loglikelihoods_are_those_of_hflm(hflm: Any, engine: Any) -> None:
     assert all(isinstance(one, LogLikelihoodResponse) for one in found)
     assert [one.logprob for one in found] == pytest.approx([value for value, _ in expected], abs=1e-4, rel=1e-6)
     assert [one.is_greedy for one in found] == [flag for _, flag in expected]
-    assert len({round(value, 3) for value, _ in expected}) > 100
+    assert len({round(value, 3) for value, _ in expected}) > 80
 
 
 def test_what_the_model_would_write_is_greedy_for_both(hflm: Any, engine: Any) -> None:
@@ -147,7 +147,7 @@ def test_windows_that_read_the_same_tokens_are_scored_each_for_its_own(
 
 def test_greedy_texts_are_those_of_hflm(hflm: Any, engine: Any) -> None:
     """Rows that end at strings, at their own limits and not at all; prompts that are cut, and that share examples."""
-    ends = ((["\n", "a"], 24), (["ሀ", "e", "i", "o"], 40), ([], 9))
+    ends = ((["\n", "a"], 24), (["ሀ", *"abcdefghijklmnop"], 40), ([], 9))
     prompts = [*QUESTIONS, *(SHOTS + question for question in QUESTIONS[:3]), QUESTIONS[2] * 20]
     asked = [(prompt, until, limit) for until, limit in ends for prompt in prompts]
     expected = theirs(
