@@ -1,12 +1,13 @@
 """Where the time of the engine goes, part by part of the model and of what is around it. JSON out.
 
 Run: python benchmarks/stages.py [--work NAME] [--questions 40] [--shape small] [--vocabulary N] [--device cpu]
-[--dtype float32] [--out FILE]. The work and the random models are those of benchmarks/engine.py.
+[--dtype float32] [--clock wall|cpu] [--out FILE]. The work and the random models are those of benchmarks/engine.py.
 
 Modules are timed from outside by hooks, on CUDA after waiting for the device, which makes the whole slower there:
 shares are what counts. Products are linear modules; what is left of attention is scores, values, rotation and the
 growing of the state, what is left of a layer norms, activations and sums. `softmax` is what is made of the logits,
-`states` the copying of shared states, and `around` everything that is not the model: tokens, plans, batches.
+`states` the copying of shared states, and `around` everything that is not the model: tokens, plans, batches. `--clock
+cpu` counts seconds on the processor, which other programs on the machine disturb less.
 """
 
 from __future__ import annotations
@@ -42,11 +43,12 @@ class Clock:
     """Seconds by name, of what is inside another counted for both.
 
     Args:
-        device: Waited for before every look at the clock.
+        device: Waited for before every look at the clock. clock: ``wall`` or ``cpu``.
     """
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, clock: str) -> None:
         self._device = device
+        self._read = time.process_time if clock == "cpu" else time.perf_counter
         self.seconds: dict[str, float] = defaultdict(float)
 
     def now(self) -> float:
@@ -54,7 +56,7 @@ class Clock:
             import torch
 
             torch.cuda.synchronize()
-        return time.perf_counter()
+        return self._read()
 
     @contextmanager
     def of(self, name: str) -> Iterator[None]:
@@ -81,6 +83,7 @@ def main() -> None:
     parser.add_argument("--vocabulary", type=int)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
@@ -94,7 +97,7 @@ def main() -> None:
         with held(folder, model):
             engine: Any = load_model(parse_model(f"hf:{folder},device={device},dtype={dtype}"))
         requests = make(np.random.default_rng(1), vocabulary, arguments.questions)
-        parts, total = timed(engine, requests, device)
+        parts, total = timed(engine, requests, Clock(device, arguments.clock))
     result = {
         "machine": machine(device),
         "python": platform.python_version(),
@@ -103,6 +106,7 @@ def main() -> None:
         "shape": arguments.shape,
         "dtype": dtype,
         "requests": len(requests),
+        "clock": arguments.clock,
         "seconds": round(total, 2),
         "parts": {part: {"seconds": round(own, 3), "share": round(own / total, 4)} for part, own in parts.items()},
     }
@@ -112,11 +116,10 @@ def main() -> None:
         arguments.out.write_text(text + "\n", encoding="utf-8")
 
 
-def timed(engine: Any, requests: Any, device: str) -> tuple[dict[str, float], float]:
+def timed(engine: Any, requests: Any, clock: Clock) -> tuple[dict[str, float], float]:
     """Seconds of every part, together those of the whole, and the whole."""
     from torch import nn
 
-    clock = Clock(device)
     model = engine._model
     clock.watch(model, "model")
     clock.watch(model.get_output_embeddings(), "output layer")

@@ -80,7 +80,8 @@ def remarks(entry: Entry) -> list[str]:
     config, chain = _read(entry)
     prompt = {key: config[key] for key in PromptSpec.model_fields if key in config}
     found: list[tuple[Location, str]] = []
-    if _samples_unsaid(kwargs := prompt.get("generation_kwargs")):
+    kwargs = prompt.get("generation_kwargs")
+    if isinstance(kwargs, Mapping) and _samples_unsaid(kwargs):
         prompt["generation_kwargs"] = {**kwargs, "do_sample": True}
         told = (
             "text is sampled, as lm-eval takes a temperature; say so with 'do_sample: true', or 'false' for greedy text"
@@ -91,12 +92,10 @@ def remarks(entry: Entry) -> list[str]:
     return list(dict.fromkeys(_problem(chain, place, text) for place, text in found))
 
 
-def _samples_unsaid(kwargs: object) -> bool:
+def _samples_unsaid(kwargs: Mapping[str, object]) -> bool:
     """Whether text is sampled for its temperature alone: nothing is said of sampling."""
-    if not isinstance(kwargs, Mapping) or kwargs.get("do_sample") is not None:
-        return False
     warmth = kwargs.get("temperature")
-    return isinstance(warmth, int | float) and warmth > 0
+    return kwargs.get("do_sample") is None and isinstance(warmth, int | float) and warmth > 0
 
 
 def _read(entry: Entry) -> tuple[dict[str, Any], list[YamlFile]]:
