@@ -31,7 +31,7 @@ from harness.types import (
 from tests.harness.architectures import ARCHITECTURES, small_model
 
 SETTINGS = settings(
-    max_examples=8,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
