@@ -30,7 +30,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 # The engine against lm-eval's HFLM on a GPU, results in bench-gpu/ (docs/gpu.md).
 bench-gpu: $(VENV)/.dev
-	PYTHONPATH=. $(BIN)/python benchmarks/gpu.py
+	$(BIN)/python benchmarks/gpu.py
 
 clean:
 	rm -rf $(VENV) build dist site

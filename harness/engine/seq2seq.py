@@ -174,14 +174,13 @@ class Seq2SeqEngine:
         if self._codes.forced:
             self._tokenizer.src_lang = self._codes.code(first.source_language)
             forced["forced_bos_token_id"] = self._codes.forced_token(first.target_language)
-        texts = [self._text(request) for request in requests]
+        sources = self._sources([self._text(request) for request in requests])
         if self.identity["decoding"] == "leaving":
-            sources = self._tokenizer(texts, truncation=True, max_length=self._max_length)["input_ids"]
             most = max(1, self._most_new - len(forced))
             with torch.inference_mode():
                 answers = self._writer.write(requests, sources, forced=tuple(forced.values()), most=most)
             return self._texts(answers, requests)
-        encoded = self._encode(texts)
+        encoded = self._tokenizer.pad({"input_ids": sources}, return_tensors="pt")
         with torch.inference_mode():
             generated = self._model.generate(
                 input_ids=encoded["input_ids"].to(self._device),
@@ -234,8 +233,7 @@ class Seq2SeqEngine:
             self._tokenizer.tgt_lang = self._codes.code(direction[1])
             forced = (self._codes.forced_token(direction[1]),)
         distinct = list(dict.fromkeys(self._text(pair) for pair in pairs))
-        encoded = self._tokenizer(distinct, truncation=True, max_length=self._max_length)["input_ids"]
-        sources = dict(zip(distinct, map(tuple, encoded), strict=True))
+        sources = dict(zip(distinct, map(tuple, self._sources(distinct)), strict=True))
         written = self._tokenizer(
             text_target=[pair.continuation for pair in pairs], return_special_tokens_mask=True, padding=False
         )
@@ -264,6 +262,13 @@ class Seq2SeqEngine:
         with torch.inference_mode():
             pooled = self._pooler(inputs, poolings or ("mean",)).cpu().numpy()
         return [EmbedResponse(vectors=row if poolings else row[0, -1]) for row in pooled]
+
+    def _sources(self, texts: list[str]) -> list[list[int]]:
+        """Token ids of what the encoder reads: a source loses its end where it is too long, a prompt its beginning, as
+        in HFLM, since what is asked stands at its end."""
+        if self._codes.scheme == "none" and self._prefix is None:
+            return [ids[-self._max_length :] for ids in self._tokenizer(texts)["input_ids"]]
+        return list(self._tokenizer(texts, truncation=True, max_length=self._max_length)["input_ids"])
 
     def _encode(self, texts: list[str]) -> Any:
         """``input_ids`` and ``attention_mask`` of a batch, ``[batch, tokens]``, padded on the right."""
