@@ -1,11 +1,13 @@
 """Scoring and generation of a causal model against lm-eval's HFLM, side by side in one run. JSON out.
 
 Run: python benchmarks/engine.py [--work NAME ...] [--questions 200] [--rounds 3] [--trial N] [--layers 8]
-[--hidden 512] [--device cpu] [--dtype float32] [--out FILE]. Small random models are made on the spot, with a tokenizer
-of one token a word; both sides get the same texts, tokenise them and answer them all. A round runs both, one after the other; the
-ratio is the median over rounds. HFLM runs at several batch sizes and its fastest counts; with --trial N the fastest is
-found on N requests spread over all, and it alone runs in full. Log-probabilities of the two are compared in every
-round, and of texts how many differ.
+[--hidden 512] [--shape tiny|small|1b|8b] [--vocabulary N] [--device cpu] [--dtype float32] [--out FILE]. Random models
+are made on the spot, in memory, with a tokenizer of one token a word; both sides have the same weights and get the same
+texts, tokenise them and answer them all. A round runs both, one after the other; the ratio is the median over rounds.
+HFLM runs at several batch sizes and its fastest counts (one that does not fit into memory is left out); with --trial N
+the fastest is found on N requests spread over all, and it alone runs in full. Log-probabilities of the two are compared
+in every round, and of texts how many differ. Utilisation is our model's: operations of positions without padding, by
+the time in the model and by the device's peak, which a product of two matrices has shown just before.
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import os
 import platform
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +32,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import numpy as np
 
+from benchmarks.random_models import POSITIONS, SHAPES, held, of_size, random_model
 from harness.engine.base import ModelSpec
 from harness.engine.models import load_model
+from harness.engine.work import work_of
 from harness.types import (
     Generate,
     GenerateResponse,
@@ -50,6 +56,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--hidden", type=int, default=512)
+    parser.add_argument("--shape", choices=SHAPES, help="a size by name, instead of --layers and --hidden")
+    parser.add_argument("--vocabulary", type=int, help="instead of those that the work names")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--batch-sizes", type=int, nargs="*", default=list(BATCH_SIZES))
@@ -57,18 +65,31 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
-    result: dict[str, Any] = {"machine": machine(arguments.device), "dtype": arguments.dtype, "work": {}}
-    with tempfile.TemporaryDirectory() as folder:
-        for name in arguments.work:
-            vocabulary, make = WORK[name]
-            # At the usual 0.02, greedy text of random weights soon goes in circles.
-            width = 0.1 if name.startswith("generation") else 0.02
-            place = Path(folder) / f"model-{vocabulary}-{width}"
-            if not place.exists():
-                write_model(place, vocabulary, arguments.layers, arguments.hidden, width)
-            requests = make(np.random.default_rng(1), vocabulary, arguments.questions)
-            result["work"][name] = compare(place, requests, arguments)
-            print(name, json.dumps(result["work"][name]), flush=True)
+    shape = SHAPES[arguments.shape] if arguments.shape else of_size(arguments.layers, arguments.hidden)
+    result: dict[str, Any] = {
+        "machine": machine(arguments.device),
+        "dtype": arguments.dtype,
+        "shape": asdict(shape),
+        "work": {},
+    }
+    kinds: dict[tuple[int, float], dict[str, list[Request]]] = {}
+    for name in arguments.work:
+        vocabulary, make = WORK[name]
+        label = name if arguments.vocabulary is None else name.partition(", vocabulary")[0]
+        vocabulary = arguments.vocabulary or vocabulary
+        # At the usual 0.02, greedy text of random weights soon goes in circles.
+        width = 0.1 if name.startswith("generation") else 0.02
+        requests = make(np.random.default_rng(1), vocabulary, arguments.questions)
+        kinds.setdefault((vocabulary, width), {}).setdefault(label, requests)
+    for (vocabulary, width), work in kinds.items():
+        with tempfile.TemporaryDirectory() as name:
+            place = Path(name)
+            model = random_model(place, shape, vocabulary, width=width, device=arguments.device, dtype=arguments.dtype)
+            with held(place, model):
+                for label, requests in work.items():
+                    result["work"][label] = {"vocabulary": vocabulary, **compare(place, requests, arguments)}
+                    print(label, json.dumps(result["work"][label]), flush=True)
+                _LOADED.clear()
     if arguments.out:
         arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
@@ -79,37 +100,6 @@ def machine(device: str) -> str:
 
     name = f"{platform.machine()}, {os.cpu_count()} processors, torch {torch.__version__}"
     return f"{name}, {torch.cuda.get_device_name()}" if device.startswith("cuda") else name
-
-
-def write_model(folder: Path, vocabulary: int, layers: int, hidden: int, width: float) -> None:
-    """A Qwen3-shaped model with random weights (standard deviation ``width``), and a tokenizer of one token a word."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
-
-    words = {"<pad>": 0, "<s>": 1, "</s>": 2, **{f"w{index}": index for index in range(3, vocabulary)}}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<pad>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>", model_max_length=4096
-    )
-    fast.save_pretrained(folder)
-    config = Qwen3Config(
-        vocab_size=vocabulary,
-        hidden_size=hidden,
-        intermediate_size=4 * hidden,
-        num_hidden_layers=layers,
-        num_attention_heads=hidden // 64,
-        num_key_value_heads=max(1, hidden // 128),
-        head_dim=64,
-        max_position_embeddings=4096,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-        initializer_range=width,
-    )
-    torch.manual_seed(0)
-    Qwen3ForCausalLM(config).save_pretrained(folder)
 
 
 def words(rng: np.random.Generator, vocabulary: int, count: int) -> str:
@@ -184,6 +174,9 @@ def compare(folder: Path, requests: Sequence[Request], arguments: argparse.Names
     slow: dict[int, list[float]] = {size: [] for size in sizes}
     fast: list[float] = []
     worst = 0.0
+    work = work_of(engine)
+    assert work is not None, "a transformers model counts its work"
+    before = work.counts()
     for _ in range(arguments.rounds):
         begin = time.perf_counter()
         ours = answers(engine, requests)
@@ -191,19 +184,27 @@ def compare(folder: Path, requests: Sequence[Request], arguments: argparse.Names
         for size in sizes:
             theirs, seconds = oracle(folder, requests, size, arguments)
             slow[size].append(seconds)
-            worst = max(worst, difference(ours, theirs))
+            worst = max(worst, difference(ours, theirs) if theirs else 0.0)
+    done = work.counts() - before
     engine.close()
     best = min(slow, key=lambda size: statistics.median(slow[size]))
+    if math.isinf(statistics.median(slow[best])):
+        raise SystemExit("benchmarks/engine.py: HFLM's batches do not fit into memory; give smaller --batch-sizes")
     ratios = [one / other for one, other in zip(slow[best], fast, strict=True)]
     return {
         "requests": len(requests),
         "hflm_s": round(statistics.median(slow[best]), 2),
         "hflm_batch_size": best,
-        "hflm_trial_s": tried,
+        "hflm_trial_s": {size: None if math.isinf(seconds) else seconds for size, seconds in tried.items()},
         "ours_s": round(statistics.median(fast), 2),
         "ratio": round(statistics.median(ratios), 2),
         "largest_difference": worst,
         "sharing": engine.identity.get("sharing", ""),
+        "positions": done.positions // arguments.rounds,
+        "padded": round(done.padded / max(1, done.positions), 3),
+        "peak_tflops": round(work.peak / 1e12, 3),
+        "utilisation_of_model_time": round(done.flops / done.seconds / work.peak, 3),
+        "utilisation_of_all_time": round(done.flops / sum(fast) / work.peak, 3),
         **(spread(folder, requests, ours, engine) if isinstance(ours[0], GenerateResponse) else {}),
     }
 
@@ -234,7 +235,8 @@ def answers(engine: Any, requests: Sequence[Request]) -> list[Any]:
 def oracle(
     folder: Path, requests: Sequence[Request], size: int, arguments: argparse.Namespace
 ) -> tuple[list[Any], float]:
-    """The same by HFLM, and the seconds it took without loading."""
+    """The same by HFLM, and the seconds it took without loading: infinite where it does not fit into memory."""
+    import torch
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
@@ -242,7 +244,11 @@ def oracle(
     if key not in _LOADED:
         _LOADED.clear()
         _LOADED[key] = HFLM(
-            pretrained=str(folder), batch_size=size, device=arguments.device, dtype=arguments.dtype, max_length=4096
+            pretrained=str(folder),
+            batch_size=size,
+            device=arguments.device,
+            dtype=arguments.dtype,
+            max_length=POSITIONS,
         )
     model = _LOADED[key]
     first = requests[0]
@@ -258,7 +264,11 @@ def oracle(
         kind, method, parts = "generate_until", model.generate_until, [_asked(one) for one in requests]
     instances = [Instance(request_type=kind, doc={}, arguments=part, idx=index) for index, part in enumerate(parts)]
     begin = time.perf_counter()
-    found = method(instances, disable_tqdm=True)
+    try:
+        found = method(instances, disable_tqdm=True)
+    except torch.OutOfMemoryError:
+        torch.cuda.empty_cache()
+        return [], math.inf
     return list(found), time.perf_counter() - begin
 
 

@@ -79,8 +79,23 @@ def remarks(entry: Entry) -> list[str]:
         return []
     config, chain = _read(entry)
     prompt = {key: config[key] for key in PromptSpec.model_fields if key in config}
+    found: list[tuple[Location, str]] = []
+    kwargs = prompt.get("generation_kwargs")
+    if isinstance(kwargs, Mapping) and _samples_unsaid(kwargs):
+        prompt["generation_kwargs"] = {**kwargs, "do_sample": True}
+        told = (
+            "text is sampled, as lm-eval takes a temperature; say so with 'do_sample: true', or 'false' for greedy text"
+        )
+        found.append((("generation_kwargs", "temperature"), told))
     raw = {"kind": entry.request_kind, "prompts": {"": prompt}}
-    return list(dict.fromkeys(_problem(chain, place[2:], text) for place, text in check_prompts(raw)))
+    found += [(place[2:], text) for place, text in check_prompts(raw)]
+    return list(dict.fromkeys(_problem(chain, place, text) for place, text in found))
+
+
+def _samples_unsaid(kwargs: Mapping[str, object]) -> bool:
+    """Whether text is sampled for its temperature alone: nothing is said of sampling."""
+    warmth = kwargs.get("temperature")
+    return kwargs.get("do_sample") is None and isinstance(warmth, int | float) and warmth > 0
 
 
 def _read(entry: Entry) -> tuple[dict[str, Any], list[YamlFile]]:

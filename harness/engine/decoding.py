@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal, Protocol
 
 from harness.engine.answer_rows import AnswerRow
-from harness.engine.live_rows import Forward, LiveRows
+from harness.engine.live_rows import LiveRows
 from harness.engine.penalty import penalised
-from harness.engine.prompt_reading import PromptReader
 from harness.engine.sampling import next_tokens
 from harness.engine.stops import StopStrings
 from harness.errors import BackendError
@@ -35,6 +34,26 @@ _ALONE = 4  # times the budget: most padded tokens that are read at once where w
 _log = logging.getLogger(__name__)
 
 
+class Passes(Protocol):
+    """Passes of a model over live rows, as ``harness.engine.live_rows.Forward`` makes them."""
+
+    def step(self, rows: LiveRows, tokens: Sequence[int], going: Sequence[bool]) -> None: ...
+    def choose(self, rows: LiveRows, indices: Sequence[int]) -> None: ...
+    def trim(self, rows: LiveRows) -> None: ...
+    def join(self, rows: LiveRows, others: LiveRows) -> None: ...
+
+
+class Reader(Protocol):
+    """Reads the prompts of rows that begin, as ``harness.engine.prompt_reading.PromptReader`` does."""
+
+    together: bool
+
+    def read(
+        self, rows: Sequence[AnswerRow], waiting: tuple[int, ...]
+    ) -> Iterator[tuple[list[AnswerRow], LiveRows]]: ...
+    def forget(self) -> None: ...
+
+
 class Decoder:
     """Writes rows.
 
@@ -47,8 +66,8 @@ class Decoder:
 
     def __init__(
         self,
-        forward: Forward,
-        prompts: PromptReader,
+        forward: Passes,
+        prompts: Reader,
         stops: StopStrings,
         *,
         ends: frozenset[int],

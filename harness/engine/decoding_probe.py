@@ -25,7 +25,7 @@ _ROWS = (24, 5, 9)
 _STEPS = 3
 
 # What of a model's generation settings changes greedy text and is not done here; length limits and stops are ours.
-_UNDONE = (
+UNDONE = (
     "no_repeat_ngram_size",
     "bad_words_ids",
     "suppress_tokens",
@@ -46,7 +46,7 @@ _UNDONE = (
 _SAYS_NOTHING = {"num_beams": 1, "guidance_scale": 1}
 
 # What an architecture cannot do it says in many ways; they mean that this way of writing is none for it.
-_FAILURES = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, NotImplementedError)
+FAILURES = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, NotImplementedError)
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def decoding_of(model: Any, device: str, *, name: str, max_length: int) -> Decod
     import torch
 
     settings = model.generation_config
-    said = {one: getattr(settings, one, None) for one in _UNDONE}
+    said = {one: getattr(settings, one, None) for one in UNDONE}
     if undone := [one for one, value in said.items() if value and value != _SAYS_NOTHING.get(one)]:
         _log.warning("%s: generates by transformers' own loop, for %s of its settings", name, ", ".join(undone))
         return "plain"
@@ -70,7 +70,7 @@ def decoding_of(model: Any, device: str, *, name: str, max_length: int) -> Decod
     if longest <= max(_ROWS[1:]):
         return "plain"
     rows = _rows(int(model.config.get_text_config().vocab_size), (longest, *_ROWS[1:]))
-    tolerance = _TOLERANCE if model.dtype == torch.float32 else _HALF_TOLERANCE
+    tolerance = tolerance_of(model)
     forward = Forward(model, device)
     with torch.inference_mode():
         expected = [_plain(model, device, row, prompt) for row, prompt in rows]
@@ -85,6 +85,13 @@ def decoding_of(model: Any, device: str, *, name: str, max_length: int) -> Decod
         found,
     )
     return "plain"
+
+
+def tolerance_of(model: Any) -> float:
+    """Nats by which logits of a model may differ from those of plain passes."""
+    import torch
+
+    return _TOLERANCE if model.dtype == torch.float32 else _HALF_TOLERANCE
 
 
 def _rows(vocabulary: int, lengths: Sequence[int]) -> list[tuple[list[int], int]]:
@@ -115,7 +122,7 @@ def _difference(
     """
     try:
         return _followed(forward, rows, expected, rolling=rolling)
-    except _FAILURES:
+    except FAILURES:
         return float("inf")
 
 
@@ -148,12 +155,20 @@ def _followed(
 def _distance(state: LiveRows, live: Sequence[int], steps: Sequence[int], expected: Sequence[Any]) -> float:
     worst = 0.0
     for place, index in enumerate(live):
-        whole = expected[index][steps[index]].log_softmax(dim=-1)
-        values, tokens = whole.topk(min(_LIKELIEST, whole.shape[0]))
-        own = state.logits[place].float().log_softmax(dim=-1)[tokens]
-        found = float((own - values).abs().mean())
-        worst = max(worst, float("inf") if math.isnan(found) else found)
+        worst = max(worst, distance(state.logits[place], expected[index][steps[index]]))
     return worst
+
+
+def distance(logits: Any, expected: Any) -> float:
+    """Mean difference of log-probabilities of the tokens that are likeliest by ``expected``; both are ``[V]``.
+
+    Returns:
+        Nats; ``inf`` where it is no number.
+    """
+    whole = expected.float().log_softmax(dim=-1)
+    values, tokens = whole.topk(min(_LIKELIEST, whole.shape[0]))
+    found = float((logits.float().log_softmax(dim=-1)[tokens] - values).abs().mean())
+    return float("inf") if math.isnan(found) else found
 
 
 def _parameters(model: Any) -> Any:

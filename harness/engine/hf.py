@@ -1,16 +1,16 @@
 """transformers models: log-probabilities and text from causal models, pooled hidden states from any.
 
 ``hf:NAME_OR_PATH[,dtype=float32|bfloat16|float16][,device=cpu|cuda][,batch_size=N][,batch_tokens=N][,revision=R]
-[,max_length=N][,sharing=none][,chat_template=true[,system=TEXT][,multiturn=false][,enable_thinking=true|false]]
-[,pooling=mean|weighted|lasttoken|cls]``, and what ``harness.engine.loading`` says of kernels, quantised weights and
-several devices. CPU and CUDA run the same code; the default dtype is float32 on CPU and bfloat16 on CUDA. A final
-embedding is pooled from the last layer, by default the mean, with the options of
+[,max_length=N][,sharing=none][,softmax_dtype=float32|model][,chat_template=true[,system=TEXT][,multiturn=false]
+[,enable_thinking=true|false]][,pooling=mean|weighted|lasttoken|cls]``, and what ``harness.engine.loading`` says of
+kernels, quantised weights and several devices. CPU and CUDA run the same code; the default dtype is float32 on CPU and
+bfloat16 on CUDA. A final embedding is pooled from the last layer, by default the mean, with the options of
 ``harness.engine.embedding``.
 
-Log-probabilities follow lm-eval's HFLM (same tokens, same truncation, same greedy flag), with the log-softmax always in
-float32 (``harness.engine.scoring``: what rows have in common is computed once). Text, greedy or sampled, is cut at the
-stop strings as HFLM does (``harness.engine.generation``: finished rows leave, waiting rows enter). Encoder-decoder
-models are ``harness.engine.seq2seq``'s.
+Log-probabilities follow lm-eval's HFLM (same tokens, same truncation, same greedy flag; what rows have in common is
+computed once, ``harness.engine.scoring``). The log-softmax is in float32; ``softmax_dtype=model`` asks for HFLM's own.
+Text, greedy or sampled, is cut at the stop strings as HFLM does (``harness.engine.generation``: finished rows leave,
+waiting rows enter). Encoder-decoder models are ``harness.engine.seq2seq``'s.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from harness.engine.loading import OPTIONS as LOADING_OPTIONS
 from harness.engine.loading import load_pretrained, source_of
 from harness.engine.pooling import LayerPooler, pool
 from harness.engine.scoring import Scorer
+from harness.engine.softmax import softmax_of
 from harness.engine.windows import Encoder
 from harness.engine.work import Work
 from harness.errors import BackendError
@@ -51,7 +52,7 @@ from harness.types import (
 )
 from metrics.spelling import did_you_mean
 
-OPTIONS = (*LOADING_OPTIONS, "batch_size", "batch_tokens", "max_length", "sharing", "pooling")
+OPTIONS = (*LOADING_OPTIONS, "batch_size", "batch_tokens", "max_length", "sharing", "softmax_dtype", "pooling")
 _POOLINGS = ("mean", "weighted", "lasttoken", "cls")
 _CPU_BATCH_TOKENS = 1024
 _CUDA_BATCH_TOKENS = 16384
@@ -101,6 +102,7 @@ class HuggingFaceEngine:
             "max_length": str(self._max_length),
             "batching": f"{self._batch_size} rows, {self._batch_tokens} tokens",
             **({"sharing": self._scorer.sharing} if self._scorer else {}),
+            **({"softmax": "model"} if spec.options.get("softmax_dtype") == "model" else {}),
             **({"decoding": self._writer.decoding} if self._writer else {}),
             **loaded.identity,
             "versions": library_versions("torch", "transformers", "tokenizers"),
@@ -190,7 +192,7 @@ class HuggingFaceEngine:
         sharing = spec.options.get("sharing", "auto")
         if sharing not in ("auto", "none"):
             raise BackendError(f"--model hf:{spec.target}: sharing must be auto or none, found '{sharing}'")
-        return Scorer(
+        scorer = Scorer(
             self._model,
             self._device,
             name=self.name,
@@ -200,6 +202,8 @@ class HuggingFaceEngine:
             share=sharing == "auto",
             work=self.work,
         )
+        scorer.use(softmax_of(spec, self._model))
+        return scorer
 
     def _make_writer(self) -> TextGenerator:
         return TextGenerator(

@@ -58,7 +58,7 @@ class PackedScorer(SharedScorer):
         add_scores(totals, self._run(inputs, targets)[1])
         for context in contexts:
             copy_equal(totals, rows, context)
-        return [totals[row] for row in range(len(rows))]
+        return self._rounded(totals, len(rows))
 
     def difference(self, rows: Sequence[Row], expected: Sequence[Score]) -> float:
         """As :func:`harness.engine.shared_scoring.difference`, in one line and in several with padding."""

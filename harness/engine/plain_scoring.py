@@ -12,6 +12,7 @@ from typing import Any
 from harness.engine.base import batches_by_length
 from harness.engine.prefixes import Row
 from harness.engine.shared_scoring import Score
+from harness.engine.softmax import Softmax
 from harness.engine.work import Work
 
 
@@ -21,6 +22,9 @@ class PlainScorer:
     Args:
         model: A transformers causal model, on its device. device: Where. size: Most rows a pass. budget: Most padded
             tokens a pass. work: Told how much of a pass is padding, which no mask says.
+
+    Attributes:
+        softmax: How logits become log-probabilities.
     """
 
     def __init__(self, model: Any, device: str, *, size: int, budget: int, work: Work | None = None) -> None:
@@ -29,6 +33,7 @@ class PlainScorer:
         self._size = size
         self._budget = budget
         self._work = work or Work(device, str(model.dtype).removeprefix("torch."))
+        self.softmax = Softmax()
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
 
     def score(self, rows: Sequence[Row]) -> list[Score]:
@@ -51,21 +56,19 @@ class PlainScorer:
         self._work.announce(sum(len(inputs) for inputs, _ in rows))
         logits = self._model(padded.to(self._device), use_cache=False, **keep).logits
         with self._work.timed():
-            return _scores(rows, logits, width - logits.shape[1])
+            return self._scores(rows, logits, width - logits.shape[1])
 
+    def _scores(self, rows: Sequence[Row], logits: Any, offset: int) -> list[Score]:
+        """Scores of rows from logits ``[rows, positions, V]`` that begin ``offset`` positions into them."""
+        import torch
 
-def _scores(rows: Sequence[Row], logits: Any, offset: int) -> list[Score]:
-    """Scores of rows from logits ``[rows, positions, V]`` that begin ``offset`` positions into them."""
-    import torch
-
-    answers: list[Score] = []
-    for index, (inputs, scored) in enumerate(rows):
-        if not scored:
-            answers.append((0.0, True))
-            continue
-        end = len(inputs) - offset
-        log_probs = logits[index, end - len(scored) : end].float().log_softmax(dim=-1)
-        targets = torch.tensor(list(scored), device=log_probs.device)
-        chosen = log_probs.gather(1, targets[:, None]).squeeze(1)
-        answers.append((float(chosen.sum()), bool((log_probs.argmax(dim=-1) == targets).all())))
-    return answers
+        answers: list[Score] = []
+        for index, (inputs, scored) in enumerate(rows):
+            if not scored:
+                answers.append((0.0, True))
+                continue
+            end = len(inputs) - offset
+            targets = torch.tensor(list(scored), device=logits.device)
+            chosen, likeliest = self.softmax.of(logits[index, end - len(scored) : end], targets)
+            answers.append((self.softmax.total(float(chosen.double().sum())), bool(likeliest.all())))
+        return answers

@@ -18,6 +18,7 @@ from harness.engine.packing import plan_packed
 from harness.engine.plain_scoring import PlainScorer
 from harness.engine.prefixes import Row, SharedBatch, Tokens, plan_shared, positions_left
 from harness.engine.shared_scoring import Score, SharedScorer, difference, probe_rows
+from harness.engine.softmax import Softmax
 from harness.engine.windows import Windows
 from harness.engine.work import Work
 from harness.errors import BackendError
@@ -66,6 +67,13 @@ class Scorer:
         self._shared: SharedScorer | None = None
         if share:
             self.sharing, self._shared = self._choose(model, device, max_length)
+
+    def use(self, softmax: Softmax) -> None:
+        """Make log-probabilities so from now on. How rows share was chosen by exact softmaxes: what a rounded one adds
+        is no fault of sharing."""
+        self._plain.softmax = softmax
+        if self._shared is not None:
+            self._shared.softmax = softmax
 
     def plan(self, windows: Sequence[Windows | Failed]) -> list[list[int]]:
         """Positions of requests in batches: those with one row by what they share, the others by length."""

@@ -12,9 +12,10 @@ names). Marian models, which have one direction, read the bare source. A languag
 covered.
 
 Text is decoded greedily, or with ``beams`` beams; what else the model's own generation settings say (a length penalty)
-stays. It ends at the end-of-text token, after ``max_tokens`` new tokens (without the language token) or where the model
-has no more positions, and is cut at the first stop string afterwards. Rows of a batch are padded on the right and
-masked.
+stays. It ends at the end-of-text token, after ``max_tokens`` new tokens (without the language token), where the model
+has no more positions, and before the first stop string. Rows of a batch are padded on the right and masked. Greedy rows
+that end leave their batch (``harness.engine.target_writing``); beams, and models whose settings ask for more than the
+likeliest token (``no_repeat_ngram_size``, a forced last token), are written by transformers' ``generate``.
 
 Log-probabilities are of two kinds. A model that reads prompts (``codes=none`` without a prefix) answers as lm-eval's
 HFLM does for encoder-decoder models: the encoder reads the context, cut on the left, and the continuation is scored
@@ -40,6 +41,7 @@ from harness.engine.loading import load_pretrained
 from harness.engine.pooling import LayerPooler
 from harness.engine.stops import cut
 from harness.engine.target_scoring import TargetRow, TargetScorer, prompted_row
+from harness.engine.target_writing import TargetWriter
 from harness.engine.work import Work
 from harness.errors import BackendError
 from harness.languages import find
@@ -99,6 +101,10 @@ class Seq2SeqEngine:
             size=self._batch_size,
             budget=self._batch_tokens,
         )
+        self._tokenizer.clean_up_tokenization_spaces = False
+        self._writer = TargetWriter(
+            self._model, self._tokenizer, self._device, name=self.name, budget=self._batch_tokens
+        )
         self.identity = {
             "backend": "hf",
             "weights": weights_identity(spec.target, self._model.config),
@@ -107,6 +113,7 @@ class Seq2SeqEngine:
             "codes": self._codes.scheme,
             "prefix": "" if self._prefix is None else repr(self._prefix),
             "beams": str(self._beams),
+            "decoding": "plain" if self._beams > 1 else self._writer.decoding,
             "max_length": str(self._max_length),
             "batching": f"{self._batch_size} rows, {self._batch_tokens} tokens",
             **loaded.identity,
@@ -167,7 +174,13 @@ class Seq2SeqEngine:
         if self._codes.forced:
             self._tokenizer.src_lang = self._codes.code(first.source_language)
             forced["forced_bos_token_id"] = self._codes.forced_token(first.target_language)
-        encoded = self._encode([self._text(request) for request in requests])
+        sources = self._sources([self._text(request) for request in requests])
+        if self.identity["decoding"] == "leaving":
+            most = max(1, self._most_new - len(forced))
+            with torch.inference_mode():
+                answers = self._writer.write(requests, sources, forced=tuple(forced.values()), most=most)
+            return self._texts(answers, requests)
+        encoded = self._tokenizer.pad({"input_ids": sources}, return_tensors="pt")
         with torch.inference_mode():
             generated = self._model.generate(
                 input_ids=encoded["input_ids"].to(self._device),
@@ -180,14 +193,18 @@ class Seq2SeqEngine:
                 **forced,
             )
         # Before the text stand the token that starts every answer and the forced one, which not every tokenizer skips.
-        answers = generated[:, 1 + len(forced) :]
-        texts = self._tokenizer.batch_decode(answers, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return [GenerateResponse(text=cut(text, first.until)) for text in texts]
+        return self._texts(generated[:, 1 + len(forced) :], requests)
+
+    def _texts(self, answers: Any, requests: Sequence[Generate]) -> list[Response]:
+        """What was written, special tokens left out, up to the first stop string of each."""
+        texts = self._tokenizer.batch_decode(answers, skip_special_tokens=True)
+        return [GenerateResponse(text=cut(text, one.until)) for text, one in zip(texts, requests, strict=True)]
 
     def close(self) -> None:
         import torch
 
         self._model = self._pooler = None
+        del self._writer
         del self._scorer
         if self._device != "cpu":
             torch.cuda.empty_cache()
@@ -216,8 +233,7 @@ class Seq2SeqEngine:
             self._tokenizer.tgt_lang = self._codes.code(direction[1])
             forced = (self._codes.forced_token(direction[1]),)
         distinct = list(dict.fromkeys(self._text(pair) for pair in pairs))
-        encoded = self._tokenizer(distinct, truncation=True, max_length=self._max_length)["input_ids"]
-        sources = dict(zip(distinct, map(tuple, encoded), strict=True))
+        sources = dict(zip(distinct, map(tuple, self._sources(distinct)), strict=True))
         written = self._tokenizer(
             text_target=[pair.continuation for pair in pairs], return_special_tokens_mask=True, padding=False
         )
@@ -246,6 +262,13 @@ class Seq2SeqEngine:
         with torch.inference_mode():
             pooled = self._pooler(inputs, poolings or ("mean",)).cpu().numpy()
         return [EmbedResponse(vectors=row if poolings else row[0, -1]) for row in pooled]
+
+    def _sources(self, texts: list[str]) -> list[list[int]]:
+        """Token ids of what the encoder reads: a source loses its end where it is too long, a prompt its beginning, as
+        in HFLM, since what is asked stands at its end."""
+        if self._codes.scheme == "none" and self._prefix is None:
+            return [ids[-self._max_length :] for ids in self._tokenizer(texts)["input_ids"]]
+        return list(self._tokenizer(texts, truncation=True, max_length=self._max_length)["input_ids"])
 
     def _encode(self, texts: list[str]) -> Any:
         """``input_ids`` and ``attention_mask`` of a batch, ``[batch, tokens]``, padded on the right."""
@@ -291,13 +314,16 @@ class Seq2SeqEngine:
         return prefix + (source or "")
 
     def _group(self, request: Request) -> object:
-        """Requests of one batch must share this: a batch has one source code and one forced token."""
+        """Requests of one batch must share this: a batch has one source code and one forced token, and one limit and
+        one set of stops where transformers writes it."""
         if isinstance(request, Embed):
             return (Embed, request.pooling, request.language if self._codes.forced else "")
         if isinstance(request, LogLikelihood):
             return (LogLikelihood, request.direction)
         request = _generate(request)
         languages = (request.source_language, request.target_language) if self._codes.forced else ()
+        if self.identity["decoding"] == "leaving":
+            return (Generate, languages)
         return (request.until, request.max_tokens, languages)
 
 

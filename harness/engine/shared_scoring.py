@@ -19,6 +19,7 @@ from harness.engine.base import batches_by_length
 from harness.engine.cache_rows import branched
 from harness.engine.packing import Target
 from harness.engine.prefixes import Context, Row, Tokens, contexts_of, shared_prefix
+from harness.engine.softmax import Softmax
 from harness.engine.work import Work
 
 Score = tuple[float, bool]
@@ -35,6 +36,9 @@ class SharedScorer:
         aligned: Read answers together only where their contexts are equally long, so that no padding stands between
             the two: for layers that count positions as they lie in memory (sliding windows, some ALiBi).
         work: Told of the time that the softmax and the moving of states take.
+
+    Attributes:
+        softmax: How logits become log-probabilities.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class SharedScorer:
         self._budget = budget
         self._aligned = aligned
         self._work = work or Work(device, str(model.dtype).removeprefix("torch."))
+        self.softmax = Softmax()
         self._takes_positions = "position_ids" in inspect.signature(model.forward).parameters
         self._prefix: tuple[Tokens, Any] = ((), None)
 
@@ -79,7 +84,7 @@ class SharedScorer:
             add_scores(totals, scored)
         for context in contexts:
             copy_equal(totals, rows, context)
-        return [totals[row] for row in range(len(rows))]
+        return self._rounded(totals, len(rows))
 
     def whole(self, rows: Sequence[Row]) -> list[Score]:
         """Scores of rows that share nothing, in their order: one pass over each, as many together as the budget holds.
@@ -92,11 +97,15 @@ class SharedScorer:
                        for line, row in enumerate(batch)]  # fmt: skip
             scored, _ = self._pass([rows[row][0] for row in batch], targets, None, 0, [0] * len(batch), keep=False)
             add_scores(totals, scored)
-        return [totals[row] for row in range(len(rows))]
+        return self._rounded(totals, len(rows))
 
     def forget(self) -> None:
         """Give back the memory of the last prefix."""
         self._prefix = ((), None)
+
+    def _rounded(self, totals: dict[int, Score], count: int) -> list[Score]:
+        """Scores by row, summed over the passes that they come from."""
+        return [(self.softmax.total(totals[row][0]), totals[row][1]) for row in range(count)]
 
     def _state_after(self, prefix: Tokens) -> Any:
         """The model's state after a prefix, of one line; of the last prefix it is remembered."""
@@ -185,7 +194,7 @@ class SharedScorer:
         with _picked(self._model, places, self._device):
             output = self._model(**inputs)
         with self._work.timed():
-            return output, _scores(output.logits, targets)
+            return output, _scores(output.logits, targets, self.softmax)
 
 
 def probe_rows(vocabulary: int, longest: int) -> list[Row]:
@@ -241,7 +250,7 @@ def _first_pass(
     return lines, targets
 
 
-def _scores(logits: Any, targets: Sequence[Target]) -> list[tuple[int, Score]]:
+def _scores(logits: Any, targets: Sequence[Target], softmax: Softmax) -> list[tuple[int, Score]]:
     """Scores of targets whose positions stand one after the other in ``logits`` ``[1, n, V]``."""
     import torch
 
@@ -252,14 +261,9 @@ def _scores(logits: Any, targets: Sequence[Target]) -> list[tuple[int, Score]]:
     chosen, likeliest = [], []
     step = _ROWS_AT_ONCE.get(logits.device.type, 256)
     for start in range(0, len(tokens), step):
-        part = logits[0, start : start + step].float()
-        own = wanted[start : start + step]
-        value = part.gather(1, own[:, None])[:, 0]
-        chosen.append(value - part.logsumexp(dim=-1))
-        largest = value >= part.amax(dim=-1)
-        # Of equally large logits the first is the likeliest, as argmax has it, which is slow where it decides nothing.
-        largest[largest.clone()] = part[largest].argmax(dim=-1) == own[largest]
-        likeliest.append(largest)
+        values, flags = softmax.of(logits[0, start : start + step], wanted[start : start + step])
+        chosen.append(values)
+        likeliest.append(flags)
     values, greedy = torch.cat(chosen).double().cpu(), torch.cat(likeliest).cpu()
     found, place = [], 0
     for target in targets:

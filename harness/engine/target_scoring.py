@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.engine.source_rows import start_of
 from harness.engine.windows import spaces_to_continuation
 from harness.types import LogLikelihoodResponse
 
@@ -102,16 +103,7 @@ class TargetScorer:
         """What the decoder reads to write labels ``[n, T]``: the token that starts every text, and all but the last."""
         import torch
 
-        settings = (self._model.generation_config, self._model.config)
-        start = next(
-            (
-                one.decoder_start_token_id
-                for one in settings
-                if getattr(one, "decoder_start_token_id", None) is not None
-            ),
-            self._padding,
-        )
-        first = torch.full_like(labels[:, :1], int(start))
+        first = torch.full_like(labels[:, :1], start_of(self._model, self._padding))
         shifted = torch.cat([first, labels[:, :-1]], dim=1)
         return shifted.masked_fill(shifted < 0, self._padding)
 

@@ -62,7 +62,8 @@ class Encoder:
     def windows(self, requests: Sequence[Request]) -> list[Windows | Failed]:
         """Rows of every request.
 
-        An answer to be preferred that is longer than the model has no one log-probability: it fails.
+        A continuation without a token has no log-probability, and an answer to be preferred that is longer than the
+        model no one of them: these fail.
 
         Raises:
             BackendError: A continuation longer than the model, or a request of another kind.
@@ -81,6 +82,8 @@ class Encoder:
         return found
 
     def _row(self, request: Request, context: list[int], continuation: list[int]) -> Windows | Failed:
+        if not continuation:
+            return Failed(reason="a continuation has no token of its own after its context")
         if len(continuation) > self._max_length:
             reason = f"a continuation has {len(continuation)} tokens, the model takes {self._max_length}"
             if isinstance(request, Preference):

@@ -19,7 +19,13 @@ SIZES = {
 }
 GROUPED = {**SIZES, "num_key_value_heads": 2}
 SLIDING = {**GROUPED, "head_dim": 8, "sliding_window": 12}
-GPT = {"vocab_size": VOCABULARY, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+GPT = {
+    "vocab_size": VOCABULARY,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+    "tie_word_embeddings": False,  # with the same weights before and behind, random models repeat what they read
+}
 
 ARCHITECTURES: dict[str, tuple[dict[str, Any], str]] = {
     "Llama": (GROUPED, "packed"),
@@ -70,12 +76,13 @@ HEADS = {"GPT2": "GPT2LMHeadModel"}
 
 
 @cache
-def small_model(name: str) -> Any:
+def small_model(name: str, vocabulary: int = VOCABULARY) -> Any:
     """A model of an architecture, made once; what a position sees matters to it."""
     import torch
     import transformers
 
-    config = getattr(transformers, CONFIGS.get(name, f"{name}Config"))(**ARCHITECTURES[name][0])
+    sizes = {**ARCHITECTURES[name][0], "vocab_size": vocabulary}
+    config = getattr(transformers, CONFIGS.get(name, f"{name}Config"))(**sizes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         made = getattr(transformers, HEADS.get(name, f"{name}ForCausalLM"))(config).eval()

@@ -366,6 +366,31 @@ def test_remarks_on_a_users_prompt(quiz: Path) -> None:
     assert worth_a_look(other) == []
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("temperature: 0.7", "generation_kwargs.temperature: text is sampled, as lm-eval takes a temperature; say so"),
+        ("temperature: 0.7, do_sample: false", "generation_kwargs.temperature: generation is greedy; remove the line"),
+        ("top_p: 0.7", "generation_kwargs.top_p: generation is greedy; remove the line"),
+        ("temperature: 0.7, do_sample: true", ""),
+        ("temperature: 0.0", ""),
+    ],
+)
+def test_a_temperature_without_do_sample_is_remarked_on(tmp_path: Path, said: str, told: str) -> None:
+    text = f"""
+    task: warm
+    dataset_path: json
+    output_type: generate_until
+    doc_to_text: "ጥያቄ፡ {{{{q}}}}"
+    doc_to_target: "{{{{a}}}}"
+    generation_kwargs: {{until: ["።"], {said}}}
+    metric_list: [{{metric: exact_match}}]
+    """
+    write(tmp_path, {"warm.yaml": text})
+    (task,) = load_tasks(["warm"], [tmp_path])
+    assert [told in remark for remark in worth_a_look(task)] == [True] * bool(told)
+
+
 def test_trusted_code_runs(quiz: Path, tmp_path: Path) -> None:
     write(quiz, {"u.py": "def gold(doc):\n    return 1 - doc['label']\n"})
     path = quiz / "quiz_sw.yaml"

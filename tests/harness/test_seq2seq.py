@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,6 @@ def nllb(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def m2m100(tmp_path_factory: pytest.TempPathFactory) -> Path:
     spm = pytest.importorskip("sentencepiece", reason="the tokenizer of M2M-100 needs it: pip install sentencepiece")
-    import json
-
     from transformers import M2M100Config, M2M100ForConditionalGeneration, M2M100Tokenizer
     from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CODES
 
@@ -306,8 +305,14 @@ def test_a_tag_of_the_script_goes_before_the_bare_tag(madlad: Path) -> None:
     assert answers(madlad, [request(sentence, "eng_Latn-kaa_Latn") for sentence in SENTENCES[:3]]) == expected
 
 
-def test_batches_have_one_direction_one_limit_and_one_set_of_stops(nllb: Path) -> None:
-    engine = load_model(parse_model(f"hf:{nllb},device=cpu"))
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [("", [[0, 3, 4, 5], [1], [2]]), (",beams=2", [[0, 5], [1], [2], [3], [4]])],
+)
+def test_batches_have_one_direction_and_with_beams_one_limit_and_one_set_of_stops(
+    nllb: Path, options: str, expected: list[list[int]]
+) -> None:
+    engine = load_model(parse_model(f"hf:{nllb},device=cpu{options}"))
     requests = [
         request("a"),
         request("a", "eng_Latn-hin_Deva"),
@@ -316,7 +321,7 @@ def test_batches_have_one_direction_one_limit_and_one_set_of_stops(nllb: Path) -
         request("a", until=("\n",)),
         request("မင်္ဂလာပါ"),
     ]
-    assert sorted(map(sorted, engine.plan(requests))) == [[0, 5], [1], [2], [3], [4]]
+    assert sorted(map(sorted, engine.plan(requests))) == expected
 
 
 def test_text_ends_at_stop_strings_and_at_the_limit(t5: Path) -> None:
@@ -420,6 +425,51 @@ def test_a_run_notes_directions_that_are_not_covered_and_is_the_same_each_time(n
     again = finished("a").record
     assert [score.value for score in again.scores] == scores
     assert sum(stage.computed for stage in again.stages) == 0
+
+
+@pytest.mark.parametrize(("kind", "metric"), [("perplexity", "bits_per_byte"), ("preference", "preference_accuracy")])
+def test_what_such_a_model_cannot_answer_is_said_in_one_line(t5: Path, tmp_path: Path, kind: str, metric: str) -> None:
+    from harness.errors import UserError
+    from harness.loader import load_tasks
+    from harness.runner import RunPlan, run
+
+    columns = ("prompt", "chosen", "rejected") if kind == "preference" else ("text",)
+    row = dict(zip(columns, ("ሰላም", "ߊߟߎ߫", "สวัสดี"), strict=False))
+    (tmp_path / "amh.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    fields = f"task: whole\nkind: {kind}\ndataset: {{files: '{{lang}}.jsonl'}}\nlanguages: [amh]\nmetrics: [{metric}]\n"
+    if kind == "preference":
+        fields += "prompts: {plain: {doc_to_text: '{{prompt}}'}}\n"
+    (tmp_path / "whole.yaml").write_text(fields)
+    plan = RunPlan(
+        tasks=load_tasks([str(tmp_path / "whole.yaml")], [tmp_path]),
+        models=[parse_model(f"hf:{t5},device=cpu")],
+        out=tmp_path / "out",
+    )
+    with pytest.raises(UserError, match=r"\(backend hf\) cannot answer task whole") as caught:
+        run(plan, lambda *_: None)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("folder", ["t5", "mt5"], indirect=True)
+def test_greedy_text_is_that_of_lm_eval(folder: Path) -> None:
+    """A prompt that is too long loses its beginning. HFLM's own limit counts the tokens of the longest prompt of a
+    batch too, as if the decoder read them; ``max_length`` says what is meant."""
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    ends = (((), 9), (("a", "e"), 24))
+    asked = [
+        (text, {"until": list(until), "max_gen_toks": limit, "max_length": limit + 1, "do_sample": False})
+        for until, limit in ends
+        for text in SENTENCES
+    ]
+    lm = HFLM(pretrained=str(folder), backend="seq2seq", device="cpu", batch_size=3, dtype="float32", max_length=64)
+    theirs = lm.generate_until(
+        [Instance(request_type="generate_until", doc={}, arguments=(text, dict(own)), idx=0) for text, own in asked],
+        disable_tqdm=True,
+    )
+    requests = [Generate(prompt=text, until=tuple(own["until"]), max_tokens=own["max_gen_toks"]) for text, own in asked]
+    assert answers(folder, requests, ",max_length=64") == theirs
 
 
 @pytest.mark.parametrize("folder", ["nllb", "t5"], indirect=True)
