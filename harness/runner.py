@@ -13,6 +13,7 @@ import io
 import re
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from harness.account import Account
 from harness.embedding_cache import EmbeddingCache
 from harness.encoding import Encoder
 from harness.engine.base import Embedder, Engine, ModelSpec
+from harness.engine.faults import told_of_device
 from harness.engine.models import load_model
 from harness.engine.tensor_parallel import follow, is_follower
 from harness.errors import UserError
@@ -30,7 +32,7 @@ from harness.loader import TaskFile
 from harness.machine import git_commit, hardware, versions
 from harness.records import ModelRecord, RunRecord, ScoreRecord, StageRecord, TaskRecord
 from harness.scoring import score_unit
-from harness.store import ResponseStore, RunWriter, SegmentRow, content_hash, request_key
+from harness.store import ResponseStore, RunWriter, SegmentRow, alone, content_hash, explained, request_key
 from harness.tasks import units
 from harness.tasks.base import Outcome, Selection, Unit
 from harness.types import Embed, Generate, Judge, Request, Response
@@ -73,10 +75,18 @@ def run(plan: RunPlan, progress: Progress) -> Path:
 
     Raises:
         UserError: Something named or found is wrong; nothing was computed unless a model failed to load after another.
+        StorageError: The disk is full, or the results folder cannot be written; what was computed before is kept.
+        DeviceError: The GPU stopped working; what was computed before is kept.
     """
     if is_follower():
         follow(plan.models, load_model)
         raise SystemExit(0)
+    with explained(plan.out), told_of_device(), ExitStack() as held:
+        return _run(plan, progress, held)
+
+
+def _run(plan: RunPlan, progress: Progress, held: ExitStack) -> Path:
+    """:func:`run`, with what it holds until it ends."""
     begun = time.perf_counter()
     work = planned_work(plan)
     fingerprint = [_checked(task, task_units) for task, task_units in work]
@@ -86,7 +96,9 @@ def run(plan: RunPlan, progress: Progress) -> Path:
     models: list[ModelRecord] = []
     notes: list[str] = []
     question = _question(plan, fingerprint)
-    writer = RunWriter(plan.out / f".running-{question[:16]}")
+    staging = plan.out / f".running-{question[:16]}"
+    held.enter_context(alone(staging))
+    writer = held.enter_context(RunWriter(staging))
     with ResponseStore(plan.out / "responses.sqlite") as store:
         for spec in plan.models:
             since = time.perf_counter()
@@ -106,6 +118,7 @@ def run(plan: RunPlan, progress: Progress) -> Path:
                 stages.extend(stage.record(task))
                 notes.extend(stage.notes)
             engine.close()
+        notes.extend(store.notes)
     if not scores:
         raise UserError("nothing to score: no model can answer any of the tasks (" + "; ".join(notes) + ")")
     run_id = _run_id(plan, question, models)

@@ -6,7 +6,9 @@ over; what was damaged on disk is recognised by its checksum, put aside and made
 metrics.
 """
 
+from harness.store.disk import explained
 from harness.store.files import content_hash, sha256_file, write_text_atomic
+from harness.store.locks import alone
 from harness.store.request_keys import request_key
 from harness.store.responses import ResponseStore
 from harness.store.rows import SegmentRow, UnitKey, UnitStatistics
@@ -20,7 +22,9 @@ __all__ = [
     "SegmentRow",
     "UnitKey",
     "UnitStatistics",
+    "alone",
     "content_hash",
+    "explained",
     "find_runs",
     "request_key",
     "sha256_file",

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
 from harness.errors import RecordError
-from harness.records import LATER_COLUMNS, SCHEMA_VERSION, SEGMENT_COLUMNS, STATISTICS_COLUMNS, RunRecord
-from harness.store.files import sha256_file
+from harness.records import LATER_COLUMNS, SEGMENT_COLUMNS, STATISTICS_COLUMNS
 from harness.store.rows import SegmentRow, UnitKey, UnitStatistics
+from harness.store.run_files import RECORD, read_record, table_problem
 from harness.store.tables import GroupedTable
 
 
@@ -29,7 +26,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path.parent if path.name == "run.json" else path
-        self.record = _read_record(self.path / "run.json")
+        self.record = read_record(self.path / RECORD)
         self._tables: dict[str, GroupedTable] = {}
 
     def units(self) -> frozenset[UnitKey]:
@@ -91,42 +88,20 @@ class RunFolder:
     def problems(self) -> Iterator[str]:
         """What is wrong with the folder's files, one line each; nothing when all is well."""
         for name, expected in self.record.files.items():
-            file = self.path / name
-            if not file.is_file():
-                yield f"{file}: missing"
-            elif (found := sha256_file(file)) != expected:
-                yield f"{file}: damaged (sha256 {found[:12]}, the record says {expected[:12]})"
+            if problem := table_problem(self.path / name, expected):
+                yield problem
 
     def _table(self, name: str) -> GroupedTable:
         if name not in self._tables:
+            file = self.path / name
+            expected = self.record.files.get(name)
+            if expected and file.is_file() and (problem := table_problem(file, expected)):
+                raise RecordError(f"{problem}; run again to rebuild it")
             columns = SEGMENT_COLUMNS if name == "segments.parquet" else STATISTICS_COLUMNS
-            self._tables[name] = GroupedTable(self.path / name, columns, optional=LATER_COLUMNS)
+            self._tables[name] = GroupedTable(file, columns, optional=LATER_COLUMNS)
         return self._tables[name]
 
 
 def find_runs(root: Path) -> list[Path]:
     """Folders at or below ``root`` that hold a run record, in name order."""
     return sorted(path.parent for path in root.rglob("run.json"))
-
-
-def _read_record(path: Path) -> RunRecord:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecordError(f"{path}: no readable run record there ({error}); name a run folder") from error
-    sidecar = path.with_name("run.json.sha256")
-    if sidecar.is_file():
-        expected = sidecar.read_text(encoding="utf-8", errors="replace").split(" ")[0]
-        found = hashlib.sha256(text.encode("utf-8")).hexdigest()
-        if found != expected:
-            raise RecordError(
-                f"{path}: damaged (sha256 {found[:12]}, expected {expected[:12]}); run again to rebuild it"
-            )
-    try:
-        version = json.loads(text).get("schema_version")
-        if version != SCHEMA_VERSION:
-            raise RecordError(f"{path}: record has schema version {version}, this glotbench reads {SCHEMA_VERSION}")
-        return RunRecord.model_validate_json(text)
-    except (ValueError, AttributeError, ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise RecordError(f"{path}: not a run record ({first}); run the evaluation again to rebuild it") from error

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.records import UNIT_COLUMNS, RunRecord
-from harness.store.files import sha256_file, write_text_atomic
+from harness.store.files import sha256_file, sync
 from harness.store.rows import KEY_COLUMNS, SegmentRow, UnitKey, UnitStatistics, segment_schema, statistics_schema
+from harness.store.run_files import TABLES, make_way, write_record
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,19 +73,30 @@ class RunWriter:
         self._writers.clear()
         staging, self.folder = self.folder, folder or self.folder
         self.folder.mkdir(parents=True, exist_ok=True)
-        files = {}
-        for name in ("segments.parquet", "statistics.parquet"):
-            part = staging / f"{name}.part"
-            files[name] = sha256_file(part)
+        parts = {name: staging / f"{name}.part" for name in TABLES}
+        for part in parts.values():
+            sync(part)
+        files = {name: sha256_file(part) for name, part in parts.items()}
+        notes = make_way(self.folder, files)
+        for name, part in parts.items():
             part.replace(self.folder / name)
+        final = record.model_copy(update={"files": files, "notes": (*record.notes, *notes)})
+        write_record(self.folder, final.model_dump_json(indent=1) + "\n")
         if staging != self.folder:
-            staging.rmdir()
-        final = record.model_copy(update={"files": files})
-        text = final.model_dump_json(indent=1) + "\n"
-        write_text_atomic(self.folder / "run.json", text)
-        digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
-        write_text_atomic(self.folder / "run.json.sha256", f"{digest}  run.json\n")
+            shutil.rmtree(staging)
         return final
+
+    def __enter__(self) -> RunWriter:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Let go of tables that were begun and not finished; they are written anew when the run is made again."""
+        import pyarrow as pa
+
+        for writer in self._writers.values():
+            with contextlib.suppress(OSError, pa.ArrowException):
+                writer.close()
+        self._writers.clear()
 
     def _write(self, name: str, table: pa.Table) -> None:
         self._writer(name, table.schema).write_table(table)
