@@ -30,7 +30,7 @@ from harness.engine.tensor_parallel import follow, is_follower
 from harness.errors import UserError
 from harness.loader import TaskFile
 from harness.machine import git_commit, hardware, versions
-from harness.records import ModelRecord, RunRecord, ScoreRecord, StageRecord, TaskRecord
+from harness.records import ModelRecord, RunArguments, RunRecord, ScoreRecord, StageRecord, TaskRecord
 from harness.scoring import score_unit
 from harness.store import ResponseStore, RunWriter, SegmentRow, alone, content_hash, explained, request_key
 from harness.tasks import units
@@ -53,7 +53,7 @@ class RunPlan:
     Attributes:
         tasks, models: What is evaluated on what. selection: Which part of the tasks.
         out: Results folder; the response store and the run folder are made in it.
-        seed: Seed of every bootstrap. command: The command line, for the record.
+        seed: Seed of every bootstrap. command: The command line, for the record. arguments: The same taken apart.
         cache: Where final embeddings are kept beyond this results folder; without it they are kept in it.
     """
 
@@ -64,6 +64,7 @@ class RunPlan:
     data_root: Path | None = None
     seed: int = 0
     command: str = ""
+    arguments: RunArguments | None = None
     cache: EmbeddingCache | None = None
 
 
@@ -127,6 +128,7 @@ def _run(plan: RunPlan, progress: Progress, held: ExitStack) -> Path:
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         complete=True,
         command=plan.command,
+        arguments=plan.arguments,
         glotbench=harness.__version__,
         seed=plan.seed,
         versions=versions(),
