@@ -21,6 +21,7 @@ import numpy as np
 
 import harness
 from harness.account import Account
+from harness.batch_sizes import remember
 from harness.embedding_cache import EmbeddingCache
 from harness.encoding import Encoder
 from harness.engine.base import Embedder, Engine, ModelSpec
@@ -104,6 +105,7 @@ def _run(plan: RunPlan, progress: Progress, held: ExitStack) -> Path:
         for spec in plan.models:
             since = time.perf_counter()
             engine = load_model(spec)
+            remember(engine, plan.out)
             loading += time.perf_counter() - since
             models.append(
                 ModelRecord(
