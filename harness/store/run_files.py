@@ -103,7 +103,8 @@ def _named(sidecar: Path) -> list[str]:
     if not sidecar.is_file():
         return []
     lines = sidecar.read_text(encoding="utf-8", errors="replace").splitlines()
-    return [line.split(" ")[0] for line in lines] or ["nothing"]
+    name = f"  {RECORD}"
+    return [line.removesuffix(name) if line.endswith(name) else "nothing" for line in lines] or ["nothing"]
 
 
 def _digest(text: str) -> str:

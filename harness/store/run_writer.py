@@ -47,7 +47,8 @@ class RunWriter:
             "failed": [row.failed for row in rows],
             "reasoning": [row.reasoning for row in rows],
         }
-        self._write("segments", pa.table(_with_unit(unit, text_columns, len(rows)), schema=segment_schema()))
+        if rows:
+            self._write("segments", pa.table(_with_unit(unit, text_columns, len(rows)), schema=segment_schema()))
         for metric, unit_stats in statistics.items():
             count = len(unit_stats.segments)
             columns = {
