@@ -95,8 +95,10 @@ class HuggingFaceEngine:
         self._encoder = Encoder(self.name, self._tokenizer, self._max_length)
         self._scorer: Scorer | None = self._make_scorer(spec) if self._causal else None
         self._writer: TextGenerator | None = self._make_writer() if self._causal else None
-        for part in filter(None, (self._scorer, self._writer)):
-            part.fitting = self.fitting
+        if self._scorer is not None:
+            self._scorer.fitting = self.fitting
+        if self._writer is not None:
+            self._writer.fitting = self.fitting
         self.identity = {
             "backend": "hf",
             "weights": weights_identity(spec.target, config),
