@@ -27,7 +27,7 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_nothing_is_lost(faults: dict[str, Any]) -> None:
-    assert len(faults) == 16
+    assert len(faults) == 17
     assert all(fault["times"] > 0 for fault in faults.values())
     assert [(fault["name"], fault["problems"]) for fault in faults.values() if fault["lost"]] == []
 
