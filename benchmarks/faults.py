@@ -1,7 +1,7 @@
 """What a run survives: killed processes, damaged files, full disks, two runs at once. JSON and a table out.
 
-Run: python benchmarks/faults.py [--kills 60] [--damages 60] [--disks 12] [--pairs 6] [--model-kills 10] [--seed 1]
-[--out FILE] [--table FILE]. Every run is a process of its own that runs ``glotbench run`` (forked from one that has
+Run: python benchmarks/faults.py [--kills 60] [--damages 60] [--disks 12] [--pairs 6] [--model-kills 10] [--no-steps]
+[--seed 1] [--out FILE] [--table FILE]. Every run is a process of its own that runs ``glotbench run`` (forked from one that has
 imported it, so that a thousand of them take minutes), over small tasks in three scripts and the echo backend, which
 waits two milliseconds a batch; ``--model-kills`` are of a small random causal model instead. A fault is injected, the
 same command is given again until it ends, and its scores are compared, byte by byte, with those of a run that nothing
@@ -90,6 +90,7 @@ def main() -> None:
     parser.add_argument("--disks", type=int, default=12)
     parser.add_argument("--pairs", type=int, default=6)
     parser.add_argument("--model-kills", type=int, default=10)
+    parser.add_argument("--steps", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sentences", type=int, default=24)
     parser.add_argument("--out", type=Path)
@@ -101,6 +102,7 @@ def main() -> None:
         place = Place(Path(folder), random.Random(arguments.seed), sentences=arguments.sentences)
         faults = [
             *([kills(place, arguments.kills)] if arguments.kills else []),
+            *([kills_at_steps(place)] if arguments.steps else []),
             *damages(place, arguments.damages),
             *([full_disks(place, arguments.disks)] if arguments.disks else []),
             *(pairs(place, arguments.pairs) if arguments.pairs else []),
@@ -162,11 +164,17 @@ class Place:
         out.mkdir(exist_ok=True)
         return ["run", *command, "--tasks", str(self.folder), "--no-cache", "--out", str(out)]
 
-    def start(self, command: Sequence[str], out: Path, limit: int = 0) -> tuple[int, Path]:
-        """Begin ``glotbench run`` in a process; its id, and the file of what it says."""
+    def start(self, command: Sequence[str], out: Path, limit: int = 0, steps: int = 0) -> tuple[int, Path]:
+        """Begin ``glotbench run`` in a process; its id, and the file of what it says.
+
+        Args:
+            limit: Most bytes of a file. steps: Files that are moved or removed before it is killed; 0 for never.
+        """
         said = self.folder / f"said{self._count}-{time.monotonic_ns()}"
         identifier = os.fork()
         if identifier == 0:
+            if steps:
+                _die_after(steps)
             _become(self.full(command, out), said, limit)
         return identifier, said
 
@@ -203,6 +211,26 @@ def kills(place: Place, times: int, command: Sequence[str] = ECHO, name: str = "
         if killed:
             fault.again = max(fault.again, -(-(place.answered(out) - place.answers) // killed))
         shutil.rmtree(out)
+    return fault
+
+
+def kills_at_steps(place: Place) -> Fault:
+    """Runs killed before every file that they move or remove: in a new folder, after a finished run, after damage."""
+    fault = Fault(name="SIGKILL before every move and removal of a file")
+    for spoiled in ("", "nothing", "responses.sqlite", "segments.parquet", "run.json"):
+        killed, steps = True, 0
+        while killed:
+            steps += 1
+            out = place.new()
+            if spoiled:
+                shutil.copytree(place.calm_folder, out)
+            for file in out.rglob(spoiled):
+                file.write_bytes(bytes(50) + file.read_bytes()[50:])
+            killed = place.finish(place.start(ECHO, out, steps=steps))[0] == -signal.SIGKILL
+            fault.times += killed
+            code, said = place.finish(place.start(ECHO, out))
+            fault.check(code == 0 and place.scores(out) == place.calm and not list(examine_results(out)), said)
+            shutil.rmtree(out)
     return fault
 
 
@@ -360,6 +388,24 @@ def _counted(answer: Callable[..., list[Response]]) -> Callable[..., list[Respon
         return answer(self, batch)
 
     return counted
+
+
+def _die_after(steps: int) -> None:
+    """Let this process be killed when it is about to move or remove a file for the ``steps``-th time."""
+    count = 0
+
+    def deadly(change: Callable[..., object]) -> Callable[..., object]:
+        def changed(*arguments: object, **options: object) -> object:
+            nonlocal count
+            count += 1
+            if count == steps:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return change(*arguments, **options)
+
+        return changed
+
+    for name in ("replace", "unlink"):
+        setattr(Path, name, deadly(getattr(Path, name)))
 
 
 def _become(command: Sequence[str], said: Path, limit: int) -> None:

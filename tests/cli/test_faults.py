@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def faults(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What ``benchmarks/faults.py`` found in its smallest form, by the fault's name."""
     out = tmp_path_factory.mktemp("faults") / "faults.json"
-    counts = ["--kills", "12", "--damages", "1", "--disks", "2", "--pairs", "1", "--model-kills", "0"]
+    counts = ["--kills", "12", "--damages", "1", "--disks", "2", "--pairs", "1", "--model-kills", "0", "--no-steps"]
     command = [sys.executable, ROOT / "benchmarks" / "faults.py", *counts, "--sentences", "12", "--out", out]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
