@@ -1,13 +1,13 @@
 """What a run survives: killed processes, damaged files, full disks, two runs at once. JSON and a table out.
 
 Run: python benchmarks/faults.py [--kills 60] [--damages 60] [--disks 12] [--pairs 6] [--model-kills 10] [--no-steps]
-[--seed 1] [--out FILE] [--table FILE]. Every run is a process of its own that runs ``glotbench run`` (forked from one that has
-imported it, so that a thousand of them take minutes), over small tasks in three scripts and the echo backend, which
-waits two milliseconds a batch; ``--model-kills`` are of a small random causal model instead. A fault is injected, the
-same command is given again until it ends, and its scores are compared, byte by byte, with those of a run that nothing
-happened to. ``lost`` counts runs whose scores differ or that did not end; ``again`` is the largest number of answers
-that one kill made the model give twice. A full disk is a file system of its own of that size, in a namespace of the
-process, where the system allows it without privileges; else a limit on the size of files.
+[--seed 1] [--out FILE] [--table FILE]. Every run is a process of its own that runs ``glotbench run`` (forked from one
+that has imported it, so that hundreds of them take minutes), over small tasks in four scripts and the echo backend,
+which waits two milliseconds a batch; ``--model-kills`` are of a small random causal model instead. A fault is injected,
+the same command is given again until it ends, and its scores are compared, byte by byte, with those of a run that
+nothing happened to. ``lost`` counts trials whose scores differ or that did not end; ``again`` is the largest number of
+answers that one kill made the model give twice. A full disk is a file system of its own of that size, in a namespace of
+the process, where the system allows it without privileges; else a limit on the size of files.
 """
 
 from __future__ import annotations
