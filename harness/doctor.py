@@ -1,13 +1,21 @@
-"""Is a run what it says? Files against their checksums, and every score against the statistics it must follow from."""
+"""Is a run what it says? Files against their checksums, and every score against the statistics it must follow from.
+
+Of a results folder the same for all its runs, and the response store's pages and rows against theirs.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
+from harness.errors import RecordError
 from harness.records import ScoreRecord
-from harness.store import RunFolder
+from harness.store import ResponseStore, RunFolder, find_runs
 from metrics import registry
+
+STORE = "responses.sqlite"
+"""Name of the response store in a results folder."""
 
 _TOLERANCE = 1e-9
 
@@ -24,6 +32,32 @@ def examine(folder: RunFolder) -> Iterator[str]:
         return
     for score in folder.record.scores:
         yield from _score_problems(folder, score)
+
+
+def examine_store(path: Path) -> Iterator[str]:
+    """What is wrong with a response store, one line each, after reading all of it; nothing is changed."""
+    try:
+        with ResponseStore.for_reading(path) as store:
+            yield from store.problems()
+    except RecordError as error:
+        yield str(error)
+
+
+def examine_results(folder: Path) -> Iterator[str]:
+    """What is wrong with the response store and the runs of a results folder, one line each."""
+    store = folder / STORE
+    if store.is_file():
+        yield from examine_store(store)
+    for run in find_runs(folder):
+        try:
+            yield from examine(RunFolder(run))
+        except RecordError as error:
+            yield str(error)
+
+
+def put_aside(folder: Path) -> list[Path]:
+    """Files that runs found damaged and moved aside, in name order."""
+    return sorted(path for path in folder.rglob("*.damaged-*") if not path.name.endswith(("-wal", "-shm")))
 
 
 def _score_problems(folder: RunFolder, score: ScoreRecord) -> Iterator[str]:

@@ -8,8 +8,10 @@ GlotbenchError                 the command line prints the message alone and lea
 |   +-- TemplateError     (2)  a template cannot be filled in with a row
 |   +-- BackendError      (2)  a model cannot be loaded, or cannot answer this kind of request
 |   +-- RecordError       (2)  a run record is missing, damaged or of an unknown version
+|   +-- StorageError      (2)  the disk is full, or a folder cannot be written
 +-- NotComparableError         (4)  baseline missing, or two scores that do not measure the same thing
 +-- RunIncompleteError         (5)  some requested scores could not be made
+    +-- DeviceError            (5)  the GPU stopped working in the middle of a run
 """
 
 from __future__ import annotations
@@ -77,6 +79,10 @@ class RecordError(UserError):
     """A run record is missing, damaged or of an unknown version."""
 
 
+class StorageError(UserError):
+    """The disk is full or failing, or a folder cannot be written."""
+
+
 class NotComparableError(GlotbenchError):
     """A baseline is missing, or two scores were not made from the same data, prompt, metric and decoding."""
 
@@ -87,3 +93,7 @@ class RunIncompleteError(GlotbenchError):
     """The run ended, but some of the scores that were asked for could not be made."""
 
     exit_code = 5
+
+
+class DeviceError(RunIncompleteError):
+    """The GPU stopped working in the middle of a run."""

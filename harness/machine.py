@@ -86,6 +86,15 @@ def peak_device_memory() -> int | None:
     return int(torch.cuda.max_memory_allocated())
 
 
+def device_memory() -> int:
+    """Bytes of memory of the GPU that torch uses; 0 without one in use."""
+    if not _uses_gpu():
+        return 0
+    import torch
+
+    return int(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory)
+
+
 def _gpu_model(information: Path) -> str:
     """The name in the driver's file about one GPU."""
     found = re.search(r"^Model:\s*(.+?)\s*$", information.read_text(encoding="utf-8"), re.MULTILINE)

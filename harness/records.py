@@ -170,10 +170,33 @@ class StageRecord(_Frozen):
     peak_device_memory: int | None = None
 
 
+class RunArguments(_Frozen):
+    """What ``glotbench run`` was given, so that ``--from`` can give it again; paths as they were written.
+
+    Attributes:
+        tasks: Names or files. task_folders: Of ``--tasks``. models: Each as ``BACKEND:NAME[,key=value...]``.
+        languages, directions, variants, prompts, limit, num_fewshot: As in ``harness.tasks.base.Selection``.
+        data_root: Empty where none was given.
+    """
+
+    tasks: tuple[str, ...]
+    task_folders: tuple[str, ...] = ()
+    models: tuple[str, ...]
+    languages: tuple[str, ...] = ()
+    directions: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
+    limit: int | None = None
+    num_fewshot: int | None = None
+    data_root: str = ""
+
+
 class RunRecord(_Frozen):
     """Everything needed to read, check and repeat a run.
 
     Attributes:
+        command: The command line, for people. arguments: The same taken apart; ``None`` for what ``glotbench run`` did
+            not make, such as imported runs.
         seconds: Of the command that wrote the record: ``checking`` (reading all data once), ``loading`` models, and
             ``total``.
     """
@@ -183,6 +206,7 @@ class RunRecord(_Frozen):
     created: str
     complete: bool
     command: str
+    arguments: RunArguments | None = None
     glotbench: str
     seed: int
     versions: dict[str, str]

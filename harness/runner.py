@@ -13,21 +13,24 @@ import datetime
 import re
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import harness
 from harness.answering import Progress
+from harness.batch_sizes import remember
 from harness.embedding_cache import EmbeddingCache
 from harness.engine.base import Engine, ModelSpec
+from harness.engine.faults import told_of_device
 from harness.engine.models import load_model
 from harness.errors import UserError
 from harness.loader import TaskFile
 from harness.machine import git_commit, hardware, versions
-from harness.records import ModelRecord, RunRecord, ScoreRecord, StageRecord, TaskRecord
+from harness.records import ModelRecord, RunArguments, RunRecord, ScoreRecord, StageRecord, TaskRecord
 from harness.results import TaskResults
 from harness.scheduling import Scheduler
-from harness.store import ResponseStore, RunWriter, content_hash
+from harness.store import ResponseStore, RunWriter, alone, content_hash, explained
 from harness.tasks import units
 from harness.tasks.base import Selection, Unit
 from harness.types import Embed
@@ -47,7 +50,7 @@ class RunPlan:
     Attributes:
         tasks, models: What is evaluated on what. selection: Which part of the tasks.
         out: Results folder; the response store and the run folder are made in it.
-        seed: Seed of every bootstrap. command: The command line, for the record.
+        seed: Seed of every bootstrap. command: The command line, for the record. arguments: The same taken apart.
         cache: Where final embeddings are kept beyond this results folder; without it they are kept in it.
     """
 
@@ -58,6 +61,7 @@ class RunPlan:
     data_root: Path | None = None
     seed: int = 0
     command: str = ""
+    arguments: RunArguments | None = None
     cache: EmbeddingCache | None = None
 
 
@@ -69,7 +73,15 @@ def run(plan: RunPlan, progress: Progress) -> Path:
 
     Raises:
         UserError: Something named or found is wrong; nothing was computed unless a model failed to load after another.
+        StorageError: The disk is full, or the results folder cannot be written; what was computed before is kept.
+        DeviceError: The GPU stopped working; what was computed before is kept.
     """
+    with explained(plan.out), told_of_device(), ExitStack() as held:
+        return _run(plan, progress, held)
+
+
+def _run(plan: RunPlan, progress: Progress, held: ExitStack) -> Path:
+    """:func:`run`, with what it holds until it ends."""
     begun = time.perf_counter()
     work = planned_work(plan)
     fingerprint = [_checked(task, task_units) for task, task_units in work]
@@ -79,11 +91,14 @@ def run(plan: RunPlan, progress: Progress) -> Path:
     models: list[ModelRecord] = []
     notes: list[str] = []
     question = _question(plan, fingerprint)
-    writer = RunWriter(plan.out / f".running-{question[:16]}")
+    staging = plan.out / f".running-{question[:16]}"
+    held.enter_context(alone(staging))
+    writer = held.enter_context(RunWriter(staging))
     with ResponseStore(plan.out / "responses.sqlite") as store:
         for spec in plan.models:
             since = time.perf_counter()
             engine = load_model(spec)
+            remember(engine, plan.out)
             loading += time.perf_counter() - since
             models.append(
                 ModelRecord(
@@ -97,6 +112,7 @@ def run(plan: RunPlan, progress: Progress) -> Path:
                 notes.extend(one.notes())
             stages.extend(done)
             engine.close()
+        notes.extend(store.notes)
     if not scores:
         raise UserError("nothing to score: no model can answer any of the tasks (" + "; ".join(notes) + ")")
     run_id = _run_id(plan, question, models)
@@ -105,6 +121,7 @@ def run(plan: RunPlan, progress: Progress) -> Path:
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         complete=True,
         command=plan.command,
+        arguments=plan.arguments,
         glotbench=harness.__version__,
         seed=plan.seed,
         versions=versions(),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.output import PATH, cache_folder
+from harness.commands.output import PATH, cache_folder, say
 
 
 @click.group()
@@ -42,15 +42,25 @@ def export_mteb(run_folder: Path, out: Path) -> None:
 
 
 @click.command()
-@click.argument("run_folder", metavar="RUN", type=PATH)
-def doctor(run_folder: Path) -> None:
-    """Check a run: the record, its checksums, and that every score follows from its statistics."""
-    from harness.doctor import examine
-    from harness.errors import RecordError
-    from harness.store import RunFolder
+@click.argument("path", metavar="RUN|RESULTS", type=PATH)
+def doctor(path: Path) -> None:
+    """Check a run: the record, its checksums, and that every score follows from its statistics.
 
-    folder = RunFolder(run_folder)
-    problems = list(examine(folder))
+    Of a results folder all runs are checked, and the response store; a response store may be named alone.
+    """
+    from harness.doctor import STORE, examine, examine_results, examine_store, put_aside
+    from harness.errors import RecordError
+    from harness.store import RunFolder, find_runs
+
+    if path.suffix == ".sqlite" and path.is_file():
+        problems, well = list(examine_store(path)), "every row fits its checksum"
+    elif path.is_dir() and not (path / "run.json").exists() and ((path / STORE).is_file() or find_runs(path)):
+        problems, well = list(examine_results(path)), f"{len(find_runs(path))} runs and the responses they rest on"
+        for file in put_aside(path):
+            say(f"{file}: put aside by a run that found it damaged; delete it when you do not need it")
+    else:
+        folder = RunFolder(path)
+        problems, well = list(examine(folder)), f"{len(folder.record.scores)} scores follow from their statistics"
     if problems:
         raise RecordError("\n".join(problems))
-    click.echo(f"{run_folder}: well; {len(folder.record.scores)} scores follow from their statistics")
+    click.echo(f"{path}: well; {well}")

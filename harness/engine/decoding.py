@@ -10,12 +10,12 @@ numbers are its own.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Literal, Protocol
 
 from harness.engine.answer_rows import AnswerRow
+from harness.engine.fitting import Fitting
 from harness.engine.live_rows import LiveRows
 from harness.engine.penalty import penalised
 from harness.engine.sampling import next_tokens
@@ -30,8 +30,6 @@ Decoding = Literal["rolling", "leaving", "plain"]
 _PART = 8
 _HELD = 32  # times the budget: most positions of rows and what they may still write
 _ALONE = 4  # times the budget: most padded tokens that are read at once where what is read cannot be joined
-
-_log = logging.getLogger(__name__)
 
 
 class Passes(Protocol):
@@ -62,6 +60,9 @@ class Decoder:
         stops: Finds stop strings. ends: Ids of tokens that end a text. name: How errors call the model.
         size: Most rows at once. budget: Most padded tokens of a pass over prompts.
         penalty: The model's own repetition penalty.
+
+    Attributes:
+        fitting: What the device takes.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Decoder:
         self._budget = budget
         self._rolling = not prompts.together
         self._penalty = penalty
+        self.fitting = Fitting(name)
 
     def write(self, rows: Sequence[AnswerRow]) -> None:
         """Write all rows to their ends, entering in the order given; those of one prompt stand together.
@@ -111,9 +113,9 @@ class Decoder:
                     raise too_long(self._name, going) from error
                 unfinished = [row for row in going if not row.done]
                 most = max(1, len(unfinished) // 2)
+                self.fitting.learn("written", len(unfinished), max(row.longest for row in unfinished))
                 waiting.extendleft(reversed(unfinished))
                 going.clear()
-                _log.warning("%s: out of memory with %d rows; going on with %d", self._name, len(unfinished), most)
 
     def _admit(self, waiting: deque[AnswerRow], going: list[AnswerRow], state: LiveRows | None, most: int) -> LiveRows:
         """Read the prompts of rows that there is room for; they go on behind the others."""
@@ -143,6 +145,7 @@ class Decoder:
             longest = max(longest, len(waiting[0].read))
             count = len(entering) + 1
             too_many = (len(going) + count) * width > self._budget * _HELD
+            too_many = too_many or not self.fitting.fits("written", len(going) + count, width)
             if not self._rolling:
                 too_many = too_many or count * longest > self._budget * _ALONE
             if too_many and (going or entering):

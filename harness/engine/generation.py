@@ -7,14 +7,14 @@ Unlike HFLM's, a row ends where *it* stops, not where the slowest of its batch d
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
 from harness.engine.answer_rows import AnswerRow
 from harness.engine.base import batches_by_length
-from harness.engine.decoding import Decoder, Decoding, too_long
+from harness.engine.decoding import Decoder, Decoding
 from harness.engine.decoding_probe import decoding_of
+from harness.engine.fitting import Fitting
 from harness.engine.live_rows import Forward
 from harness.engine.prompt_reading import PromptReader
 from harness.engine.stops import StopStrings
@@ -24,8 +24,6 @@ from harness.types import Generate, GenerateResponse, Response
 # Answers become durable together, and while the last rows of a group are written the others' places stand empty. At
 # four times the rows that are written at once about a tenth of the places do so, and a killed run loses minutes.
 _GROUP = 4
-
-_log = logging.getLogger(__name__)
 
 
 class TextGenerator:
@@ -76,6 +74,15 @@ class TextGenerator:
             penalty=float(settings.repetition_penalty or 1.0),
         )
 
+    @property
+    def fitting(self) -> Fitting:
+        """What the device takes."""
+        return self._decoder.fitting
+
+    @fitting.setter
+    def fitting(self, fitting: Fitting) -> None:
+        self._decoder.fitting = fitting
+
     def plan(self, requests: Sequence[Generate]) -> list[list[int]]:
         """Positions of requests in groups; those that may write most stand first, so that they do not end last."""
         lengths = [len(ids) for ids in self._encoded(requests)]
@@ -100,7 +107,7 @@ class TextGenerator:
             for request, prompt in zip(requests, prompts, strict=True)
         ]
         if self.decoding == "plain":
-            self._halving(rows)
+            self.fitting.answered("written", rows, self._generate, _longest)
         else:
             self._decoder.write(rows)
         return [GenerateResponse(text=self._stops.text(row.tokens, row.stops)) for row in rows]
@@ -148,23 +155,8 @@ class TextGenerator:
             )
         ]
 
-    def _halving(self, rows: Sequence[AnswerRow]) -> None:
-        """Write rows by transformers' own loop; where the device's memory is too small, one half after the other."""
-        import torch
-
-        try:
-            self._generate(rows)
-        except torch.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
-            if len(rows) < 2:
-                raise too_long(self._name, rows) from error
-            half = len(rows) // 2
-            _log.warning("%s: out of memory with %d rows; going on with %d", self._name, len(rows), half)
-            self._halving(rows[:half])
-            self._halving(rows[half:])
-
-    def _generate(self, rows: Sequence[AnswerRow]) -> None:
-        """Write rows by transformers' own loop, in which all run to the end of the slowest."""
+    def _generate(self, rows: Sequence[AnswerRow]) -> Sequence[AnswerRow]:
+        """Write rows by transformers' own loop, in which all run to the end of the slowest; the same rows."""
         import torch
 
         if any(row.request.temperature for row in rows):
@@ -193,3 +185,8 @@ class TextGenerator:
         )
         for row, tokens in zip(rows, generated[:, width:].tolist(), strict=True):
             row.tokens = tokens
+        return rows
+
+
+def _longest(rows: Sequence[AnswerRow]) -> list[int]:
+    return [row.longest for row in rows]

@@ -27,6 +27,7 @@ from harness.engine.chat import chat_of
 from harness.engine.compiling import uncompiled
 from harness.engine.embedding import OPTIONS as EMBEDDING_OPTIONS
 from harness.engine.embedding import EmbeddingOptions, OwnPrompts
+from harness.engine.fitting import Fitting
 from harness.engine.generation import TextGenerator
 from harness.engine.identity import library_versions, weights_identity
 from harness.engine.loading import OPTIONS as LOADING_OPTIONS
@@ -83,6 +84,7 @@ class HuggingFaceEngine:
         self._model: Any = loaded.model
         self.work: Work | None = Work(self._device, dtype)
         self.work.watch(self._model, self._backbone)
+        self.fitting = Fitting(self.name)
         self._max_length = spec.integer("max_length", longest_input(config, self._tokenizer))
         self._batch_size = spec.integer("batch_size", 64)
         default_budget = _CPU_BATCH_TOKENS if self._device == "cpu" else _CUDA_BATCH_TOKENS
@@ -94,6 +96,10 @@ class HuggingFaceEngine:
         self._encoder = Encoder(self.name, self._tokenizer, self._max_length)
         self._scorer: Scorer | None = self._make_scorer(spec) if self._causal else None
         self._writer: TextGenerator | None = self._make_writer() if self._causal else None
+        if self._scorer is not None:
+            self._scorer.fitting = self.fitting
+        if self._writer is not None:
+            self._writer.fitting = self.fitting
         self.identity = {
             "backend": "hf",
             "weights": weights_identity(spec.target, config),
@@ -165,17 +171,7 @@ class HuggingFaceEngine:
         return "" if request.pooling else self._options.prompt(request)
 
     def embed(self, batch: Sequence[Embed]) -> NDArray[np.float32]:
-        import torch
-
-        encoded = self._padded([self.prompt(request) + request.text for request in batch])
-        with torch.inference_mode():
-            states = self._backbone(**encoded).last_hidden_state
-            if self._pooling == "cls":
-                pooled = states[:, 0].float()
-            else:
-                pooled = pool([states], encoded["attention_mask"], (cast("Pooling", self._pooling),))[:, 0, 0]
-        vectors: NDArray[np.float32] = pooled.cpu().numpy()
-        return vectors
+        return np.stack(self.fitting.answered("embedded", batch, self._embed_now, self._lengths))
 
     def finish(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._options.finish(vector)
@@ -227,9 +223,26 @@ class HuggingFaceEngine:
         return [max(1, min(len(ids), self._max_length)) for ids in encoded]
 
     def _embed(self, batch: Sequence[Embed]) -> list[Response]:
-        poolings = batch[0].pooling
-        if not poolings:
+        if not batch[0].pooling:
             return [EmbedResponse(vectors=self.finish(vector)) for vector in self.embed(batch)]
+        return self.fitting.answered("embedded", batch, self._embed_layers, self._lengths)
+
+    def _embed_now(self, batch: Sequence[Embed]) -> list[NDArray[np.float32]]:
+        """Raw vectors ``[d]``, in one pass."""
+        import torch
+
+        encoded = self._padded([self.prompt(request) + request.text for request in batch])
+        with torch.inference_mode():
+            states = self._backbone(**encoded).last_hidden_state
+            if self._pooling == "cls":
+                pooled = states[:, 0].float()
+            else:
+                pooled = pool([states], encoded["attention_mask"], (cast("Pooling", self._pooling),))[:, 0, 0]
+        return list(pooled.cpu().numpy())
+
+    def _embed_layers(self, batch: Sequence[Embed]) -> list[Response]:
+        """Pooled states of all layers, in one pass."""
+        poolings = batch[0].pooling
         encoded = self._padded([request.text for request in batch])
         with uncompiled(self.identity):
             pooled = self._pool_layers(encoded, poolings).cpu().numpy()

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.engine.base import ModelSpec, batches_by_length
+from harness.engine.fitting import Fitting
 from harness.engine.identity import library_versions, weights_identity
 from harness.engine.loading import choose_device, choose_dtype
 from harness.engine.work import Work
@@ -71,6 +72,7 @@ class RewardEngine:
         self._model = self._model.to(self._device).eval()
         self.work: Work | None = Work(self._device, dtype)
         self.work.watch(self._model)
+        self.fitting = Fitting(self.name)
         self._max_length = spec.integer("max_length", _max_length(self._model.config, self._tokenizer))
         self._batch_size = spec.integer("batch_size", 64)
         default_budget = _CPU_BATCH_TOKENS if self._device == "cpu" else _CUDA_BATCH_TOKENS
@@ -98,9 +100,16 @@ class RewardEngine:
         return batches_by_length(lengths, size=self._batch_size, budget=self._batch_tokens)
 
     def answer(self, batch: Sequence[Request]) -> list[Response]:
+        pairs = [request for request in batch if isinstance(request, Preference)]
+        return self.fitting.answered(
+            "scored", pairs, self._score, lambda some: [len(ids) for ids in self._encoded(some)["input_ids"]]
+        )
+
+    def _score(self, pairs: Sequence[Preference]) -> list[Response]:
+        """Rewards, in one pass."""
         import torch
 
-        encoded = self._encoded([request for request in batch if isinstance(request, Preference)])
+        encoded = self._encoded(pairs)
         padded = self._tokenizer.pad(encoded, padding_side="right", return_tensors="pt").to(self._device)
         with torch.inference_mode():
             logits = self._model(**{name: padded[name] for name in padded if name in self._takes}).logits

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from harness.engine.base import batches_by_length
+from harness.engine.fitting import Fitting
 from harness.engine.packed_scoring import PackedScorer
 from harness.engine.packing import plan_packed
 from harness.engine.plain_scoring import PlainScorer
@@ -21,7 +22,6 @@ from harness.engine.shared_scoring import Score, SharedScorer, difference, probe
 from harness.engine.softmax import Softmax
 from harness.engine.windows import Windows
 from harness.engine.work import Work
-from harness.errors import BackendError
 from harness.types import Failed, LogLikelihoodResponse, Response
 
 Sharing = Literal["packed", "windowed", "masked", "aligned", "none"]
@@ -43,6 +43,9 @@ class Scorer:
         model: A transformers causal model, on its device. device: Where. name: How errors call it.
         size: Most rows a pass. budget: Most padded tokens a pass. max_length: Tokens the model takes.
         share: Whether anything may be shared at all. work: Told what sharing saved; it watches the model.
+
+    Attributes:
+        fitting: What the device takes.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Scorer:
         self._name = name
         self._size = size
         self._budget = budget
+        self.fitting = Fitting(name)
         self._work = work or Work(device, str(model.dtype).removeprefix("torch."))
         self._plain = PlainScorer(model, device, size=size, budget=budget, work=self._work)
         self._known: list[Tokens] = []
@@ -103,7 +107,7 @@ class Scorer:
         """Log-probabilities summed over the windows of each request; what failed before stays failed."""
         rows: list[Row] = [window for own in windows if not isinstance(own, Failed) for window in own]
         before = self._work.counts()
-        scored = iter(self._score(rows))
+        scored = iter(self.fitting.answered("scored", rows, self._score, _lengths) if rows else ())
         done = self._work.counts() - before
         self._work.save(sum(len(inputs) for inputs, _ in rows) - (done.positions - done.padded))
         answers: list[Response] = []
@@ -128,7 +132,7 @@ class Scorer:
         return plan_shared(rows, size=self._size, budget=self._budget, held=held)
 
     def _score(self, rows: Sequence[Row]) -> list[Score]:
-        """Scores of a batch; where the device's memory is too small, of its halves."""
+        """Scores of rows, in one pass or, where they share, a few."""
         import torch
 
         try:
@@ -137,18 +141,10 @@ class Scorer:
             if all(len(inputs) == len(scored) for inputs, scored in rows):
                 return self._shared.whole(rows)
             return self._shared.score(rows, self._known)
-        except torch.OutOfMemoryError as error:
+        except torch.OutOfMemoryError:
             if self._shared is not None:
                 self._shared.forget()
-            torch.cuda.empty_cache()
-            if len(rows) < 2:
-                raise BackendError(
-                    f"{self._name}: a row of {len(rows[0][0])} tokens does not fit into the device's memory; "
-                    "give max_length=N or a smaller dtype"
-                ) from error
-        half = len(rows) // 2
-        _log.warning("%s: out of memory with %d rows; going on with %d", self._name, len(rows), half)
-        return [*self._score(rows[:half]), *self._score(rows[half:])]
+            raise
 
     def _choose(self, model: Any, device: str, max_length: int) -> tuple[Sharing, SharedScorer | None]:
         """The fastest way that gives the numbers of plain passes."""
@@ -207,3 +203,7 @@ def _only_row(windows: Windows | Failed) -> Row:
 
 def _length(windows: Windows | Failed) -> int:
     return 1 if isinstance(windows, Failed) else max(1, *(len(inputs) for inputs, _ in windows), 1)
+
+
+def _lengths(rows: Sequence[Row]) -> list[int]:
+    return [len(inputs) for inputs, _ in rows]

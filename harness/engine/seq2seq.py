@@ -33,6 +33,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.engine.base import ModelSpec, batches_by_length
+from harness.engine.fitting import Fitting, Kind
 from harness.engine.hf import longest_input
 from harness.engine.identity import library_versions, weights_identity
 from harness.engine.language_codes import CODES, LanguageCodes
@@ -84,6 +85,7 @@ class Seq2SeqEngine:
         self.work: Work | None = Work(self._device, dtype)
         self.work.watch(self._model, self._model.get_encoder())
         self._pooler: Any = LayerPooler(self._model.get_encoder(), self.name)
+        self.fitting = Fitting(self.name)
         self._tokenizer.padding_side = "right"
         self._codes = self._chosen_codes(spec)
         self._prefix = self._chosen_prefix(spec)
@@ -162,6 +164,20 @@ class Seq2SeqEngine:
         return tokens, tokens
 
     def answer(self, batch: Sequence[Request]) -> list[Response]:
+        kind: Kind = "written"
+        if isinstance(batch[0], Embed):
+            kind = "embedded"
+        elif isinstance(batch[0], LogLikelihood):
+            kind = "scored"
+        return self.fitting.answered(kind, batch, self._answer, self._lengths)
+
+    def _lengths(self, requests: Sequence[Request]) -> list[int]:
+        """Tokens of sources, as far as the model reads them."""
+        texts = [self._text(request) for request in requests]
+        return [max(1, min(len(ids), self._max_length)) for ids in self._tokenizer(texts)["input_ids"]]
+
+    def _answer(self, batch: Sequence[Request]) -> list[Response]:
+        """Responses of a batch, in one pass."""
         import torch
 
         if isinstance(batch[0], Embed):

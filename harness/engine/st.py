@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from harness.engine.base import ModelSpec, batches_by_length
 from harness.engine.embedding import OPTIONS, EmbeddingOptions, OwnPrompts
+from harness.engine.fitting import Fitting
 from harness.engine.identity import library_versions, weights_identity
 from harness.engine.loading import choose_device, choose_dtype
 from harness.engine.pooling import LayerPooler
@@ -57,6 +58,7 @@ class SentenceTransformersEngine:
         self._pool_layers = LayerPooler(self._model[0].auto_model, self.name)
         self._batch_size = spec.integer("batch_size", 64)
         self._batch_tokens = spec.integer("batch_tokens", 2048 if self._device == "cpu" else 65536)
+        self.fitting = Fitting(self.name)
         unit_length = self._normalizes()
         own = OwnPrompts(texts=dict(self._model.prompts), default=self._model.default_prompt_name)
         width = self._model.get_embedding_dimension()
@@ -103,9 +105,13 @@ class SentenceTransformersEngine:
 
     def answer(self, batch: Sequence[Request]) -> list[Response]:
         requests = [request for request in batch if isinstance(request, Embed)]
-        texts = [request.text for request in requests]
         if not requests[0].pooling:
             return [EmbedResponse(vectors=self.finish(vector)) for vector in self.embed(requests)]
+        return self.fitting.answered("embedded", requests, self._embed_layers, self._text_lengths)
+
+    def _embed_layers(self, requests: Sequence[Embed]) -> list[Response]:
+        """Pooled states of all layers, in one pass."""
+        texts = [request.text for request in requests]
         encoded = self._model.tokenizer(
             texts, padding=True, truncation=True, max_length=self._model.max_seq_length, return_tensors="pt"
         ).to(self._device)
@@ -116,6 +122,13 @@ class SentenceTransformersEngine:
         return self._options.prompt(request)
 
     def embed(self, batch: Sequence[Embed]) -> NDArray[np.float32]:
+        return np.stack(self.fitting.answered("embedded", batch, self._embed_now, self._text_lengths))
+
+    def _text_lengths(self, requests: Sequence[Embed]) -> list[int]:
+        return self._lengths([("" if one.pooling else self.prompt(one)) + one.text for one in requests])
+
+    def _embed_now(self, batch: Sequence[Embed]) -> list[NDArray[np.float32]]:
+        """Raw vectors ``[d]``, in one pass."""
         texts = [request.text for request in batch]
         vectors = self._model.encode(
             texts,
@@ -124,7 +137,7 @@ class SentenceTransformersEngine:
             show_progress_bar=False,
             convert_to_numpy=True,
         )
-        return np.asarray(vectors, dtype=np.float32)
+        return list(np.asarray(vectors, dtype=np.float32))
 
     def finish(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._options.finish(vector)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.engine.base import Engine
+from harness.engine.fitting import fitting_of
 from harness.engine.work import work_of
 from harness.types import Request, Response
 
@@ -21,6 +22,7 @@ class Wrapped:
         self.stored = engine.stored
         self.chat = engine.chat
         self.work = work_of(engine)
+        self.fitting = fitting_of(engine)
 
     def requests_answered(self) -> frozenset[type]:
         return self._engine.requests_answered()

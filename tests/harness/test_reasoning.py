@@ -18,6 +18,7 @@ from harness.runner import RunPlan, run
 from harness.store import ResponseStore, RunFolder, RunWriter, SegmentRow
 from harness.types import Generate, GenerateResponse, LogLikelihood, RollingLogLikelihood
 from leaderboard.site import build
+from tests.harness.accepted import accept
 from tests.leaderboard_runs import record_of, score
 
 END = "</think>"
@@ -121,7 +122,7 @@ def test_responses_are_stored_with_what_was_taken_off(tmp_path: Path) -> None:
     with ResponseStore(tmp_path / "store.sqlite") as store:
         store.put([("thought", kept), ("plain", GenerateResponse(text="မင်္ဂလာပါ"))])
         # As it was stored before there was any reasoning.
-        store._db.execute("INSERT INTO responses VALUES ('old', 'generate', ?)", ("こんにちは".encode(),))
+        store._insert("responses", [("old", "generate", "こんにちは".encode())])
         found = store.get(["thought", "plain", "old"])
     assert found == {
         "thought": kept,
@@ -183,4 +184,5 @@ def test_runs_from_before_open_and_pages_show_reasoning_folded(tmp_path: Path) -
     assert "&lt;b&gt;ማሰብ&lt;/b&gt;" in text
     table = pq.read_table(tmp_path / "run" / "segments.parquet")
     pq.write_table(table.drop_columns(["reasoning"]), tmp_path / "run" / "segments.parquet")
+    accept(tmp_path / "run" / "segments.parquet")
     assert [row.reasoning for row in RunFolder(tmp_path / "run").segments(unit)] == [None, None]

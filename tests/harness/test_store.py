@@ -13,6 +13,7 @@ import pytest
 from harness.errors import RecordError
 from harness.records import RunRecord
 from harness.store import RunFolder, RunWriter, SegmentRow, UnitKey, UnitStatistics
+from tests.harness.accepted import accept
 
 TEXTS = {
     "nqo_Nkoo": "ߒߞߏ ߞߊ߲ ߦߋ߫",
@@ -75,6 +76,7 @@ def finish(writer: RunWriter) -> RunFolder:
 def rewrite(path: Path, row_group_size: int, **options: object) -> None:
     """The same rows in row groups of another size."""
     pq.write_table(pq.read_table(path), path, row_group_size=row_group_size, **options)
+    accept(path)
 
 
 @pytest.fixture
@@ -167,6 +169,9 @@ def test_missing_files_have_no_units_and_cannot_be_read(folder: RunFolder) -> No
 @pytest.mark.parametrize("content", [b"", b"PAR1 not really", b"PAR1" + 100 * b"\0" + b"PAR1"])
 def test_a_file_that_is_not_parquet_is_named(folder: RunFolder, content: bytes) -> None:
     (folder.path / "segments.parquet").write_bytes(content)
+    with pytest.raises(RecordError, match=r"segments\.parquet: damaged .*run again"):
+        RunFolder(folder.path).units()
+    accept(folder.path / "segments.parquet")
     fresh = RunFolder(folder.path)
     for read in (fresh.units, lambda: fresh.segments(unit_of("amh_Ethi"))):
         with pytest.raises(RecordError, match=r"segments\.parquet: cannot be read"):
@@ -180,17 +185,19 @@ def test_a_damaged_page_spoils_its_unit_only(folder: RunFolder) -> None:
     start = chunk.dictionary_page_offset or chunk.data_page_offset
     content[start : start + chunk.total_compressed_size] = b"\xff" * chunk.total_compressed_size
     path.write_bytes(content)
+    assert list(RunFolder(folder.path).problems())
+    accept(path)
     fresh = RunFolder(folder.path)
     first, second = (unit_of(language) for language in list(TEXTS)[:2])
     with pytest.raises(RecordError, match=r"statistics\.parquet: cannot be read"):
         fresh.statistics(first, "acc")
     assert fresh.statistics(second, "acc").stats[0, 0] == 10
-    assert list(fresh.problems())
 
 
 def test_a_table_without_a_column_is_refused(folder: RunFolder) -> None:
     path = folder.path / "segments.parquet"
     pq.write_table(pq.read_table(path).drop_columns(["hypothesis"]), path)
+    accept(path)
     with pytest.raises(RecordError, match="no column hypothesis"):
         RunFolder(folder.path).segments(unit_of("amh_Ethi"))
 
