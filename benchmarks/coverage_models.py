@@ -217,7 +217,7 @@ def truth_of(name: str, n: int = LARGE) -> float:
     draw = MODELS[name][1]
     rng = np.random.default_rng(99)
     if metric_of(name).resampling_shifts:
-        return float(np.mean([metric_of(name).value(draw(rng, n)) for _ in range(4000)]))
+        return float(np.mean([metric_of(name).value(draw(rng, n)) for _ in range(2000)]))
     return metric_of(name).value(draw(rng, LARGE))
 
 

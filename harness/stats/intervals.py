@@ -212,7 +212,8 @@ def _of_samples(
         scale,
         items=layout.groups,
         quantile=student_quantile((1 + confidence) / 2, effective - 1),
-        most=sum(len(sample.systems[0]) for sample in samples) if binary else math.inf,
+        # Of one sample; languages are strata, and a mean over them may well be surer than as many coins.
+        most=len(samples[0].systems[0]) if binary and len(samples) == 1 else math.inf,
         confidence=confidence,
     )
     return Interval(stderr=stderr, low=low, high=high, method="bounded")
