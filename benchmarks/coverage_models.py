@@ -227,7 +227,7 @@ def single(name: str, n: int) -> Case:
 
     def trial(rng: Generator, resamples: int) -> Ends:
         found = stats.interval(metric, draw(rng, n), None, rng=rng, resamples=resamples)
-        assert found.method == method, f"{name}: {found.method}"
+        assert found.method in (method, "wilson"), f"{name}: {found.method}"  # all at the ends by chance
         return found.low, found.high
 
     return Case(method=method, kind=metric.info.title, size=f"{n} items", truth=truth_of(name, n), trial=trial)

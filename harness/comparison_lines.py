@@ -31,13 +31,14 @@ def comparison_lines(comparison: Comparison, *, worst: int | None = None) -> Ite
     for table in tables(comparison):
         yield plain_line(f"{table.system} against {table.against}, {table.title}")
         yield from _rows(table)
-        for note in table_notes(table, comparison):
+        for note in table_notes(table):
             yield from wrapped(plain_line(note), indent="  ")
         for row in table.languages:
             yield from _worst_lines(row, worst)
         yield ""
     if comparison.contrasts:
-        yield from wrapped(f"score - against = difference. {reading_words()}")
+        for sentence in reading_words(comparison):
+            yield from wrapped(sentence, later="  ")
     else:
         yield "Nothing could be compared."
     for place, reason in grouped_reasons(comparison.not_compared):
@@ -105,14 +106,14 @@ def _worst_lines(row: Contrast, worst: int | None) -> Iterator[str]:
     for drop in shown:
         yield plain_line(f"    {drop.segment}: {drop.score:.4g}, against {drop.score_against:.4g}")
         for name, text in _texts(drop, row):
-            lines = list(wrapped(plain_line(" ".join(text.split())), indent=" " * 8, width=WIDTH))
-            yield f"      {name}:"
-            yield from lines[:_TEXT_ROWS] if len(lines) <= _TEXT_ROWS else _shortened(lines)
+            lines = list(wrapped(plain_line(f"{name}: {text}"), indent=" " * 6, later=" " * 8))
+            yield from lines if len(lines) <= _TEXT_ROWS else _shortened(lines)
 
 
 def _shortened(lines: Sequence[str]) -> list[str]:
-    kept = list(lines[:_TEXT_ROWS])
-    return [*kept[:-1], cut(kept[-1], WIDTH - 2) + " …"]
+    """The first lines, the last of them ending in an ellipsis."""
+    *kept, last = lines[:_TEXT_ROWS]
+    return [*kept, next(_pieces(last, WIDTH - 2)) + " …"]
 
 
 def _texts(drop: SegmentDrop, row: Contrast) -> Iterator[tuple[str, str]]:

@@ -56,7 +56,8 @@ def verdict_words(row: Contrast) -> str:
     digits = row.decimals + 1
     if row.delta is None:
         return f"{row.system} and {row.against}: the difference is undefined on these {row.n} segments"
-    over = f", mean over {row.languages} languages" if row.language == MACRO else ""
+    items = "" if row.clusters is None else f" ({row.clusters} items)"
+    over = f", mean over {row.languages} languages{items}" if row.language == MACRO else ""
     if row.verdict == "no difference shown":
         found = row.minimum_detectable_effect
         if found is None:
@@ -67,18 +68,12 @@ def verdict_words(row: Contrast) -> str:
     return f"{row.verdict} by {fixed(abs(row.delta), digits)}{interval}{over}, {p_words(row.p_corrected)}"
 
 
-def table_notes(table: Table, comparison: Comparison) -> Iterator[str]:
-    """Sentences below one table: the outcome, how p-values were corrected, what was left out."""
+def table_notes(table: Table) -> Iterator[str]:
+    """Sentences below one table: the outcome, what belongs together, what was left out."""
     macro, languages = table.macro, table.languages
+    yield f"{table.system} against {table.against}: {verdict_words(macro or languages[0])}."
     if macro is not None:
-        yield f"{table.system} against {table.against}: {verdict_words(macro)}."
         yield f"By language: {_counted(languages)}."
-        yield (
-            f"p: by language corrected by {CORRECTIONS[comparison.correction]}; macro stands alone, and there one "
-            f"segment in several languages is one item ({macro.clusters} items)."
-        )
-    else:
-        yield f"{table.system} against {table.against}: {verdict_words(languages[0])}."
     dependent = [row for row in languages if row.clusters is not None and row.clusters < row.n]
     if dependent:
         counts = sorted({row.clusters for row in dependent if row.clusters is not None})
@@ -90,11 +85,14 @@ def table_notes(table: Table, comparison: Comparison) -> Iterator[str]:
         yield f"Left out, because only one of the two has them or has a score for them: {named} segments."
 
 
-def reading_words() -> str:
-    """What the column of detectable differences says."""
-    return (
-        "“could find” is the smallest true difference that the test of this line would have found four times in five; "
-        "where no difference is shown, a smaller one may be there."
+def reading_words(comparison: Comparison) -> Iterator[str]:
+    """What the columns say."""
+    yield f"p: paired tests of no difference; by language corrected by {CORRECTIONS[comparison.correction]}."
+    if any(row.language == MACRO for row in comparison.contrasts):
+        yield "macro: mean over languages, tested alone; a segment in several languages is one item."
+    yield (
+        "could find: the smallest true difference that the test of this line would have found four times in five. "
+        "“None shown” does not exclude a smaller one."
     )
 
 
@@ -109,7 +107,7 @@ def grouped_reasons(left: Sequence[NotCompared]) -> list[tuple[str, str]]:
 
 def p_words(p: float) -> str:
     """A p-value with its name."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return "p<0.001" if p < 0.001 else f"p={p:.3f}"
 
 
 def _counted(languages: Sequence[Contrast]) -> str:

@@ -88,7 +88,9 @@ def comparison_markdown(comparison: Comparison, *, worst: int | None = None) -> 
         "# Comparison",
         "",
         f"Systems: {', '.join(code_span(name) for name in comparison.systems)}. Paired on common segments; "
-        f"95 % intervals; level {comparison.alpha:g}; seed {comparison.seed}. {reading_words()}",
+        f"95 % intervals; level {comparison.alpha:g}; seed {comparison.seed}.",
+        "",
+        *(f"- {sentence}" for sentence in reading_words(comparison)),
     ]
     pair: tuple[str, str] | None = None
     for table in tables(comparison):
@@ -99,7 +101,7 @@ def comparison_markdown(comparison: Comparison, *, worst: int | None = None) -> 
         lines[-1] += "| verdict | n |"
         lines += ["|---|---|---|--:|--:|--:|---|--:|--:|---|--:|"]
         lines += [_contrast_line(row) for row in table.rows]
-        lines += ["", *(f"- {table_cell(note)}" for note in table_notes(table, comparison))]
+        lines += ["", *(f"- {table_cell(note)}" for note in table_notes(table))]
         for row in table.languages:
             shown = row.worst[: 3 if worst is None else worst]
             if shown and (worst is not None or row.verdict == "worse"):
