@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.compare import Comparison, Contrast
-from harness.comparison_words import Table, grouped_reasons, reading_words, table_notes, tables
+from harness.comparison_words import Table, grouped_reasons, reading_words, shown_losses, table_notes, tables
 from harness.markup import fixed, plain_line, signed
 from harness.pairing import MACRO, SegmentDrop
 
@@ -25,16 +25,20 @@ def comparison_lines(comparison: Comparison, *, worst: int | None = None) -> Ite
     """Lines of a comparison.
 
     Args:
-        worst: Segments to show below each language that has losses, 0 for none; without it three, below those that got
-            worse.
+        worst: Segments to show of each language that has losses, 0 for none; without it three, of the languages that
+            lost most.
     """
     for table in tables(comparison):
         yield plain_line(f"{table.system} against {table.against}, {table.title}")
-        yield from _rows(table)
+        if not table.identical:
+            yield from _rows(table)
         for note in table_notes(table):
             yield from wrapped(plain_line(note), indent="  ")
-        for row in table.languages:
-            yield from _worst_lines(row, worst)
+        rows, more = shown_losses(table, worst)
+        for row in rows:
+            yield from _worst_lines(row)
+        if more:
+            yield f"  {more}"
         yield ""
     if comparison.contrasts:
         for sentence in reading_words(comparison):
@@ -98,12 +102,9 @@ def _cells_of(row: Contrast) -> list[str]:
     ]
 
 
-def _worst_lines(row: Contrast, worst: int | None) -> Iterator[str]:
-    shown = row.worst[: 3 if worst is None else worst]
-    if not shown or (worst is None and row.verdict != "worse"):
-        return
+def _worst_lines(row: Contrast) -> Iterator[str]:
     yield plain_line(f"  largest losses, {row.language}:")
-    for drop in shown:
+    for drop in row.worst:
         yield plain_line(f"    {drop.segment}: {drop.score:.4g}, against {drop.score_against:.4g}")
         for name, text in _texts(drop, row):
             lines = list(wrapped(plain_line(f"{name}: {text}"), indent=" " * 6, later=" " * 8))
@@ -119,7 +120,7 @@ def _shortened(lines: Sequence[str]) -> list[str]:
 def _texts(drop: SegmentDrop, row: Contrast) -> Iterator[tuple[str, str]]:
     texts = (
         ("source", drop.source),
-        ("reference", drop.reference),
+        ("reference", None if drop.reference == drop.source else drop.reference),
         (row.against, drop.hypothesis_against),
         (row.system, drop.hypothesis),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.compare import Comparison, Contrast, NotCompared
 from harness.markup import fixed
@@ -17,6 +17,8 @@ CORRECTIONS = {
 """What each correction over languages promises at level .05."""
 
 _MOST_NAMED = 12
+_WORST_LANGUAGES = 3
+_WORST_SEGMENTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,12 @@ class Table:
     @property
     def languages(self) -> tuple[Contrast, ...]:
         return tuple(row for row in self.rows if row.language != MACRO)
+
+    @property
+    def identical(self) -> bool:
+        """Whether the two never differed, in several languages: then their lines say nothing."""
+        never = [row.delta == 0 and row.stderr is not None and row.stderr == 0 for row in self.rows]
+        return len(never) > 1 and all(never)
 
 
 def tables(comparison: Comparison) -> list[Table]:
@@ -83,6 +91,24 @@ def table_notes(table: Table) -> Iterator[str]:
     if left_out:
         named = _named([f"{row.language} {row.left_out}" for row in left_out])
         yield f"Left out, because only one of the two has them or has a score for them: {named} segments."
+
+
+def shown_losses(table: Table, worst: int | None) -> tuple[list[Contrast], str]:
+    """Whose worst segments to show, the largest loss first, cut to as many as wanted; and what to say of the others.
+
+    Args:
+        worst: Segments of every language that has losses; without it three, of the three languages that lost most.
+    """
+    candidates = [row for row in table.languages if row.worst and (worst is not None or row.verdict == "worse")]
+    most = _WORST_SEGMENTS if worst is None else worst
+    if not most or not candidates:
+        return [], ""
+    if worst is not None:
+        return [replace(row, worst=row.worst[:most]) for row in candidates], ""
+    candidates.sort(key=lambda row: -abs(row.delta or 0.0))
+    rows = [replace(row, worst=row.worst[:most]) for row in candidates[:_WORST_LANGUAGES]]
+    more = len(candidates) - len(rows)
+    return rows, f"{more} more got worse; --worst {most} shows segments of all languages" if more else ""
 
 
 def reading_words(comparison: Comparison) -> Iterator[str]:

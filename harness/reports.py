@@ -11,7 +11,14 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 
 from harness.compare import Comparison, Contrast
-from harness.comparison_words import grouped_reasons, reading_words, table_notes, tables, verdict_words
+from harness.comparison_words import (
+    grouped_reasons,
+    reading_words,
+    shown_losses,
+    table_notes,
+    tables,
+    verdict_words,
+)
 from harness.gate import Finding, GateReport, exit_code
 from harness.markup import code_span, fixed, is_unsafe, json_text, plain_line, signed, table_cell
 from harness.pairing import MACRO, SegmentDrop
@@ -82,7 +89,8 @@ def comparison_markdown(comparison: Comparison, *, worst: int | None = None) -> 
     """A table for each pair of systems and task with what it says in words, worst segments, and what was not compared.
 
     Args:
-        worst: Segments to show of each language that has losses, 0 for none; without it three, of those that got worse.
+        worst: Segments to show of each language that has losses, 0 for none; without it three, of the languages that
+            lost most.
     """
     lines = [
         "# Comparison",
@@ -102,11 +110,11 @@ def comparison_markdown(comparison: Comparison, *, worst: int | None = None) -> 
         lines += ["|---|---|---|--:|--:|--:|---|--:|--:|---|--:|"]
         lines += [_contrast_line(row) for row in table.rows]
         lines += ["", *(f"- {table_cell(note)}" for note in table_notes(table))]
-        for row in table.languages:
-            shown = row.worst[: 3 if worst is None else worst]
-            if shown and (worst is not None or row.verdict == "worse"):
-                place = f"{row.task} {row.language} {row.title}"
-                lines += ["", f"Largest losses, {table_cell(place)}:", "", *_segment_lines(shown)]
+        rows, more = shown_losses(table, worst)
+        for row in rows:
+            place = f"{row.task} {row.language} {row.title}"
+            lines += ["", f"Largest losses, {table_cell(place)}:", "", *_segment_lines(row.worst)]
+        lines += ["", more] if more else []
     if not comparison.contrasts:
         lines += ["", "Nothing could be compared."]
     if comparison.not_compared:

@@ -30,7 +30,7 @@ LISTED = 5
 @click.option(
     "--worst",
     type=click.IntRange(min=0),
-    help="Worst segments to show of every language; without it three, of those that got worse.",
+    help="Worst segments to show of every language; without it three, of the languages that lost most.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the resampling.")
 def compare(runs: tuple[Path, ...], models: str, correction: str, form: str, worst: int | None, seed: int) -> None:
