@@ -119,7 +119,7 @@ def statistics_of(metric: Metric, rng: np.random.Generator) -> FloatArray:  # no
             texts, pivots = [_text(rng) for _ in range(N)], [_text(rng) for _ in range(N)]
             of = [
                 count_texts(
-                    side, [-3.0 * len(text) * rng.gamma(9, 1 / 9) for text in side], [len(text) for text in side]
+                    side, [-3.0 * len(text) * rng.gamma(9, 1 / 9) for text in side], rng.integers(4, 30, N).tolist()
                 )
                 for side in (texts, pivots)
             ]
