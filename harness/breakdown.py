@@ -189,11 +189,7 @@ def _section(tables: Sequence[_Table], by: By) -> Section:
         directions=board.directions,
         lines=tuple(lines),
         others=tuple(other.facts.metric for other in board.metrics if other is not table),
-        notes=(
-            *notes,
-            *(_detectable(lines, table.digits) if by == "overview" else ()),
-            *omissions(settings, whole=whole),
-        ),
+        notes=(*notes, *remarks, *omissions(settings, whole=whole)),
     )
 
 
