@@ -201,7 +201,8 @@ def _intervals(metric: Metric, sources: Sequence[ScoreSource], values: FloatArra
         unit = source.statistics()
         samples.append(Sample(metric=metric, systems=(unit.stats,), clusters=unit.clusters))
     scores = bootstrap(samples, rng=generator(seed, "alignment"), resamples=_RESAMPLES)[:, :, 0]
-    return rank_intervals(scores, values=values)
+    drawn = {cluster for sample in samples for cluster in sample.clusters or ()}
+    return rank_intervals(scores, values=values, clusters=len(drawn))
 
 
 def _estimate(

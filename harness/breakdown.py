@@ -6,18 +6,20 @@ One section is one task in one metric, in one variant and prompt unless these ar
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.boards import Board, MetricTable, Model
 from harness.evidence import SegmentEvidence
 from harness.groups import ALL, Group, groups_of, ungrouped, ways_of
+from harness.markup import fixed
 from harness.omissions import language_name, listed, omissions
 from harness.prompt_spread import PromptSpread, prompt_spread
 from harness.ranks import Ranking, Standing, field, ranking
 from harness.records import ScoreRecord
 from harness.report_scope import Scope, tables_in
+from harness.stats import unpaired_detectable_effect
 from harness.store import RunFolder
 
 By = Literal["overview", "language", "family", "script", "resource", "region", "variant"]
@@ -174,6 +176,7 @@ def _section(tables: Sequence[_Table], by: By) -> Section:
     settings = [(own.board, own.table, own.evidence) for own in tables]
     scores = [cell.score for own in tables for cell in own.table.cells.values()]
     chances = [score.chance for score in scores if score.chance is not None]
+    remarks = _detectable(lines, table.digits) if by == "overview" else ()
     return Section(
         task=board.task.name,
         variant="" if together else board.variant,
@@ -186,8 +189,20 @@ def _section(tables: Sequence[_Table], by: By) -> Section:
         directions=board.directions,
         lines=tuple(lines),
         others=tuple(other.facts.metric for other in board.metrics if other is not table),
-        notes=(*notes, *omissions(settings, whole=whole)),
+        notes=(*notes, *remarks, *omissions(settings, whole=whole)),
     )
+
+
+def _detectable(lines: Sequence[Line], digits: int) -> Iterator[str]:
+    """How far apart two models must be to be told apart on these items."""
+    rows = [line.standing for line in lines if line.group == ALL]
+    found = [effect for row in rows if (effect := unpaired_detectable_effect(row.low, row.high))]
+    if found:
+        ends = dict.fromkeys(fixed(effect, digits) for effect in (min(found), max(found)))
+        yield (
+            f"two models whose true means lie {' to '.join(ends)} apart are told apart four times in five by their "
+            "intervals alone; 'glotbench compare' pairs items and sees smaller differences"
+        )
 
 
 def _overview_lines(own: _Table) -> list[Line]:

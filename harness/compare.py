@@ -27,7 +27,7 @@ from harness.pairing import (
     with_texts,
 )
 from harness.records import ScoreRecord
-from harness.stats import DRAWS, Delta, corrected, paired_evidences
+from harness.stats import DRAWS, Delta, corrected, minimum_detectable_effect, paired_evidences
 from harness.store import RunFolder, UnitStatistics
 from metrics.base import Metric
 
@@ -62,8 +62,12 @@ class Contrast:
         delta, stderr, low, high: In the unit of the metric; positive is a higher score, which need not be better.
         p, p_corrected: Two-sided; corrected over the languages of the family (a macro row stands alone).
         verdict: About ``system``.
-        n: Common segments. languages: 1, or how many the macro mean is over.
+        n: Common segments. clusters: Independent items among them: a document, or one segment in all languages, is one.
+        languages: 1, or how many the macro mean is over.
         worst: Segments on which ``system`` lost most; empty for macro rows.
+        minimum_detectable_effect: Smallest true difference that the test would have found four times in five, were this
+            language the only one to differ; ``None`` where the two never differed.
+        left_out: Segments that are not in both systems with a score (of all languages together in a macro row).
     """
 
     system: str
@@ -88,6 +92,9 @@ class Contrast:
     n: int
     languages: int = 1
     worst: tuple[SegmentDrop, ...] = ()
+    minimum_detectable_effect: float | None = None
+    left_out: int = 0
+    clusters: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,10 +275,12 @@ class _FamilyReader:
                 return f"only in {present.name}"
         first, second = system.scores[key], against.scores[key]
         reason = incomparable(first, second)
+        if reason:
+            return f"not comparable: {reason}"
         for side in (system, against):
-            if not reason and side.scores[key].value is None:
-                reason = f"{side.name} has no score: {side.scores[key].note or 'nothing was scored'}"
-        reason = reason or untestable(first, second)
+            if side.scores[key].value is None:
+                return f"{side.name} has no score: {side.scores[key].note or 'nothing was scored'}"
+        reason = untestable(first, second)
         metric = self._metric(first)
         if reason or not isinstance(metric, Metric):
             return reason or str(metric)
@@ -319,13 +328,15 @@ def _contrasts(
         rows = list(zip(pair.scores, deltas, corrected([delta.p for delta in deltas], options.correction), strict=True))
         if len(rows) > 1:
             macro = evidence.macro()
-            row = _contrast(pair, rows[0][0], macro, p=macro.p, alpha=options.alpha)
-            yield replace(row, language=MACRO, languages=len(rows))
+            row = _contrast(pair, rows[0][0], macro, p=macro.p, options=options)
+            left_out = sum(paired.left_out for paired in pair.scores.values())
+            yield replace(row, language=MACRO, languages=len(rows), left_out=left_out)
+        tests = 1 if options.correction == "none" else len(rows)
         for key, delta, p in rows:
-            yield _contrast(pair, key, delta, p=float(p), alpha=options.alpha)
+            yield _contrast(pair, key, delta, p=float(p), options=options, tests=tests)
 
 
-def _contrast(pair: _Pair, key: Key, delta: Delta, *, p: float, alpha: float) -> Contrast:
+def _contrast(pair: _Pair, key: Key, delta: Delta, *, p: float, options: CompareOptions, tests: int = 1) -> Contrast:
     score = pair.system.scores[key]
     known = math.isfinite(delta.delta)
     return Contrast(
@@ -347,8 +358,13 @@ def _contrast(pair: _Pair, key: Key, delta: Delta, *, p: float, alpha: float) ->
         high=delta.high,
         p=delta.p,
         p_corrected=p,
-        verdict=verdict_on(delta.delta, p, alpha=alpha, higher_is_better=score.higher_is_better),
+        verdict=verdict_on(delta.delta, p, alpha=options.alpha, higher_is_better=score.higher_is_better),
         n=delta.n,
+        minimum_detectable_effect=minimum_detectable_effect(
+            delta.stderr, alpha=options.alpha / tests, sides=2, clusters=delta.clusters
+        ),
+        left_out=pair.scores[key].left_out,
+        clusters=delta.clusters,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Literal
 
@@ -103,10 +103,24 @@ def read_documents(
     rows = chain.from_iterable(read_rows(dataset, roots, names, where, split) for split in splits)
     prefix = "" if dataset.parallel else f"{code}:"
     texts = _texts(dataset, roots, names, where)
-    return [
+    documents = [
         Document(id=prefix + identifier, cluster=cluster or prefix + identifier, fields={**row, **texts})
         for identifier, cluster, row in _items(dataset, roots, names, islice(rows, dataset.max_items), where, splits)
     ]
+    in_rows = dataset.cluster is not None and not dataset.cluster_files
+    return shared_clusters(documents) if dataset.parallel and in_rows else documents
+
+
+def shared_clusters(documents: Sequence[Document]) -> list[Document]:
+    """Documents of parallel data whose clusters are called by an id of theirs, the smallest, which all languages share.
+
+    What a data set calls them may be the passage itself, which is another text in every language: then no language
+    would share its passages with another, and means over languages would seem surer than they are.
+    """
+    first: dict[str, str] = {}
+    for document in documents:
+        first[document.cluster] = min(first.get(document.cluster, document.id), document.id)
+    return [replace(document, cluster=first[document.cluster]) for document in documents]
 
 
 def read_pairs(

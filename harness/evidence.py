@@ -27,8 +27,6 @@ from metrics.base import FloatArray, Metric
 RESAMPLES = 1000
 _SEED = 20260101
 _TOLERANCE = 1e-6
-_TAILS = (0.025, 0.975)
-_NOISE = 1e-12
 
 
 class SegmentEvidence:
@@ -192,11 +190,9 @@ class SegmentEvidence:
         if model in ranked.models and not all(stats.is_mean(sample.metric) for sample in samples):
             chosen = [self._order[language] for language in counted]
             scores = self._resampled[:, chosen, self._field.models.index(model)] @ weights
-            if samples[0].metric.resampling_shifts:
-                scores = scores - np.nanmean(scores) + _weighted(samples, weights)
-            if np.isfinite(scores).all() and scores.std() > _NOISE and _clusters(samples) > 1:
-                low, high = np.quantile(scores, _TAILS)
-                return float(low), float(high)
+            if np.isfinite(scores).all() and _clusters(samples) > 1:
+                found = stats.resampled_mean(samples, scores, _weighted(samples, weights), weights)
+                return None if found.low is None or found.high is None else (found.low, found.high)
         found = stats.macro_interval(samples, rng=rng, weights=weights.tolist(), resamples=RESAMPLES)
         return None if found.low is None or found.high is None else (found.low, found.high)
 
@@ -209,7 +205,9 @@ class SegmentEvidence:
             return {}
         centre = np.array([_weighted(self.samples(model, ranked.languages) or (), None) for model in ranked.models])
         sign = 1 if self._table.facts.higher_is_better else -1
-        return dict(zip(ranked.models, stats.rank_intervals(sign * scores, values=sign * centre), strict=True))
+        count = _clusters([self._joint[language] for language in ranked.languages])
+        found = stats.rank_intervals(sign * scores, values=sign * centre, clusters=count)
+        return dict(zip(ranked.models, found, strict=True))
 
     @cached_property
     def _order(self) -> dict[str, int]:

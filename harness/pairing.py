@@ -56,11 +56,13 @@ class PairedScores:
         sample: Statistics of the two, row by row.
         equal: Whether all of it is identical and no segment is missing on either side.
         worst: Largest losses of the first system, worst first, without texts.
+        left_out: Segments that only one system has, or that one of them has no score for.
     """
 
     sample: Sample
     equal: bool
     worst: tuple[SegmentDrop, ...]
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +130,9 @@ def pair_statistics(
     if first.stats.shape[1:] != second.stats.shape[1:] and len(first.stats) and len(second.stats):
         return f"statistics of different width ({first.stats.shape[1]} and {second.stats.shape[1]})"
     longest = max(len(first.segments), len(second.segments))
+    known = len(first.segments) + len(second.segments)
     rows_first, rows_second = _common_rows(first, second)
+    known -= len(rows_first)
     scored = _is_scored(first.stats[rows_first], metric) & _is_scored(second.stats[rows_second], metric)
     first, second = _rows(first, rows_first[scored]), _rows(second, rows_second[scored])
     if not first.segments:
@@ -152,6 +156,7 @@ def pair_statistics(
             )
             for index in order
         ),
+        left_out=known - len(first.segments),
     )
 
 

@@ -11,6 +11,14 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 
 from harness.compare import Comparison, Contrast
+from harness.comparison_words import (
+    grouped_reasons,
+    reading_words,
+    shown_losses,
+    table_notes,
+    tables,
+    verdict_words,
+)
 from harness.gate import Finding, GateReport, exit_code
 from harness.markup import code_span, fixed, is_unsafe, json_text, plain_line, signed, table_cell
 from harness.pairing import MACRO, SegmentDrop
@@ -33,6 +41,11 @@ COMPARE_COLUMNS = (
     "p_corrected",
     "verdict",
     "n",
+    "minimum_detectable_effect",
+    "left_out",
+    "clusters",
+    "correction",
+    "reason",
 )
 
 WORST_SHOWN = 20
@@ -45,46 +58,69 @@ _ORDER = ("regressed", "not comparable", "missing", "inconclusive", "waived", "p
 
 
 def comparison_json(comparison: Comparison) -> str:
-    """The whole comparison; undefined numbers are null."""
-    return json_text(dataclasses.asdict(comparison))
+    """The whole comparison, every contrast also ``in_words``; undefined numbers are null."""
+    body = dataclasses.asdict(comparison)
+    for row, contrast in zip(body["contrasts"], comparison.contrasts, strict=True):
+        row["in_words"] = verdict_words(contrast)
+    return json_text(body)
 
 
 def comparison_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
-    """Cells for a CSV writer, header first; numbers unrounded, unknown ones empty."""
+    """Cells for a CSV writer, header first; numbers unrounded, unknown ones empty. What was not compared comes last."""
     yield COMPARE_COLUMNS
     for row in comparison.contrasts:
         numbers = (row.value, row.value_against, row.delta, row.stderr, row.low, row.high, row.p, row.p_corrected)
-        cells = ["" if number is None else repr(float(number)) for number in numbers]
         names = (row.system, row.against, row.task, row.variant, row.prompt, row.language, row.metric)
-        yield (*names, *cells, row.verdict, str(row.n))
+        cells = [_number(number) for number in numbers]
+        clusters = "" if row.clusters is None else str(row.clusters)
+        correction = "none" if row.language == MACRO else comparison.correction
+        more = (_number(row.minimum_detectable_effect), str(row.left_out), clusters, correction, "")
+        yield (*names, *cells, row.verdict, str(row.n), *more)
+    for left in comparison.not_compared:
+        names = (left.system, left.against, left.task, left.variant, left.prompt, left.language, left.metric)
+        yield (*names, *[""] * 8, "not compared", *[""] * 5, left.reason)
 
 
-def comparison_markdown(comparison: Comparison) -> str:
-    """A table for each pair of systems, the worst segments where something got worse, and what was not compared."""
-    correction = {"bh": "Benjamini-Hochberg", "holm": "Holm", "none": "not corrected"}[comparison.correction]
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(float(value))
+
+
+def comparison_markdown(comparison: Comparison, *, worst: int | None = None) -> str:
+    """A table for each pair of systems and task with what it says in words, worst segments, and what was not compared.
+
+    Args:
+        worst: Segments to show of each language that has losses, 0 for none; without it three, of the languages that
+            lost most.
+    """
     lines = [
         "# Comparison",
         "",
         f"Systems: {', '.join(code_span(name) for name in comparison.systems)}. Paired on common segments; "
-        f"95 % intervals; p over languages: {correction}; level {comparison.alpha:g}; seed {comparison.seed}.",
+        f"95 % intervals; level {comparison.alpha:g}; seed {comparison.seed}.",
+        "",
+        *(f"- {sentence}" for sentence in reading_words(comparison)),
     ]
-    pairs = dict.fromkeys((row.system, row.against) for row in comparison.contrasts)
-    for system, against in pairs:
-        rows = [row for row in comparison.contrasts if (row.system, row.against) == (system, against)]
-        lines += ["", f"## {code_span(system)} against {code_span(against)}", ""]
-        lines += ["| task | metric | language | score | against | difference | 95 % interval | p | verdict | n |"]
-        lines += ["|---|---|---|--:|--:|--:|---|--:|---|--:|"]
-        lines += [_contrast_line(row) for row in rows]
+    pair: tuple[str, str] | None = None
+    for table in tables(comparison):
+        if pair != (table.system, table.against):
+            pair = table.system, table.against
+            lines += ["", f"## {code_span(table.system)} against {code_span(table.against)}"]
+        lines += ["", "| task | metric | language | score | against | difference | 95 % interval | p | could find "]
+        lines[-1] += "| verdict | n |"
+        lines += ["|---|---|---|--:|--:|--:|---|--:|--:|---|--:|"]
+        lines += [_contrast_line(row) for row in table.rows]
+        lines += ["", *(f"- {table_cell(note)}" for note in table_notes(table))]
+        rows, more = shown_losses(table, worst)
         for row in rows:
-            if row.worst and row.verdict == "worse":
-                place = f"{row.task} {row.language} {row.title}"
-                lines += ["", f"Largest losses, {table_cell(place)}:", "", *_segment_lines(row.worst[:3])]
+            place = f"{row.task} {row.language} {row.title}"
+            lines += ["", f"Largest losses, {table_cell(place)}:", "", *_segment_lines(row.worst)]
+        lines += ["", more] if more else []
+    if not comparison.contrasts:
+        lines += ["", "Nothing could be compared."]
     if comparison.not_compared:
         lines += ["", "## Not compared", ""]
-    for left in comparison.not_compared:
-        place = " / ".join(part for part in (left.task, left.variant, left.prompt, left.language, left.metric) if part)
-        pair = f"{code_span(left.system)} against {code_span(left.against)}"
-        lines.append(f"- {pair}, {table_cell(place)}: {table_cell(left.reason)}")
+    for place, reason in grouped_reasons(comparison.not_compared):
+        lines.append(f"- {table_cell(place)}: {table_cell(reason)}")
     return "\n".join(lines) + "\n"
 
 
@@ -102,6 +138,7 @@ def _contrast_line(row: Contrast) -> str:
         signed(row.delta, digits + 1),
         interval,
         f"{row.p_corrected:.3g}",
+        fixed(row.minimum_detectable_effect, digits + 1) or "–",
         row.verdict,
         str(row.n),
     ]

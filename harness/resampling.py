@@ -145,6 +145,25 @@ def bootstrap_scores(layout: Layout, *, rng: np.random.Generator, resamples: int
     return scores
 
 
+def left_out_scores(layout: Layout) -> FloatArray:
+    """Scores ``[groups, L, m]`` without one cluster after the other (left out of all samples at once).
+
+    ``nan`` where a sample consists of that cluster only. Costs one score a cluster and sample.
+    """
+    scores = np.empty((layout.groups, len(layout.samples), len(layout.samples[0].systems)))
+    for index, sample in enumerate(layout.samples):
+        columns = layout.columns[index]
+        for system, stats in enumerate(sample.systems):
+            scores[:, index, system] = sample.metric.value(stats)
+            if isinstance(sample.metric, AdditiveMetric):
+                table = layout.tables[layout.places[index][system]]
+                scores[columns, index, system] = sample.metric.score(table.sum(axis=0) - table)
+            else:
+                kept = (layout.rows[index][None, :] != np.arange(len(columns))[:, None]).astype(np.float64)
+                scores[columns, index, system] = sample.metric.aggregate(stats, kept)
+    return scores
+
+
 def swapped_deltas(layout: Layout, *, rng: np.random.Generator, draws: int) -> FloatArray:
     """Deltas ``[B, L]`` after swapping the two systems in a random half of the clusters."""
     null = np.empty((draws, len(layout.samples)))

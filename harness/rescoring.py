@@ -13,7 +13,7 @@ from harness.errors import UserError
 from harness.pairing import generator
 from harness.resampling import Sample
 from harness.scored_outputs import Scored
-from harness.stats import DRAWS, Interval, corrected, interval, paired_evidences
+from harness.stats import DRAWS, Interval, corrected, interval, minimum_detectable_effect, paired_evidences
 from harness.store import RunFolder
 from harness.system_outputs import SystemOutputs
 from harness.target_options import text_metric
@@ -60,6 +60,7 @@ def compare_outputs(
     clusters = outputs.clusters
     pairs = [(other, one) for one, other in combinations(outputs.hypotheses, 2)]
     contrasts: list[Contrast] = []
+    tests = 1 if correction == "none" else len(pairs)
     for one in scored:
         info = one.metric.info
         samples = [
@@ -91,6 +92,10 @@ def compare_outputs(
                     p_corrected=float(p),
                     verdict=verdict_on(delta.delta, float(p), alpha=ALPHA, higher_is_better=info.higher_is_better),
                     n=delta.n,
+                    minimum_detectable_effect=minimum_detectable_effect(
+                        delta.stderr, alpha=ALPHA / tests, sides=2, clusters=delta.clusters
+                    ),
+                    clusters=delta.clusters,
                 )
             )
     return Comparison(

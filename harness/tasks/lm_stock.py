@@ -17,7 +17,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.data import identified, read_rows
+from harness.data import identified, read_rows, shared_clusters
 from harness.errors import DataError, UserError
 from harness.lm_eval_index import read_config
 from harness.loader import TaskFile
@@ -102,7 +102,7 @@ class StockUnit(LmEvalUnit):
             if document.id in seen:
                 raise DataError(f"{self.where}: '{self.dataset.key}' has '{document.id}' twice; a key names one item")
             seen.add(document.id)
-        return documents
+        return shared_clusters(documents) if self.dataset.parallel and self.dataset.cluster else documents
 
     def requests(self) -> list[Request]:
         with explained(self.where):

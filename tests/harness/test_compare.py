@@ -205,7 +205,7 @@ class TestTables:
     def test_markdown_is_harmless(self, pair: Comparison) -> None:
         text = comparison_markdown(pair)
         table = [line for line in text.splitlines() if line.startswith("|")]
-        assert {line.count("|") for line in table} == {11}
+        assert {line.count("|") for line in table} == {12}
         assert "\x1b" not in text
         assert "\u202e" not in text
         assert "## `new` against `old`" in text

@@ -323,6 +323,16 @@ def test_questions_about_one_passage_are_one_cluster(name: str, passages: int, m
     assert len({document.cluster for document in unit.documents}) == passages
 
 
+@pytest.mark.parametrize("name", ["belebele", "xquad", "mlqa"])
+def test_a_passage_is_one_cluster_in_every_language(name: str, mirror: Path) -> None:
+    """Also where the data set calls it by its text, which is another one in every language."""
+    first, second = made_units(name, mirror, limit=99)[:2]
+    clusters = [{document.id: document.cluster for document in unit.documents} for unit in (first, second)]
+    shared = clusters[0].keys() & clusters[1].keys()
+    assert shared
+    assert all(clusters[0][one] == clusters[1][one] for one in shared)
+
+
 def test_subjects_are_one_pool(mirror: Path) -> None:
     unit = made_units("mmmlu", mirror, limit=99, languages=["kor_Hang"])[0]
     assert len(unit.documents) == 12
