@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 
 from harness.compare import Comparison, Contrast
-from harness.gate import Finding, GateReport, exit_code
 from harness.markup import code_span, fixed, is_unsafe, json_text, plain_line, signed, table_cell
 from harness.pairing import MACRO, SegmentDrop
+from harness.verdicts import Finding, GateReport, exit_code
 
 COMPARE_COLUMNS = (
     "system",

@@ -24,8 +24,8 @@ def demo(out: Path, broken: str | None) -> int:
     os.environ["HF_HUB_OFFLINE"] = "1"
     from harness import reports
     from harness.demo import demo as run_demo
-    from harness.gate import exit_code
     from harness.progress import TerminalProgress
+    from harness.verdicts import exit_code
 
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     with TerminalProgress() as progress:

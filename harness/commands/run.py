@@ -30,6 +30,13 @@ from harness.commands.output import CACHE_LIMIT, PATH, TRUST_CODE, embedding_cac
 @CACHE_LIMIT
 @click.option("--no-cache", is_flag=True, help="Keep embeddings in the results folder instead of the user's cache.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option(
+    "--sampling-seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Another draw of sampled text: added to the task's seed.",
+)
 @click.option("--plan", "dry", is_flag=True, help="Say what would be done and about how long it takes; run nothing.")
 @click.option("--price-per-hour", "price", type=click.FloatRange(min=0), help="Of the machine, for --plan.")
 def run(
@@ -48,6 +55,7 @@ def run(
     cache_limit: str,
     no_cache: bool,
     seed: int,
+    sampling_seed: int,
     dry: bool,
     price: float | None,
 ) -> None:
@@ -80,6 +88,7 @@ def run(
             prompts=listed(prompts),
             limit=limit,
             num_fewshot=num_fewshot,
+            sampling_seed=sampling_seed,
         ),
         out=out,
         data_root=data_root,
@@ -95,6 +104,8 @@ def run(
     record = RunFolder(folder).record
     for note in record.notes:
         say(f"note: {note}")
+    if sampling_seed and not any(score.fingerprint.sampled for score in record.scores):
+        say("note: --sampling-seed changed nothing: no task of this run samples text")
     for line in run_lines(record):
         say(line)
     click.echo(folder)

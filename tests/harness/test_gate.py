@@ -12,11 +12,12 @@ import pytest
 
 from harness.baseline import bless, open_baseline
 from harness.errors import NotComparableError, RecordError, RunIncompleteError, SpecError, UserError
-from harness.gate import Finding, GateReport, exit_code, judge
+from harness.gate import judge
+from harness.policy import GatePolicy
 from harness.records import Fingerprint
 from harness.reports import gate_json, gate_junit, gate_lines, gate_markdown
-from harness.spec import GatePolicy
 from harness.store import RunFolder
+from harness.verdicts import Finding, GateReport, exit_code
 from metrics.base import FloatArray
 from tests.harness.synthetic_runs import Unit, create, write_run
 
