@@ -114,12 +114,8 @@ class Selector(_Policy):
     @property
     def resource_classes(self) -> frozenset[int]:
         """Classes 0 to 5 that are meant; none where every class is."""
-        return frozenset(
-            number
-            for one in self.resource_class
-            for number in RESOURCE_BANDS.get(one, (one,))
-            if isinstance(number, int)
-        )
+        found = [RESOURCE_BANDS[one] if isinstance(one, str) else (one,) for one in self.resource_class]
+        return frozenset(number for numbers in found for number in numbers)
 
     @property
     def words(self) -> str:
