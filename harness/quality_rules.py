@@ -14,12 +14,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harness.discrete_tests import discrete_benjamini_hochberg
 from harness.matching import Family, MatchedRuns
 from harness.pairing import MACRO, PairedScores, incomparable, untestable
 from harness.policy import GateRule
 from harness.records import ScoreRecord
 from harness.stats import Delta, corrected, minimum_detectable_effect
 from harness.verdicts import Finding, Verdict, inconclusive, regressed, unconfirmed
+from metrics.base import FloatArray
 
 
 def quality_findings(matched: MatchedRuns, rule: GateRule, name: str) -> list[Finding]:
@@ -143,9 +145,17 @@ def _comparison_findings(
                 chosen = {language: pairs[language] for language in members}
                 cases.append(_mean_case(matched, rule, name, family, chosen, label, len(expected)))
     tested = [case for case in cases if case.delta.n >= rule.min_n]
-    adjusted = corrected([case.delta.p_worse for case in tested], rule.correction)
+    adjusted = _corrected([case.delta for case in tested], rule.correction)
     p_values = {id(case): float(p) for case, p in zip(tested, adjusted, strict=True)}
     return done + [_judged(case, matched, rule, p_values.get(id(case))) for case in cases]
+
+
+def _corrected(deltas: Sequence[Delta], correction: str) -> FloatArray:
+    """P-values of all tests of a rule, corrected together."""
+    p = [delta.p_worse for delta in deltas]
+    if correction == "bh":
+        return discrete_benjamini_hochberg(p, [delta.discordant for delta in deltas])
+    return corrected(p, correction)
 
 
 def _pairs(

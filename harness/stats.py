@@ -59,6 +59,7 @@ class Delta:
         p: Two-sided test of no difference.
         p_worse: One-sided test of ``delta >= -margin``: small when the first system is surely worse by more.
         n: Segments (for a macro mean: of all samples). clusters: Independent items among them.
+        discordant: Items on which the two differ, where the tests are McNemar's exact ones.
     """
 
     value_a: float
@@ -71,6 +72,7 @@ class Delta:
     p_worse: float
     n: int
     clusters: int
+    discordant: int | None = None
 
 
 # ---------------------------------------------------------------------------------------------- one system
@@ -258,6 +260,7 @@ class PairedEvidence:
             p_worse=p_worse,
             n=int(self.n[index]),
             clusters=groups,
+            discordant=None if pair is None else sum(pair),
         )
 
     def macro(self, *, margin: float = 0.0, confidence: float = 0.95) -> Delta:
@@ -635,7 +638,7 @@ def _discordant(sample: Sample, clusters: int) -> tuple[int, int] | None:
     first, second = sample.systems
     if not (is_mean(sample.metric) and sample.metric.info.binary and clusters == len(first)):
         return None
-    if not (np.all(first[:, 1] == 1) and np.all(second[:, 1] == 1)):
+    if not (np.all(first[:, 1] == 1) and np.all(second[:, 1] == 1) and np.isin(sample.systems, (0, 1)).all()):
         return None
     return int((first[:, 0] > second[:, 0]).sum()), int((first[:, 0] < second[:, 0]).sum())
 
