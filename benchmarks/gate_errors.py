@@ -207,8 +207,8 @@ def count_rows(values: FloatArray) -> FloatArray:
 
 
 WORKS = {
-    "accuracy, 4 % answered anew": Work(metric="acc", pair=answered_anew, spoil=lose_answers, rows=mean_rows),
     "accuracy, 4 % flipped": Work(metric="acc", pair=flipped, spoil=lose_answers, rows=mean_rows),
+    "accuracy, 4 % answered anew": Work(metric="acc", pair=answered_anew, spoil=lose_answers, rows=mean_rows),
     "accuracy, 4 % flipped, the same items in every language": Work(
         metric="acc", pair=flipped_together, spoil=lose_answers, rows=mean_rows
     ),
@@ -386,35 +386,43 @@ def same_from_disk(name: str, languages: int, items: int) -> bool:
     return found == judged(candidate, baseline, 0).findings
 
 
-def measure(arguments: argparse.Namespace) -> dict[str, object]:
-    """Everything, spread over processes."""
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Everything, spread over processes; what is done is written at once."""
     size = (arguments.languages, arguments.items)
-    result: dict[str, object] = {
+    result: dict[str, Any] = {
         "machine": f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}",
         "languages": arguments.languages,
         "items": arguments.items,
-        "policy": default_policy().name,
         "works": {},
         "sampled": {},
     }
-    works: dict[str, object] = {}
     with ProcessPoolExecutor(arguments.processes) as pool:
-        for name in WORKS:
+        for name, work in WORKS.items():
             begun = time.perf_counter()
-            found: dict[str, object] = {"same_from_disk": same_from_disk(name, *size)}
-            for change in ("none", "ten", "macro"):
-                wanted = arguments.trials if change == "none" else arguments.power_trials
-                each = [pool.submit(trial, name, change, number, *size) for number in range(wanted)]
+            found: dict[str, Any] = {"same_from_disk": same_from_disk(name, *size)}
+            unchanged = arguments.trials if METRICS[work.metric].info.binary else arguments.other_trials
+            wanted = {"none": unchanged, "ten": arguments.power_trials, "macro": arguments.power_trials}
+            for change, trials in wanted.items():
+                each = [pool.submit(trial, name, change, number, *size) for number in range(trials)]
                 found[change] = summed([one.result() for one in each])
-            works[name] = {**found, "seconds": round(time.perf_counter() - begun, 1)}
-            print(name, json.dumps(works[name]), flush=True)
-        sampled: dict[str, dict[str, object]] = {}
+            found["seconds"] = round(time.perf_counter() - begun, 1)
+            result["works"][name] = found
+            write(result, arguments)
         for change in ("none", "ten"):
             each = [pool.submit(sampled_trial, change, number, *size) for number in range(arguments.sampled_trials)]
-            trials = [one.result() for one in each]
-            for how in trials[0] if trials else ():
-                sampled.setdefault(how, {})[change] = summed([one[how] for one in trials])
-    return {**result, "works": works, "sampled": sampled}
+            gates = [one.result() for one in each]
+            for how in gates[0]:
+                result["sampled"].setdefault(how, {})[change] = summed([one[how] for one in gates])
+    write(result, arguments)
+    return result
+
+
+def write(result: dict[str, Any], arguments: argparse.Namespace) -> None:
+    """Write what there is so far."""
+    if arguments.out:
+        arguments.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if arguments.markdown:
+        arguments.markdown.write_text(markdown(result), encoding="utf-8")
 
 
 def markdown(result: dict[str, Any]) -> str:
@@ -447,7 +455,8 @@ def _share(found: dict[str, float], name: str) -> str:
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=500, help="In which nothing is worse.")
+    parser.add_argument("--trials", type=int, default=500, help="In which nothing is worse, of binary scores.")
+    parser.add_argument("--other-trials", type=int, default=500, help="The same of other scores.")
     parser.add_argument("--power-trials", type=int, default=200, help="In which something is.")
     parser.add_argument("--sampled-trials", type=int, default=150, help="Of sampled text, of either kind.")
     parser.add_argument("--languages", type=int, default=200)
@@ -456,12 +465,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--markdown", type=Path)
     arguments = parser.parse_args()
-    result = measure(arguments)
-    if arguments.out:
-        arguments.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    if arguments.markdown:
-        arguments.markdown.write_text(markdown(result), encoding="utf-8")
-    print(markdown(result))
+    print(markdown(measure(arguments)))
 
 
 if __name__ == "__main__":

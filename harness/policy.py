@@ -114,6 +114,8 @@ class Selector(_Policy):
     @property
     def resource_classes(self) -> frozenset[int]:
         """Classes 0 to 5 that are meant; none where every class is."""
+        if not self.resource_class:
+            return frozenset()
         found = [RESOURCE_BANDS[one] if isinstance(one, str) else (one,) for one in self.resource_class]
         return frozenset(number for numbers in found for number in numbers)
 
