@@ -318,7 +318,7 @@ def _canonical_policy(raw: Any) -> tuple[Any, list[Problem]]:
         places += [(("waivers", index), one) for index, one in enumerate(value["waivers"]) if isinstance(one, dict)]
     for place, mapping in places:
         code = mapping.get("language")
-        codes = code if isinstance(code, list) else [code]
+        codes: list[Any] = code if isinstance(code, list) else [code]
         if code is None or not all(isinstance(one, str) for one in codes):
             continue
         try:
