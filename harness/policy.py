@@ -152,8 +152,8 @@ class PerformanceSpec(_Policy):
     Attributes:
         measure: ``tokens_per_second`` of preparing and model; ``seconds_per_request`` that was computed, of the same;
             ``cost_per_request``, that time at ``price_per_hour``; ``peak_memory`` and ``peak_device_memory`` in bytes.
-        max_slowdown: Largest acceptable worsening against the baseline, as a share: 0.2 is a fifth fewer tokens a
-            second, or a fifth more seconds, money or bytes.
+        max_slowdown: Largest acceptable worsening against the baseline, as a share: with 0.2 a request may take a fifth
+            longer, cost a fifth more or hold a fifth more bytes; tokens a second may fall to 1/1.2.
         limit: Largest acceptable value (of tokens a second the smallest), whatever the baseline is.
         price_per_hour: Of the machine, in any currency.
         min_computed: A stage that computed fewer requests says too little about speed.

@@ -93,7 +93,7 @@ def _floor_findings(
         finding = replace(finding, reason=reason, value=value, decimals=score.decimals, n=score.n)
         sign = 1 if score.higher_is_better else -1
         if sign * value < sign * floor:
-            finding = _confirmed(regressed(finding, f"{reason}: below it"), matched, rule, family, members)
+            finding = _confirmed(regressed(finding, f"{reason}: below it"), matched, family, members)
         yield finding
 
 
@@ -281,17 +281,15 @@ def _judged(case: _Case, matched: MatchedRuns, rule: GateRule, p_corrected: floa
     if verdict == "inconclusive":
         return inconclusive(finding, rule, reason)
     if verdict == "regressed":
-        return _confirmed(regressed(finding, reason), matched, rule, case.family, list(case.pairs))
+        return _confirmed(regressed(finding, reason), matched, case.family, list(case.pairs))
     return replace(finding, verdict=verdict, reason=reason)
 
 
-def _confirmed(
-    finding: Finding, matched: MatchedRuns, rule: GateRule, family: Family, languages: Sequence[str]
-) -> Finding:
+def _confirmed(finding: Finding, matched: MatchedRuns, family: Family, languages: Sequence[str]) -> Finding:
     """The regression, or where further runs must bear it out and have not been given, an open question."""
     scores = [matched.scores(family, language)[0] for language in languages]
     missing = max(0 if score is None else matched.unconfirmed(score) for score in scores)
-    return unconfirmed(finding, rule, missing) if missing else finding
+    return unconfirmed(finding, missing) if missing else finding
 
 
 def _verdict(case: _Case, rule: GateRule, p_corrected: float | None) -> tuple[Verdict, str]:

@@ -169,7 +169,7 @@ class TestConfirmation:
         assert any(note.startswith("then: glotbench gate") and "--rerun RERUN2" in note for note in report.notes)
         assert "INCONCLUSIVE" in gate_lines(report)[1]
         assert "### Worst segments 1" in gate_markdown(report)
-        assert exit_code(gate(old, new, rules=[{"margin": 0.5, "on_inconclusive": "pass"}], confirm={})) == 0
+        assert exit_code(gate(old, new, rules=[{"margin": 0.5, "on_inconclusive": "pass"}], confirm={})) == 3
         assert exit_code(gate(old, new, rules=RULES)) == 1
 
     def test_reruns_bear_a_loss_out(self, gate: Gate) -> None:
