@@ -12,6 +12,7 @@ import yaml
 from harness.engine.models import parse_model
 from harness.errors import UserError
 from harness.loader import load_tasks
+from harness.records import Fingerprint
 from harness.runner import RunPlan, run
 from harness.store import RunFolder
 from harness.tasks import units
@@ -58,6 +59,30 @@ def test_every_prompt_is_answered_several_times(folder: Path) -> None:
     assert len({request.prompt for request in asked}) == len(QUESTIONS)
     assert unit.decoding().startswith("sampled|")
     assert unit.decoding().endswith("|repeats:5")
+
+
+def test_another_draw_asks_with_another_seed_and_says_so(folder: Path) -> None:
+    task = load_tasks(["count"], [folder])[0]
+    first, again = (units(task, Selection(languages=LANGUAGES[:1], sampling_seed=seed), None)[0] for seed in (0, 3))
+    seeds = [{request.seed for request in unit.requests() if isinstance(request, Generate)} for unit in (first, again)]
+    assert seeds == [{0}, {3}]
+    assert first.draw() == first.decoding()
+    assert again.draw() == first.decoding() + "|sampling_seed:3"
+    drawn = Fingerprint(decoding=again.draw())
+    assert (drawn.sampled, drawn.decoding_settings) == (True, first.decoding())
+
+
+def test_greedy_text_has_no_draws(folder: Path) -> None:
+    spec = yaml.safe_load((folder / "count.yaml").read_text(encoding="utf-8"))
+    prompt = spec["prompts"]["p"]
+    prompt["generation_kwargs"] = {"until": ["\n"]}
+    del prompt["repeats"], prompt["filter_list"]
+    spec["metrics"] = ["exact_match"]
+    (folder / "count.yaml").write_text(yaml.safe_dump(spec, allow_unicode=True), encoding="utf-8")
+    unit = units(load_tasks(["count"], [folder])[0], Selection(languages=LANGUAGES[:1], sampling_seed=3), None)[0]
+    assert {request.seed for request in unit.requests() if isinstance(request, Generate)} == {0}
+    assert unit.draw() == unit.decoding()
+    assert not Fingerprint(decoding=unit.draw()).sampled
 
 
 def test_a_sampled_run_can_be_repeated_in_other_batches(
