@@ -398,6 +398,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     with ProcessPoolExecutor(arguments.processes) as pool:
         for name, work in WORKS.items():
+            if arguments.works and not any(part in name for part in arguments.works):
+                continue
             begun = time.perf_counter()
             found: dict[str, Any] = {"same_from_disk": same_from_disk(name, *size)}
             unchanged = arguments.trials if METRICS[work.metric].info.binary else arguments.other_trials
@@ -411,7 +413,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         for change in ("none", "ten"):
             each = [pool.submit(sampled_trial, change, number, *size) for number in range(arguments.sampled_trials)]
             gates = [one.result() for one in each]
-            for how in gates[0]:
+            for how in gates[0] if gates else ():
                 result["sampled"].setdefault(how, {})[change] = summed([one[how] for one in gates])
     write(result, arguments)
     return result
@@ -459,6 +461,7 @@ def main() -> None:
     parser.add_argument("--other-trials", type=int, default=500, help="The same of other scores.")
     parser.add_argument("--power-trials", type=int, default=200, help="In which something is.")
     parser.add_argument("--sampled-trials", type=int, default=150, help="Of sampled text, of either kind.")
+    parser.add_argument("--works", nargs="*", default=[], help="Parts of the names of those wanted; else all.")
     parser.add_argument("--languages", type=int, default=200)
     parser.add_argument("--items", type=int, default=204)
     parser.add_argument("--processes", type=int, default=1)
