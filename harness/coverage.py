@@ -84,8 +84,8 @@ def _how_to_confirm(matched: MatchedRuns, wanted: int) -> Iterator[str]:
     commands = rerun_commands(matched.candidate, matched.reruns, wanted)
     if not commands:
         yield (
-            "to confirm: run the candidate's command again with --sampling-seed 1, 2 and so on, and give each run "
-            "with --rerun"
+            "to confirm: run the candidate's command again with --sampling-seed 1, 2 and so on (where nothing is "
+            "sampled, with another --out: stored answers are not computed again), and give each run with --rerun"
         )
         return
     for command in commands:

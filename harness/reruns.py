@@ -53,9 +53,13 @@ def check_reruns(candidate: RunFolder, reruns: Sequence[RunFolder]) -> None:
 
 
 def rerun_commands(candidate: RunFolder, reruns: Sequence[RunFolder], wanted: int) -> list[str]:
-    """Command lines that make the runs that are missing; empty where the record does not say how it was made."""
-    command = _OPTION.sub("", candidate.record.command).strip()
-    if not command.startswith("glotbench run "):
+    """Command lines that make the runs that are missing; empty where the record does not say how it was made.
+
+    Words of the record are quoted, so that a record of somebody else's can bring no other command.
+    """
+    command = shlex.join(_OPTION.sub("", candidate.record.command).split())
+    sampled = any(score.fingerprint.sampled for score in candidate.record.scores)
+    if not command.startswith("glotbench run ") or not sampled:
         return []
     used = {_sampling_seed(run) for run in (candidate, *reruns)}
     free = (seed for seed in range(1, wanted + len(used) + 1) if seed not in used)

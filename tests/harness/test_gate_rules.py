@@ -192,7 +192,14 @@ class TestConfirmation:
     def test_greedy_text_needs_none_unless_told(self, gate: Gate) -> None:
         old, new = gate.run([Unit(values=values(1))]), gate.run([Unit(values=values(2, -3))])
         assert exit_code(gate(old, new, rules=RULES, confirm={})) == 1
-        assert exit_code(gate(old, new, rules=RULES, confirm={"only": "all"})) == 3
+        report = gate(old, new, rules=RULES, confirm={"only": "all"})
+        assert exit_code(report) == 3
+        assert any("with another --out" in note for note in report.notes)
+
+    def test_a_record_brings_no_other_command(self, gate: Gate) -> None:
+        old, new = gate.run(sampled(0)), gate.run(sampled(1, -3), command="glotbench run t ; rm -rf $HOME")
+        report = gate(old, new, rules=RULES, confirm={"reruns": 1})
+        assert "to confirm, run: glotbench run t ';' rm -rf '$HOME' --sampling-seed 1" in report.notes
 
     def test_floors_of_sampled_text_wait_too(self, gate: Gate) -> None:
         old, new, *reruns = (gate.run(sampled(seed)) for seed in range(4))
