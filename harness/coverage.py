@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from harness.matching import MatchedRuns, covers
 from harness.policy import Waiver
-from harness.quality_rules import finding_about
 from harness.reruns import gate_command, rerun_commands
+from harness.rule_parts import finding_about
 from harness.verdicts import Finding
 
 

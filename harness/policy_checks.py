@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.floors import floor_of
 from harness.matching import MatchedRuns
 from harness.policy import GateRule
-from harness.quality_rules import floor_of
 from harness.records import ScoreRecord
 
 

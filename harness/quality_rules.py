@@ -11,16 +11,18 @@ all that one rule selects. Equal statistics pass whatever n is: a deterministic 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.discrete_tests import discrete_benjamini_hochberg
+from harness.floors import floor_findings
 from harness.matching import Family, MatchedRuns
-from harness.pairing import MACRO, PairedScores, incomparable, untestable
+from harness.pairing import PairedScores, incomparable, untestable
 from harness.policy import GateRule
 from harness.records import ScoreRecord
+from harness.rule_parts import confirmed, finding_about, language_sets, show
 from harness.stats import Delta, corrected, minimum_detectable_effect
-from harness.verdicts import Finding, Verdict, inconclusive, regressed, unconfirmed
+from harness.verdicts import Finding, Verdict, inconclusive, regressed
 from metrics.base import FloatArray
 
 
@@ -33,7 +35,7 @@ def quality_findings(matched: MatchedRuns, rule: GateRule, name: str) -> list[Fi
     findings: list[Finding] = []
     if rule.floor is not None:
         for family, languages in families.items():
-            findings.extend(_floor_findings(matched, rule, f"{name}, floor", family, languages))
+            findings.extend(floor_findings(matched, rule, f"{name}, floor", family, languages))
     if rule.floor is None or rule.hard_drop is not None or "margin" in rule.model_fields_set:
         findings.extend(_comparison_findings(matched, rule, name, families))
     if not findings:
@@ -41,75 +43,6 @@ def quality_findings(matched: MatchedRuns, rule: GateRule, name: str) -> list[Fi
         reason = f"nothing to judge: the rule selects no score that {what}"
         return [Finding(rule=name, verdict="not comparable", reason=reason, fails=True)]
     return findings
-
-
-def finding_about(matched: MatchedRuns, name: str, family: Family, language: str) -> Finding:
-    """A finding without a verdict yet: what it is about, and the scores as recorded."""
-    model, task, variant, prompt, metric = family
-    new, old = matched.scores(family, language)
-    known = new or old
-    return Finding(
-        rule=name,
-        model=model,
-        task=task,
-        variant=variant,
-        prompt=prompt,
-        language=language,
-        metric=metric,
-        verdict="passed",
-        reason="",
-        value=new.value if new else None,
-        baseline=old.value if old else None,
-        decimals=known.decimals if known else 1,
-    )
-
-
-# ---------------------------------------------------------------------------------------------- floors
-
-
-def floor_of(rule: GateRule, score: ScoreRecord) -> float:
-    """The smallest acceptable score of a metric."""
-    if not isinstance(rule.floor, str):
-        return float(rule.floor or 0)
-    return (score.chance or 0.0) + float(rule.floor.removeprefix("chance"))
-
-
-def _floor_findings(
-    matched: MatchedRuns, rule: GateRule, name: str, family: Family, languages: Sequence[str]
-) -> Iterator[Finding]:
-    """Candidate's scores (or means of them) against the smallest acceptable one; no test, the score as it is."""
-    scored = {}
-    for language in languages:
-        score = matched.scores(family, language)[0]
-        value = None if score is None else matched.value(score)
-        if score is not None and value is not None:
-            scored[language] = (score, value)
-    for label, members in _sets(matched, rule, family, list(scored)):
-        score = scored[members[0]][0]
-        value = sum(scored[language][1] for language in members) / len(members)
-        floor = floor_of(rule, score)
-        finding = finding_about(matched, name, family, label)
-        reason = f"{_show(value, score.decimals)}, floor {floor:g}"
-        finding = replace(finding, reason=reason, value=value, decimals=score.decimals, n=score.n)
-        sign = 1 if score.higher_is_better else -1
-        if sign * value < sign * floor:
-            finding = _confirmed(regressed(finding, f"{reason}: below it"), matched, family, members)
-        yield finding
-
-
-def _sets(
-    matched: MatchedRuns, rule: GateRule, family: Family, languages: Sequence[str]
-) -> Iterator[tuple[str, list[str]]]:
-    """What a rule judges as one, by its label: every language, all of them, or each group of them."""
-    if not languages:
-        return
-    if rule.scope == "macro":
-        yield MACRO, list(languages)
-    elif rule.by is not None:
-        for group in matched.groups(family, languages, rule.by):
-            yield f"{group.kind} {group.name}", [language for language in languages if language in group.rows]
-    else:
-        yield from ((language, [language]) for language in languages)
 
 
 # ---------------------------------------------------------------------------------------------- comparisons
@@ -136,12 +69,12 @@ def _comparison_findings(
     for family, languages in families.items():
         unusable, pairs = _pairs(matched, rule, name, family, languages)
         done.extend(unusable)
-        for place, (label, members) in enumerate(_sets(matched, rule, family, list(pairs))):
+        for place, (label, members) in enumerate(language_sets(matched, rule, family, list(pairs))):
             if rule.scope == "per_language":
                 cases.append(_language_case(matched, rule, name, family, pairs, place))
             else:
                 usual = [language for language in languages if matched.scores(family, language)[1] is not None]
-                expected = dict(_sets(matched, rule, family, usual)).get(label, members)
+                expected = dict(language_sets(matched, rule, family, usual)).get(label, members)
                 chosen = {language: pairs[language] for language in members}
                 cases.append(_mean_case(matched, rule, name, family, chosen, label, len(expected)))
     tested = [case for case in cases if case.delta.n >= rule.min_n]
@@ -194,7 +127,7 @@ def _without_segments(finding: Finding, rule: GateRule, new: ScoreRecord, old: S
     limit = None if rule.hard_drop is None else rule.hard_drop.of(new.bounds, old.value)
     if limit is None or loss <= limit:
         return inconclusive(finding, rule, reason)
-    return regressed(finding, f"loss {_show(loss, finding.decimals + 1)} exceeds the hard limit {limit:g}")
+    return regressed(finding, f"loss {show(loss, finding.decimals + 1)} exceeds the hard limit {limit:g}")
 
 
 def _language_case(
@@ -281,15 +214,8 @@ def _judged(case: _Case, matched: MatchedRuns, rule: GateRule, p_corrected: floa
     if verdict == "inconclusive":
         return inconclusive(finding, rule, reason)
     if verdict == "regressed":
-        return _confirmed(regressed(finding, reason), matched, case.family, list(case.pairs))
+        return confirmed(regressed(finding, reason), matched, case.family, list(case.pairs))
     return replace(finding, verdict=verdict, reason=reason)
-
-
-def _confirmed(finding: Finding, matched: MatchedRuns, family: Family, languages: Sequence[str]) -> Finding:
-    """The regression, or where further runs must bear it out and have not been given, an open question."""
-    scores = [matched.scores(family, language)[0] for language in languages]
-    missing = max(0 if score is None else matched.unconfirmed(score) for score in scores)
-    return unconfirmed(finding, missing) if missing else finding
 
 
 def _verdict(case: _Case, rule: GateRule, p_corrected: float | None) -> tuple[Verdict, str]:
@@ -300,25 +226,21 @@ def _verdict(case: _Case, rule: GateRule, p_corrected: float | None) -> tuple[Ve
         verdict, reason = "passed", "identical to the baseline"
     elif case.hard_drop is not None and delta.delta < -case.hard_drop:
         verdict = "regressed"
-        reason = f"loss {_show(-delta.delta, decimals)} exceeds the hard limit {case.hard_drop:g}"
+        reason = f"loss {show(-delta.delta, decimals)} exceeds the hard limit {case.hard_drop:g}"
     elif p_corrected is None:
         reason = f"{delta.n} paired segments, the rule wants {rule.min_n}"
     elif math.isnan(delta.delta) or delta.low is None:
         reason = f"the uncertainty cannot be known (independent items: {delta.clusters})"
     elif p_corrected <= rule.alpha:
         verdict = "regressed"
-        reason = f"loss {_show(-delta.delta, decimals)}, {margin}, corrected p {p_corrected:.2g}"
+        reason = f"loss {show(-delta.delta, decimals)}, {margin}, corrected p {p_corrected:.2g}"
     elif delta.low >= -case.margin:
         verdict = "passed"
-        reason = f"loss is at most {_show(max(-delta.low, 0.0), decimals)}, {margin}"
+        reason = f"loss is at most {show(max(-delta.low, 0.0), decimals)}, {margin}"
     else:
-        reason = f"loss may be up to {_show(-delta.low, decimals)}, {margin}, corrected p {p_corrected:.2g}"
+        reason = f"loss may be up to {show(-delta.low, decimals)}, {margin}, corrected p {p_corrected:.2g}"
     return verdict, reason
 
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _show(value: float, decimals: int) -> str:
-    return f"{value + 0.0:.{decimals}f}"
