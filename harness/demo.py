@@ -17,13 +17,14 @@ from harness.baseline import open_baseline
 from harness.data import DataRoots, Direction, read_pairs
 from harness.engine.base import ModelSpec
 from harness.errors import BackendError
-from harness.gate import GateReport, judge
+from harness.gate import judge
 from harness.languages import find
 from harness.loader import TaskFile, expand_directions, load_policy, load_tasks
 from harness.resources import shipped_results, shipped_tasks
 from harness.runner import Progress, RunPlan, run
 from harness.store import RunFolder
 from harness.toy import make_toy
+from harness.verdicts import GateReport
 from leaderboard.site import build
 
 ENCODER = "all-MiniLM-L6-v2"

@@ -58,12 +58,17 @@ class Group:
 
 def groups_of(board: Board) -> tuple[Group, ...]:
     """The groups that have a language of the board, by kind and name."""
+    return (*ways_of(board), *groups_among(board.languages, board.pivot))
+
+
+def groups_among(rows_grouped: Iterable[str], pivot: str) -> tuple[Group, ...]:
+    """Groups of languages or directions by script, family, resource class and region, by kind and name."""
     members: dict[tuple[str, str, str], tuple[set[str], set[str]]] = {}
-    ways = {row: _way(row, board.pivot) for row in board.languages}
+    ways = {row: _way(row, pivot) for row in rows_grouped}
     apart = len(set(ways.values())) > 1
     for row, way in ways.items():
-        for code, language in _sides(row, board.pivot):
-            for key in _memberships(language, way if apart else "", board.pivot):
+        for code, language in languages_about(row, pivot):
+            for key in _memberships(language, way if apart else "", pivot):
                 rows, codes = members.setdefault(key, (set(), set()))
                 rows.add(row)
                 codes.add(code)
@@ -71,7 +76,7 @@ def groups_of(board: Board) -> tuple[Group, ...]:
         Group(id=identifier, kind=kind, name=name, rows=frozenset(rows), codes=frozenset(codes))
         for (kind, identifier, name), (rows, codes) in members.items()
     ]
-    return (*ways_of(board), *_in_order(found))
+    return _in_order(found)
 
 
 def ways_of(board: Board) -> tuple[Group, ...]:
@@ -84,7 +89,7 @@ def ways_of(board: Board) -> tuple[Group, ...]:
             kind=WAY,
             name=_way_name(way, board.pivot),
             rows=frozenset(own),
-            codes=frozenset(code for row in own for code, _ in _sides(row, board.pivot)),
+            codes=frozenset(code for row in own for code, _ in languages_about(row, board.pivot)),
         )
         for way, own in found.items()
         if len(found) > 1
@@ -107,6 +112,15 @@ def together(groups: Iterable[Group]) -> dict[str, list[Group]]:
     return {kind: own for kind, own in by_kind.items() if len(own) > 1}
 
 
+def languages_about(row: str, pivot: str) -> Iterator[tuple[str, Language]]:
+    """The known languages that a row is about: itself, or of a direction the sides other than the pivot."""
+    codes = sides_of(row)
+    for code in [code for code in codes if code != pivot] or codes:
+        found = languages.lookup(code)
+        if found is not None and found.code != languages.UND:
+            yield code, found
+
+
 def _way(row: str, pivot: str) -> str:
     """Which way a direction goes; empty for a language."""
     sides = sides_of(row)
@@ -119,15 +133,6 @@ def _way_name(way: str, pivot: str) -> str:
     found = languages.lookup(pivot)
     name = found.name if found else pivot
     return {"into": f"into {name}", "out": f"out of {name}", "between": f"without {name}"}[way]
-
-
-def _sides(row: str, pivot: str) -> Iterator[tuple[str, Language]]:
-    """The known languages that a row is about."""
-    codes = sides_of(row)
-    for code in [code for code in codes if code != pivot] or codes:
-        found = languages.lookup(code)
-        if found is not None and found.code != languages.UND:
-            yield code, found
 
 
 def _memberships(language: Language, way: str, pivot: str) -> Iterator[tuple[str, str, str]]:

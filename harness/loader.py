@@ -1,6 +1,6 @@
 """YAML -> spec, every mistake reported at once with ``file:line: field: what is wrong``; names -> task files.
 
-The only way from a file people write to :class:`~harness.spec.TaskSpec` and :class:`~harness.spec.GatePolicy`.
+The only way from a file people write to :class:`~harness.spec.TaskSpec` and :class:`~harness.policy.GatePolicy`.
 Languages come out in canonical codes. Reads no data and makes no request.
 """
 
@@ -24,7 +24,8 @@ from harness.lm_eval_index import PREFIX
 from harness.lm_eval_tasks import LmEvalTasks, wrong_names
 from harness.mteb_index import PREFIX as MTEB
 from harness.mteb_tasks import mteb_tasks
-from harness.spec import GatePolicy, TaskSpec
+from harness.policy import GatePolicy
+from harness.spec import TaskSpec
 from harness.task_checks import check_task, read_languages
 from harness.task_file import TaskFile
 from harness.variant_checks import read_variants
@@ -317,11 +318,14 @@ def _canonical_policy(raw: Any) -> tuple[Any, list[Problem]]:
         places += [(("waivers", index), one) for index, one in enumerate(value["waivers"]) if isinstance(one, dict)]
     for place, mapping in places:
         code = mapping.get("language")
-        if isinstance(code, str):
-            try:
-                mapping["language"] = _canonical_label(code)
-            except UserError as error:
-                problems.append(((*place, "language"), str(error)))
+        codes: list[Any] = code if isinstance(code, list) else [code]
+        if code is None or not all(isinstance(one, str) for one in codes):
+            continue
+        try:
+            found = [_canonical_label(one) for one in codes]
+            mapping["language"] = found if isinstance(code, list) else found[0]
+        except UserError as error:
+            problems.append(((*place, "language"), str(error)))
     return value, problems
 
 

@@ -89,7 +89,7 @@ def incomparable(first: ScoreRecord, second: ScoreRecord, facets: Collection[str
         "dataset": (one.dataset, other.dataset),
         "prompt": (one.prompt, other.prompt),
         "metric_signature": (one.metric or first.signature, other.metric or second.signature),
-        "decoding": (one.decoding, other.decoding),
+        "decoding": (one.decoding_settings, other.decoding_settings),
     }
     differing = [
         f"{facet.replace('_', ' ')} differs ({found[facet][0][:60] or 'none'} / {found[facet][1][:60] or 'none'})"

@@ -26,6 +26,10 @@ STATISTICS_COLUMNS = (*UNIT_COLUMNS, "metric", "segment", "cluster", "stats", "s
 """``statistics.parquet``: ``stats`` is the list of float64 sufficient statistics, ``score`` the segment's own score."""
 
 
+DRAW_MARK = "|sampling_seed:"
+"""What stands in ``Fingerprint.decoding`` before the number of the draw; draw 0 is not named."""
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -61,12 +65,26 @@ class TaskRecord(_Frozen):
 
 class Fingerprint(_Frozen):
     """What must be equal for two scores to be comparable: short hashes of the data and prompt, the metric's signature,
-    and the decoding settings."""
+    and the decoding settings.
+
+    ``decoding`` begins with ``sampled`` where text is drawn at random; then it may end with which draw it is, which is
+    no part of what must be equal.
+    """
 
     dataset: str = ""
     prompt: str = ""
     metric: str = ""
     decoding: str = ""
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the same question may be answered otherwise by another draw."""
+        return self.decoding.startswith("sampled")
+
+    @property
+    def decoding_settings(self) -> str:
+        """``decoding`` without which draw it is."""
+        return self.decoding.partition(DRAW_MARK)[0] if self.sampled else self.decoding
 
 
 class ScoreRecord(_Frozen):
@@ -175,7 +193,8 @@ class RunArguments(_Frozen):
 
     Attributes:
         tasks: Names or files. task_folders: Of ``--tasks``. models: Each as ``BACKEND:NAME[,key=value...]``.
-        languages, directions, variants, prompts, limit, num_fewshot: As in ``harness.tasks.base.Selection``.
+        languages, directions, variants, prompts, limit, num_fewshot, sampling_seed: As in
+            ``harness.tasks.base.Selection``.
         data_root: Empty where none was given.
     """
 
@@ -188,6 +207,7 @@ class RunArguments(_Frozen):
     prompts: tuple[str, ...] = ()
     limit: int | None = None
     num_fewshot: int | None = None
+    sampling_seed: int = 0
     data_root: str = ""
 
 

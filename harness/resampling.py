@@ -14,12 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.base import AdditiveMetric, FloatArray, Metric
+from metrics.base import AdditiveMetric, FloatArray, MeanMetric, Metric
 
 IntArray = NDArray[np.int64]
 
 _BLOCK = 4_000_000
 """Most float64 weights held at once (32 MB)."""
+
+_STACK = 64
+"""Columns of tables that are multiplied together: a product with two columns at a time would wait for memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,8 @@ class Layout:
         columns: Per sample, its clusters as indices into ``groups``.
         rows: Per sample ``[n]``, the cluster of every row as index into ``columns``.
         tables: Statistics summed by cluster, ``[clusters, k]``. places: Per sample, where those of its systems stand.
+        stacks: Tables of equal clusters side by side, transposed: ``[columns, clusters]``. spans: Per table, its stack
+            and its columns there.
     """
 
     def __init__(self, samples: Sequence[Sample]) -> None:
@@ -65,6 +70,7 @@ class Layout:
         known: dict[tuple[int, str], int] = {}
         first_with: dict[tuple[int, tuple[str, ...]], int] = {}
         table_of: dict[tuple[int, int], int] = {}
+        owners: list[int] = []
         for index, sample in enumerate(samples):
             # Unlabelled rows are labelled by their number within their own sample, which no other sample shares.
             scope, labels = (index + 1, _numbers(sample)) if sample.clusters is None else (0, tuple(sample.clusters))
@@ -80,8 +86,10 @@ class Layout:
             for stats in sample.systems:
                 if table_of.setdefault((same, id(stats)), len(self.tables)) == len(self.tables):
                     self.tables.append(self.sums(index, stats))
+                    owners.append(same)
             self.places.append(tuple(table_of[same, id(stats)] for stats in sample.systems))
         self.groups = len(known)
+        self.stacks, self.spans = _stacked(self.tables, owners)
 
     def group_count(self, index: int) -> int:
         """Clusters of one sample."""
@@ -123,12 +131,12 @@ class _Block:
 
     def product(self, index: int, system: int) -> FloatArray:
         """Weighted sums ``[b, k]`` of one system of a sample."""
-        place = self._layout.places[index][system]
-        if place not in self._products:
+        stack, columns = self._layout.spans[self._layout.places[index][system]]
+        if stack not in self._products:
             if sum(product.size for product in self._products.values()) > _BLOCK:
                 self._products.clear()
-            self._products[place] = self.seen(index) @ self._layout.tables[place]
-        return self._products[place]
+            self._products[stack] = self._layout.stacks[stack] @ self.seen(index).T
+        return self._products[stack][columns].T
 
 
 def bootstrap_scores(layout: Layout, *, rng: np.random.Generator, resamples: int) -> FloatArray:
@@ -168,9 +176,15 @@ def swapped_deltas(layout: Layout, *, rng: np.random.Generator, draws: int) -> F
     """Deltas ``[B, L]`` after swapping the two systems in a random half of the clusters."""
     null = np.empty((draws, len(layout.samples)))
     totals = [table.sum(axis=0) for table in layout.tables]
+    linear = _linear(layout)
+    others = sorted({*range(len(layout.samples))} - {index for one in linear for index in one.samples})
     for rows in _blocks(draws, layout.groups):
         block = _Block(layout, _coin_flips(rng, rows.stop - rows.start, layout.groups))
-        for index, sample in enumerate(layout.samples):
+        for one in linear:
+            kept = one.totals - 2 * (block.seen(one.samples[0]) @ one.differences)
+            null[rows, one.samples] = kept / one.counts
+        for index in others:
+            sample = layout.samples[index]
             if isinstance(sample.metric, AdditiveMetric):
                 first, second = (totals[place] for place in layout.places[index])
                 moved = block.product(index, 1) - block.product(index, 0)
@@ -178,6 +192,53 @@ def swapped_deltas(layout: Layout, *, rng: np.random.Generator, draws: int) -> F
             else:
                 null[rows, index] = _swapped_rows(sample, block.rows(index))
     return null
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Linear:
+    """Samples of means over the same rows and clusters, whose deltas are sums of differences.
+
+    Attributes:
+        samples: ``[m]`` their numbers. differences: ``[clusters, m]`` first minus second system. totals: ``[m]`` their
+            sums. counts: ``[m]`` what both systems' sums are divided by.
+    """
+
+    samples: list[int]
+    differences: FloatArray
+    totals: FloatArray
+    counts: FloatArray
+
+
+def _linear(layout: Layout) -> list[_Linear]:
+    """Samples of a mean in which every cluster counts the same for both systems, those of equal clusters together."""
+    found: dict[int, list[int]] = {}
+    for index, sample in enumerate(layout.samples):
+        first, second = (layout.tables[place] for place in layout.places[index])
+        is_mean = isinstance(sample.metric, MeanMetric) and type(sample.metric).score is MeanMetric.score
+        if is_mean and first[:, 1].sum() > 0 and np.array_equal(first[:, 1], second[:, 1]):
+            found.setdefault(id(layout.columns[index]), []).append(index)
+    made = []
+    for samples in found.values():
+        pairs = [[layout.tables[place] for place in layout.places[index]] for index in samples]
+        differences = np.stack([first[:, 0] - second[:, 0] for first, second in pairs], axis=1)
+        counts = np.array([first[:, 1].sum() for first, _ in pairs])
+        made.append(_Linear(samples=samples, differences=differences, totals=differences.sum(axis=0), counts=counts))
+    return made
+
+
+def _stacked(tables: Sequence[FloatArray], owners: Sequence[int]) -> tuple[list[FloatArray], list[tuple[int, slice]]]:
+    """Tables side by side, those alone together that stand one after the other and have the same owner."""
+    stacks: list[list[FloatArray]] = []
+    spans: list[tuple[int, slice]] = []
+    width, last = _STACK, -1
+    for table, owner in zip(tables, owners, strict=True):
+        if owner != last or width + table.shape[1] > _STACK:
+            stacks.append([])
+            width, last = 0, owner
+        stacks[-1].append(table)
+        spans.append((len(stacks) - 1, slice(width, width + table.shape[1])))
+        width += table.shape[1]
+    return [np.ascontiguousarray(np.hstack(stack).T) for stack in stacks], spans
 
 
 def _numbers(sample: Sample) -> tuple[str, ...]:

@@ -13,6 +13,11 @@ def shipped_tasks() -> Path:
     return checkout if (checkout / "sample").is_dir() else _PACKAGE / "shipped" / "tasks"
 
 
+def default_policy() -> Path:
+    """The gate policy that holds where none is named."""
+    return _PACKAGE / "default_policy.yaml"
+
+
 def shipped_results() -> Path:
     """Folder of the results that come with glotbench (``baseline`` in it is the sample record)."""
     checkout = _PACKAGE.parent / "results"

@@ -37,7 +37,7 @@ def score_unit(unit: Unit, outcome: Outcome, model: str, seed: int) -> ScoredUni
     clusters = tuple(outcome.rows[index].cluster for index in outcome.scored)
     scores = []
     statistics = {}
-    dataset, prompt, decoding = unit.dataset_hash(), unit.prompt_hash(), unit.decoding()
+    dataset, prompt, decoding = unit.dataset_hash(), unit.prompt_hash(), unit.draw()
     for name, (metric, options) in unit.metrics().items():
         if name not in outcome.statistics:
             continue

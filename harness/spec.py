@@ -1,4 +1,4 @@
-"""What people write, as pydantic models: task files and gate policies. ``extra="forbid"`` everywhere.
+"""What people write in task files, as pydantic models. ``extra="forbid"`` everywhere.
 
 Only shapes and rules that need nothing but the value itself. Reading YAML and expanding languages is
 ``harness.loader``; rules that need the registries or look across fields are ``harness.task_checks``.
@@ -6,7 +6,6 @@ Only shapes and rules that need nothing but the value itself. Reading YAML and e
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -354,74 +353,3 @@ class TaskSpec(_Spec):
         if not value:
             raise ValueError("no language given; name at least one, for example [eng_Latn, yor_Latn]")
         return value
-
-
-class Selector(_Spec):
-    """Which scores a gate rule is about; an empty field means every value."""
-
-    task: str | None = None
-    variant: str | None = None
-    prompt: str | None = None
-    metric: str | None = None
-    language: str | None = None
-    model: str | None = None
-
-
-class GateRule(_Spec):
-    """One rule: how much worse is too much, and how sure one must be.
-
-    Attributes:
-        margin: Largest acceptable loss, in the unit of the metric as shown (points, or fraction), as a positive number.
-        alpha: Level of the test (and of the confidence bound of non-inferiority).
-        hard_drop: A loss beyond this fails whatever the test says.
-        floor: Smallest acceptable score; ``chance+X`` is relative to guessing.
-        min_n: Fewer paired segments than this are inconclusive.
-    """
-
-    select: Selector = Selector()
-    scope: Literal["macro", "per_language"] = "per_language"
-    margin: Annotated[float, Field(ge=0)] = 0.0
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    correction: Literal["bh", "holm", "none"] = "bh"
-    hard_drop: Annotated[float, Field(gt=0)] | None = None
-    floor: float | Annotated[str, Field(pattern=r"^chance[+-]\d+(\.\d+)?$")] | None = None
-    min_n: Annotated[int, Field(ge=0)] = 0
-    cluster: Literal["item", "none"] = "item"
-    on_inconclusive: Literal["warn", "fail", "pass"] = "warn"
-
-
-class Waiver(_Spec):
-    """A known exception, with a reason and an end."""
-
-    language: str | None = None
-    task: str | None = None
-    reason: Annotated[str, Field(min_length=1)]
-    expires: datetime.date
-
-
-class BaselineSpec(_Spec):
-    """Where the baseline is and what must be equal to compare with it."""
-
-    path: str | None = None
-    require_same: tuple[Literal["dataset", "prompt", "metric_signature", "decoding"], ...] = (
-        "dataset",
-        "prompt",
-        "metric_signature",
-        "decoding",
-    )
-
-
-class CoverageSpec(_Spec):
-    """What to do about scores that are missing or made from few answers."""
-
-    missing_language: Literal["fail", "warn", "ignore"] = "fail"
-    max_error_rate: Annotated[float, Field(ge=0, le=1)] = 0.01
-
-
-class GatePolicy(_Spec):
-    """A gate policy file."""
-
-    baseline: BaselineSpec = BaselineSpec()
-    rules: tuple[GateRule, ...] = Field(min_length=1)
-    coverage: CoverageSpec = CoverageSpec()
-    waivers: tuple[Waiver, ...] = ()

@@ -22,15 +22,15 @@ from harness.commands.output import PATH, say
 def demo(out: Path, broken: str | None) -> int:
     """The whole line on sample data: real systems, a page, and a gate. No network."""
     os.environ["HF_HUB_OFFLINE"] = "1"
-    from harness import reports
+    from harness import gate_reports
     from harness.demo import demo as run_demo
-    from harness.gate import exit_code
     from harness.progress import TerminalProgress
+    from harness.verdicts import exit_code
 
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     with TerminalProgress() as progress:
         result = run_demo(out, home / "glotbench", progress, say, broken_language=broken)
-    for line in reports.gate_lines(result.report):
+    for line in gate_reports.gate_lines(result.report):
         click.echo(line)
     click.echo(f"run:  {result.run}")
     click.echo(f"page: {result.page.resolve()}")

@@ -33,6 +33,13 @@ from harness.commands.output import CACHE_LIMIT, PATH, TRUST_CODE, embedding_cac
 @CACHE_LIMIT
 @click.option("--no-cache", is_flag=True, help="Keep embeddings in the results folder instead of the user's cache.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option(
+    "--sampling-seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Another draw of sampled text: added to the task's seed.",
+)
 @click.option("--plan", "dry", is_flag=True, help="Say what would be done and about how long it takes; run nothing.")
 @click.option("--price-per-hour", "price", type=click.FloatRange(min=0), help="Of the machine, for --plan.")
 @click.pass_context
@@ -54,6 +61,7 @@ def run(
     cache_limit: str,
     no_cache: bool,
     seed: int,
+    sampling_seed: int,
     dry: bool,
     price: float | None,
 ) -> None:
@@ -95,6 +103,7 @@ def run(
             prompts=listed(prompts),
             limit=limit,
             num_fewshot=num_fewshot,
+            sampling_seed=sampling_seed,
             data_root=str(data_root or ""),
         )
     cache = None if no_cache else embedding_cache(cache_limit)
@@ -110,7 +119,7 @@ def run(
         return
     with TerminalProgress() as progress:
         folder = run_plan(plan, progress)
-    _say_run(folder, earlier)
+    _say_run(folder, earlier, sampled=plan.selection.sampling_seed > 0)
 
 
 _BESIDE_FROM = frozenset(
@@ -187,6 +196,7 @@ def _plan(
             prompts=arguments.prompts,
             limit=arguments.limit,
             num_fewshot=arguments.num_fewshot,
+            sampling_seed=arguments.sampling_seed,
         ),
         out=out,
         data_root=Path(arguments.data_root) if arguments.data_root else None,
@@ -197,11 +207,11 @@ def _plan(
     )
 
 
-def _say_run(folder: Path, earlier: RunRecord | None) -> None:
+def _say_run(folder: Path, earlier: RunRecord | None, *, sampled: bool) -> None:
     """What a run did, on standard error, and its folder on standard output.
 
     Args:
-        earlier: The run that it repeats.
+        earlier: The run that it repeats. sampled: Whether another draw of sampled text was asked for.
 
     Raises:
         RunIncompleteError: Some scores could not be made.
@@ -216,6 +226,8 @@ def _say_run(folder: Path, earlier: RunRecord | None) -> None:
     if earlier is not None:
         for line in differences(earlier, record):
             say(f"repeated: {line}")
+    if sampled and not any(score.fingerprint.sampled for score in record.scores):
+        say("note: --sampling-seed changed nothing: no task of this run samples text")
     for line in run_lines(record):
         say(line)
     click.echo(folder)

@@ -77,6 +77,7 @@ class PairedEvidence:
             p_worse=p_worse,
             n=int(self.n[index]),
             clusters=groups,
+            discordant=None if pair is None else sum(pair),
         )
 
     def macro(self, *, margin: float = 0.0, confidence: float = 0.95) -> Delta:
@@ -258,7 +259,7 @@ def _discordant(sample: Sample, clusters: int) -> tuple[int, int] | None:
     first, second = sample.systems
     if not (is_mean(sample.metric) and sample.metric.info.binary and clusters == len(first)):
         return None
-    if not (np.all(first[:, 1] == 1) and np.all(second[:, 1] == 1)):
+    if not (np.all(first[:, 1] == 1) and np.all(second[:, 1] == 1) and np.isin(sample.systems, (0, 1)).all()):
         return None
     return int((first[:, 0] > second[:, 0]).sum()), int((first[:, 0] < second[:, 0]).sum())
 

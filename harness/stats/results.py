@@ -53,6 +53,7 @@ class Delta:
         p: Two-sided test of no difference.
         p_worse: One-sided test of ``delta >= -margin``: small when the first system is surely worse by more.
         n: Segments (for a macro mean: of all samples). clusters: Independent items among them.
+        discordant: Items on which the two differ, where the tests are McNemar's exact ones.
     """
 
     value_a: float
@@ -65,3 +66,4 @@ class Delta:
     p_worse: float
     n: int
     clusters: int
+    discordant: int | None = None

@@ -21,6 +21,7 @@ from harness.directions import expand_directions
 from harness.errors import UserError
 from harness.languages import standing_for
 from harness.loader import TaskFile
+from harness.records import DRAW_MARK, Fingerprint
 from harness.sources import Reading, readings
 from harness.spec import DatasetSpec, MetricOption, TaskSpec, VariantSpec, merged
 from harness.store import SegmentRow, content_hash
@@ -43,6 +44,7 @@ class Selection:
         variants, prompts: Names from the task file.
         limit: At most so many documents a unit, from the front.
         num_fewshot: Examples in every prompt, whatever the task files say.
+        sampling_seed: Which draw of sampled text; added to the seed that a task names.
     """
 
     languages: tuple[str, ...] = ()
@@ -51,6 +53,7 @@ class Selection:
     prompts: tuple[str, ...] = ()
     limit: int | None = None
     num_fewshot: int | None = None
+    sampling_seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +99,7 @@ class Unit(ABC):
         prompt: str = "",
         limit: int | None = None,
         num_fewshot: int | None = None,
+        sampling_seed: int = 0,
     ) -> None:
         self.task = task
         self.spec: TaskSpec = task.spec
@@ -105,6 +109,7 @@ class Unit(ABC):
         self.prompt = prompt
         self.limit = limit
         self._shots_wanted = num_fewshot
+        self.sampling_seed = sampling_seed
         self.variant_spec = self.spec.variants.get(variant, VariantSpec())
         changes = {**self.variant_spec.dataset, **task.subsets.get(language, {})}
         self.dataset: DatasetSpec = merged(self.spec.dataset, changes, f"{self.where}: dataset")
@@ -251,6 +256,12 @@ class Unit(ABC):
         """Settings of generation or pooling, as text; empty where there are none."""
         return ""
 
+    def draw(self) -> str:
+        """:meth:`decoding`, where text is sampled with which draw it is (:class:`~harness.records.Fingerprint`)."""
+        settings = self.decoding()
+        named = self.sampling_seed and Fingerprint(decoding=settings).sampled
+        return f"{settings}{DRAW_MARK}{self.sampling_seed}" if named else settings
+
     def release(self) -> None:
         """Forget the documents, so that memory does not grow with the number of languages."""
         self._documents = None
@@ -347,6 +358,7 @@ def unit_names(spec: TaskSpec, selection: Selection, languages: Sequence[str]) -
                         "language": language,
                         "limit": selection.limit,
                         "num_fewshot": selection.num_fewshot,
+                        "sampling_seed": selection.sampling_seed,
                     }
 
 

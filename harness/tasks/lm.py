@@ -239,7 +239,7 @@ class LmEvalUnit(Unit):
                 temperature=options.temperature,
                 top_p=options.top_p,
                 top_k=options.top_k,
-                seed=options.seed,
+                seed=options.seed + self.sampling_seed if options.sampled else 0,
                 sample=sample,
                 target_language=self.language,
             )

@@ -130,7 +130,7 @@ class TranslationUnit(PairUnit):
             temperature=options.temperature,
             top_p=options.top_p,
             top_k=options.top_k,
-            seed=options.seed,
+            seed=options.seed + self.sampling_seed if options.sampled else 0,
             source=source,
             source_language=self.source_language,
             target_language=self.target_language,

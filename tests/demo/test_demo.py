@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from harness.doctor import examine
-from harness.gate import exit_code
-from harness.reports import gate_lines
+from harness.gate_reports import gate_lines
+from harness.verdicts import exit_code
 from tests.demo_run import FinishedDemo, run_demo
 
 

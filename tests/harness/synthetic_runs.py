@@ -90,8 +90,14 @@ class Unit:
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
-def write_run(folder: Path, units: Sequence[Unit], *, run_id: str = "", complete: bool = True) -> RunFolder:
-    """Write and open a run of these units; the texts are the hostile ones, in turn."""
+def write_run(
+    folder: Path, units: Sequence[Unit], *, run_id: str = "", complete: bool = True, **facts: object
+) -> RunFolder:
+    """Write and open a run of these units; the texts are the hostile ones, in turn.
+
+    Args:
+        facts: Fields of the record that are other than usual (``command``, ``hardware``, ``stages``).
+    """
     writer = RunWriter(folder)
     scores = []
     for unit in units:
@@ -154,6 +160,6 @@ def write_run(folder: Path, units: Sequence[Unit], *, run_id: str = "", complete
             models=tuple(ModelRecord(name=name, backend="echo", identity={"name": name}) for name in models),
             tasks=(),
             scores=tuple(scores),
-        )
+        ).model_copy(update=facts)
     )
     return RunFolder(folder)

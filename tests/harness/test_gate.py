@@ -12,11 +12,12 @@ import pytest
 
 from harness.baseline import bless, open_baseline
 from harness.errors import NotComparableError, RecordError, RunIncompleteError, SpecError, UserError
-from harness.gate import Finding, GateReport, exit_code, judge
+from harness.gate import judge
+from harness.gate_reports import gate_json, gate_junit, gate_lines, gate_markdown
+from harness.policy import GatePolicy
 from harness.records import Fingerprint
-from harness.reports import gate_json, gate_junit, gate_lines, gate_markdown
-from harness.spec import GatePolicy
 from harness.store import RunFolder
+from harness.verdicts import Finding, GateReport, exit_code
 from metrics.base import FloatArray
 from tests.harness.synthetic_runs import Unit, create, write_run
 
@@ -430,7 +431,7 @@ class TestReports:
         assert {line.replace("\\|", "").count("|") for line in table} == {11}
         assert "# Quality gate: failed" in text
         assert "    glotbench gate RUN" in text
-        assert table[2].startswith("| **regressed** | flores | eng_Latn-yor_Latn")
+        assert table[2].startswith("| **[regressed](#worst-segments-1)** | flores | eng_Latn-yor_Latn")
         assert not {"\x1b", "\x00", "\x07", "\u202e"} & set(text)
 
     def test_only_the_worst_twenty_are_shown(self, gate: Gate) -> None:

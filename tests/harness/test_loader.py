@@ -555,7 +555,7 @@ def test_policy(tmp_path: Path) -> None:
         """,
     )
     policy = load_policy(path)
-    assert [rule.select.language for rule in policy.rules] == ["eng_Latn-yor_Latn", "swh_Latn"]
+    assert [rule.select.language for rule in policy.rules] == [("eng_Latn-yor_Latn",), ("swh_Latn",)]
     assert policy.waivers[0].language == "amh_Ethi"
     assert policy.waivers[0].expires.year == 2027
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,11 @@ import pytest
 import yaml
 
 from harness.engine.models import parse_model
-from harness.errors import UserError
+from harness.errors import NotComparableError, UserError
+from harness.gate import judge
 from harness.loader import load_tasks
+from harness.policy import GatePolicy
+from harness.records import Fingerprint
 from harness.runner import RunPlan, run
 from harness.store import RunFolder
 from harness.tasks import units
@@ -58,6 +62,62 @@ def test_every_prompt_is_answered_several_times(folder: Path) -> None:
     assert len({request.prompt for request in asked}) == len(QUESTIONS)
     assert unit.decoding().startswith("sampled|")
     assert unit.decoding().endswith("|repeats:5")
+
+
+def test_another_draw_asks_with_another_seed_and_says_so(folder: Path) -> None:
+    task = load_tasks(["count"], [folder])[0]
+    first, again = (units(task, Selection(languages=LANGUAGES[:1], sampling_seed=seed), None)[0] for seed in (0, 3))
+    seeds = [{request.seed for request in unit.requests() if isinstance(request, Generate)} for unit in (first, again)]
+    assert seeds == [{0}, {3}]
+    assert first.draw() == first.decoding()
+    assert again.draw() == first.decoding() + "|sampling_seed:3"
+    drawn = Fingerprint(decoding=again.draw())
+    assert (drawn.sampled, drawn.decoding_settings) == (True, first.decoding())
+
+
+def test_draws_are_runs_of_their_own_that_the_gate_takes_together(
+    folder: Path, tiny_causal_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    out = tmp_path_factory.mktemp("results")
+    first, candidate, rerun = (
+        RunFolder(
+            run(
+                RunPlan(
+                    tasks=load_tasks(["count"], [folder]),
+                    models=[parse_model(f"hf:{tiny_causal_model},name=tiny,dtype=float32,device=cpu")],
+                    selection=Selection(languages=LANGUAGES[:1], sampling_seed=seed),
+                    out=out,
+                ),
+                lambda *_: None,
+            )
+        )
+        for seed in range(3)
+    )
+    assert len({one.path for one in (first, candidate, rerun)}) == 3
+    texts = [
+        tuple(row.hypothesis for row in one.segments(next(iter(one.units())))) for one in (first, candidate, rerun)
+    ]
+    assert len(set(texts)) == 3
+    policy = GatePolicy.model_validate({"rules": [{"margin": "10%"}], "confirm": {"reruns": 1}})
+    today = datetime.date(2026, 6, 1)
+    report = judge(candidate, first, policy, reruns=[rerun], today=today, draws=100)
+    assert {finding.verdict for finding in report.findings} <= {"passed", "inconclusive", "regressed"}
+    assert "scores of sampled text are means over 2 runs of the candidate" in report.notes
+    with pytest.raises(NotComparableError, match="given already"):
+        judge(candidate, first, policy, reruns=[candidate], today=today)
+
+
+def test_greedy_text_has_no_draws(folder: Path) -> None:
+    spec = yaml.safe_load((folder / "count.yaml").read_text(encoding="utf-8"))
+    prompt = spec["prompts"]["p"]
+    prompt["generation_kwargs"] = {"until": ["\n"]}
+    del prompt["repeats"], prompt["filter_list"]
+    spec["metrics"] = ["exact_match"]
+    (folder / "count.yaml").write_text(yaml.safe_dump(spec, allow_unicode=True), encoding="utf-8")
+    unit = units(load_tasks(["count"], [folder])[0], Selection(languages=LANGUAGES[:1], sampling_seed=3), None)[0]
+    assert {request.seed for request in unit.requests() if isinstance(request, Generate)} == {0}
+    assert unit.draw() == unit.decoding()
+    assert not Fingerprint(decoding=unit.draw()).sampled
 
 
 def test_a_sampled_run_can_be_repeated_in_other_batches(
