@@ -170,10 +170,32 @@ class StageRecord(_Frozen):
     peak_device_memory: int | None = None
 
 
+class ImportedFile(_Frozen):
+    """A file of another program: its path as it was named, and the SHA-256 of its content."""
+
+    name: str
+    sha256: str
+
+
+class Imported(_Frozen):
+    """Where scores come from that were not made here.
+
+    Attributes:
+        program: What computed them: ``lm-eval``, ``mteb``, ``sacrebleu``, or ``table`` where a file does not say.
+        version: Its version, as the files say; empty where they do not.
+        files: What was read.
+    """
+
+    program: str
+    version: str = ""
+    files: tuple[ImportedFile, ...]
+
+
 class RunRecord(_Frozen):
     """Everything needed to read, check and repeat a run.
 
     Attributes:
+        imported: Whose scores these are, where another program made them.
         seconds: Of the command that wrote the record: ``checking`` (reading all data once), ``loading`` models, and
             ``total``.
     """
@@ -195,3 +217,4 @@ class RunRecord(_Frozen):
     seconds: dict[str, float] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     files: dict[str, str] = Field(default_factory=dict)
+    imported: Imported | None = None

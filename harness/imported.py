@@ -1,0 +1,142 @@
+"""Scores of other programs on their way into a run folder; every importer ends here.
+
+What an importer has read is kept together, checked for a score that stands there twice, and written at once: a file
+that turns out wrong leaves nothing behind. The record says whose scores these are, and so does the remark that stands
+beside the models' names. Knows no format.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness.errors import RecordError
+from harness.records import Imported, ImportedFile, ModelRecord, RunRecord, ScoreRecord, TaskRecord
+from harness.spec import MetricOption
+from harness.store import RunWriter, SegmentRow, UnitKey, UnitStatistics, content_hash
+from metrics import registry
+from metrics.base import MetricError, MetricInfo
+
+LABEL = "imported"
+"""Remark beside the name of a model whose scores come from elsewhere."""
+
+_NOT_IN_FOLDERS = re.compile(r"[^\w.-]+", re.ASCII)
+
+
+@dataclass(slots=True)
+class ImportedRun:
+    """Scores of one import, until they are written.
+
+    Args:
+        program: Name of the program that computed them.
+    """
+
+    program: str
+    files: dict[str, ImportedFile] = field(default_factory=dict)
+    versions: dict[str, None] = field(default_factory=dict)
+    scores: dict[tuple[str, ...], ScoreRecord] = field(default_factory=dict)
+    models: dict[str, ModelRecord] = field(default_factory=dict)
+    tasks: dict[str, TaskRecord] = field(default_factory=dict)
+    units: list[tuple[UnitKey, Sequence[SegmentRow], dict[str, UnitStatistics]]] = field(default_factory=list)
+
+    def read(self, path: Path, sha256: str, version: str = "") -> None:
+        """Note a file that was read, and the version of the program that it names."""
+        self.files[str(path)] = ImportedFile(name=path.as_posix(), sha256=sha256)
+        if version:
+            self.versions[version] = None
+
+    def add(self, where: str, score: ScoreRecord, model: ModelRecord, task: TaskRecord) -> None:
+        """Add a score; what is known of its task grows by its languages.
+
+        Args:
+            where: The place in a file, for the error.
+
+        Raises:
+            RecordError: The score is there already.
+        """
+        key = (*score.unit_key, score.metric)
+        if key in self.scores:
+            told = " ".join(filter(None, key))
+            raise RecordError(f"{where}: a second score of {told}; leave one out, or import one run at a time")
+        self.scores[key] = score
+        self.models.setdefault(model.name, model.model_copy(update={"label": _labelled(model.label)}))
+        known = self.tasks.setdefault(task.name, task)
+        languages = tuple(dict.fromkeys([*known.languages, *task.languages]))
+        if languages != known.languages:
+            self.tasks[task.name] = known.model_copy(update={"languages": languages})
+
+    def write(self, out: Path, command: str, notes: Sequence[str] = ()) -> Path:
+        """Write the run folder; the same scores give the same folder.
+
+        Raises:
+            RecordError: There is no score, or the folder cannot be written.
+        """
+        if not self.scores:
+            files = ", ".join(list(self.files)[:3])
+            raise RecordError(f"{files or self.program}: no score to import; name files that hold some")
+        version = ", ".join(self.versions)
+        scores = tuple(self.scores.values())
+        digest = content_hash([[score.model_dump(mode="json") for score in scores], sorted(self.files)])[:8]
+        names = _NOT_IN_FOLDERS.sub("-", "+".join([*self.tasks][:3]) + "--" + "+".join([*self.models][:3])).strip("-.")
+        run_id = f"{self.program}-{names[:80]}-{digest}"
+        record = RunRecord(
+            run_id=run_id,
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            complete=True,
+            command=command,
+            glotbench=harness.__version__,
+            seed=0,
+            versions={self.program: version or "unknown"},
+            hardware={},
+            models=tuple(self.models.values()),
+            tasks=tuple(self.tasks.values()),
+            scores=scores,
+            notes=tuple(notes),
+            imported=Imported(program=self.program, version=version, files=tuple(self.files.values())),
+        )
+        try:
+            writer = RunWriter(out / run_id)
+            for unit, rows, statistics in self.units:
+                writer.add_unit(unit, rows, statistics)
+            writer.finish(record)
+        except OSError as error:
+            raise RecordError(f"{out / run_id}: cannot be written ({error.strerror}); check the folder") from error
+        return writer.folder
+
+
+def metric_facts(metric: str, options: Mapping[str, MetricOption]) -> dict[str, Any]:
+    """Fields of a :class:`ScoreRecord` that are facts of its metric; modest ones for a metric that is not ours."""
+    try:
+        info = registry.create(metric, options).info
+    except MetricError:
+        return {
+            "title": metric,
+            "unit": "fraction",
+            "bounds": (None, None),
+            "higher_is_better": True,
+            "decimals": 3,
+        }
+    return info_facts(info)
+
+
+def info_facts(info: MetricInfo) -> dict[str, Any]:
+    """The same of a metric that is."""
+    return {
+        "title": info.title,
+        "description": info.description,
+        "unit": info.unit,
+        "bounds": tuple(bound if math.isfinite(bound) else None for bound in info.bounds),
+        "higher_is_better": info.higher_is_better,
+        "decimals": info.decimals,
+    }
+
+
+def _labelled(label: str) -> str:
+    parts = [part for part in label.split(", ") if part]
+    return label if LABEL in parts else ", ".join([*parts, LABEL])
