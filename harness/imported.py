@@ -17,15 +17,18 @@ from typing import Any
 
 import harness
 from harness.errors import RecordError
+from harness.languages import lookup
 from harness.records import Imported, ImportedFile, ModelRecord, RunRecord, ScoreRecord, TaskRecord
 from harness.spec import MetricOption
 from harness.store import RunWriter, SegmentRow, UnitKey, UnitStatistics, content_hash
+from harness.untrusted import name_in, shown
 from metrics import registry
 from metrics.base import MetricError, MetricInfo
 
 LABEL = "imported"
 """Remark beside the name of a model whose scores come from elsewhere."""
 
+_MOST_SEGMENTS = 2**53
 _NOT_IN_FOLDERS = re.compile(r"[^\w.-]+", re.ASCII)
 
 
@@ -58,8 +61,9 @@ class ImportedRun:
             where: The place in a file, for the error.
 
         Raises:
-            RecordError: The score is there already.
+            RecordError: The score is there already, or holds what no score of ours can.
         """
+        _check(where, score)
         key = (*score.unit_key, score.metric)
         if key in self.scores:
             told = " ".join(filter(None, key))
@@ -108,6 +112,24 @@ class ImportedRun:
         except OSError as error:
             raise RecordError(f"{out / run_id}: cannot be written ({error.strerror}); check the folder") from error
         return writer.folder
+
+
+def _check(where: str, score: ScoreRecord) -> None:
+    """Refuse what the record's schema lets through and readers of records do not expect."""
+    for name in ("model", "task", "metric"):
+        name_in(getattr(score, name), f"{where}: {name}")
+    for name in ("variant", "prompt"):
+        if getattr(score, name):
+            name_in(getattr(score, name), f"{where}: {name}")
+    if len(score.language.split("-")) > 2 or not all(map(lookup, score.language.split("-"))):
+        raise RecordError(f"{where}: language {shown(score.language)}: no language has that code")
+    numbers = (score.value, score.stderr, score.ci_low, score.ci_high, score.chance, *score.bounds)
+    series = (value for values in score.details.values() for value in values)
+    options = (option for option in score.metric_options.values() if isinstance(option, float))
+    if any(number is not None and not math.isfinite(number) for number in (*numbers, *series, *options)):
+        raise RecordError(f"{where}: {score.metric}: a number is nan or infinite; leave it out")
+    if not (0 <= score.n < _MOST_SEGMENTS and 0 <= score.n_failed < _MOST_SEGMENTS and 0 <= score.decimals <= 10):
+        raise RecordError(f"{where}: {score.metric}: {score.n} segments, {score.decimals} decimals: no such counts")
 
 
 def metric_facts(metric: str, options: Mapping[str, MetricOption]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Files of other programs, read with suspicion: size, encoding, JSON and numbers are checked before anything is believed.
+"""Files of other programs, read with suspicion: size, encoding, JSON and numbers are checked before they are believed.
 
 Every mistake is a :class:`RecordError` that says where it is. Knows no format but JSON.
 """

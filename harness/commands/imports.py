@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from harness.commands.output import PATH, cache_folder, listed, say
+from harness.commands.output import PATH, TRUST_CODE, cache_folder, listed, say, task_folders
 
 if TYPE_CHECKING:
     from harness.exchange.tables import Scale
@@ -33,6 +33,53 @@ def import_mteb(files: tuple[Path, ...], model: str, out: Path) -> None:
     from harness.mteb_results import imported_run
 
     click.echo(imported_run(files, model, out, cache_folder(), _command()))
+
+
+@import_.command("lm-eval")
+@click.argument("files", metavar="PATH...", type=PATH, nargs=-1, required=True)
+@click.option("--model", default="", help="Name of the model; by default as the file says.")
+@click.option(
+    "--task", "tasks", default="", help="Comma-separated tasks or groups, ours or lm-eval's, to read names as."
+)
+@click.option(
+    "--tasks", "folders", type=PATH, multiple=True, help="Folder of lm-eval files of your own; may be repeated."
+)
+@TRUST_CODE
+@click.option("--out", type=PATH, default=Path("results"), show_default=True, help="Results folder.")
+def import_lm_eval(
+    files: tuple[Path, ...], model: str, tasks: str, folders: tuple[Path, ...], trust_code: bool, out: Path
+) -> None:
+    """lm-eval's results_*.json with the samples_*.jsonl beside them, or folders of them.
+
+    With samples (lm_eval --log_samples) intervals, compare and gate work as with a run of ours. Prints the run folder's
+    path, alone, on standard output.
+    """
+    from harness.exchange import lm_eval_import
+    from harness.exchange.lm_eval_places import KnownTasks
+    from harness.resources import shipped_tasks
+
+    task_folders(folders)
+    known = KnownTasks(folders, shipped_tasks(), cache_folder(), trusted=trust_code)
+    options = lm_eval_import.LmEvalOptions(model=model, tasks=listed(tasks))
+    click.echo(lm_eval_import.import_lm_eval(files, out, _command(), known, options))
+
+
+@import_.command("sacrebleu")
+@click.argument("files", metavar="PATH...", type=PATH, nargs=-1, required=True)
+@click.option("--task", default="", help="What was translated; by default the file's name.")
+@click.option("--language", default="", help="Direction, such as eng-yor, or the language translated into.")
+@click.option("--model", default="", help="The system, where the file is of one.")
+@click.option("--out", type=PATH, default=Path("results"), show_default=True, help="Results folder.")
+def import_sacrebleu(files: tuple[Path, ...], task: str, language: str, model: str, out: Path) -> None:
+    """sacrebleu's JSON: one score, several metrics, or systems side by side (--paired-bs, --paired-ar).
+
+    Scores come without segments; an interval is what sacrebleu reported. Prints the run folder's path, alone, on
+    standard output.
+    """
+    from harness.exchange import sacrebleu_scores
+
+    options = sacrebleu_scores.ScoreOptions(task=task, language=language, model=model)
+    click.echo(sacrebleu_scores.import_sacrebleu(files, out, _command(), options))
 
 
 @import_.command("csv")

@@ -82,7 +82,9 @@ def read_columns(where: str, header: Sequence[str], named: Mapping[str, str], ig
     return _wide(where, header, roles, free, ignore)
 
 
-def _wide(where: str, header: Sequence[str], roles: dict[str, int], free: Sequence[int], ignore: Sequence[str]) -> Columns:
+def _wide(
+    where: str, header: Sequence[str], roles: dict[str, int], free: Sequence[int], ignore: Sequence[str]
+) -> Columns:
     languages: dict[int, str] = {}
     left_out = [*ignore]
     for place in free:

@@ -146,7 +146,9 @@ def _rows(path: Path, content: bytes) -> Iterator[tuple[str, list[str]]]:
     """Rows that are not empty, each with its place."""
     try:
         text = content.decode("utf-8-sig")
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
+        reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter="\t" if path.suffix == ".tsv" else ",", strict=True
+        )
         for row in reader:
             if any(cell.strip() for cell in row):
                 yield f"{path}:{reader.line_num}", [_FORMULA.sub("", cell.strip(), count=1) for cell in row]

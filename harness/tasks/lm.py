@@ -132,7 +132,7 @@ class LmEvalUnit(Unit):
             statistics[label] = (
                 metric.segment_stats(segments)
                 if isinstance(metric, TextMetric)
-                else _statistics(metric, values[label], self._labels(rows), f"{self.where}: {label}")
+                else document_statistics(metric, values[label], self._labels(rows), f"{self.where}: {label}")
             )
         return Outcome(rows=rows, scored=scored, statistics=statistics)
 
@@ -243,7 +243,7 @@ class LmEvalUnit(Unit):
         )
 
 
-def _statistics(metric: Metric, values: Sequence[Any], labels: Sequence[int | str], where: str) -> FloatArray:
+def document_statistics(metric: Metric, values: Sequence[Any], labels: Sequence[int | str], where: str) -> FloatArray:
     """Statistics of lm-eval's values of the documents.
 
     Args:
