@@ -1,8 +1,7 @@
 """Scores of other programs on their way into a run folder; every importer ends here.
 
 What an importer has read is kept together, checked for a score that stands there twice, and written at once: a file
-that turns out wrong leaves nothing behind. The record says whose scores these are, and so does the remark that stands
-beside the models' names. Knows no format.
+that turns out wrong leaves nothing behind. The record says whose scores these are. Knows no format.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from metrics import registry
 from metrics.base import MetricError, MetricInfo
 
 LABEL = "imported"
-"""Remark beside the name of a model whose scores come from elsewhere."""
+"""Remark beside the name of a model whose scores another program made; runs of ours that come back keep theirs."""
 
 _MOST_SEGMENTS = 2**53
 _NOT_IN_FOLDERS = re.compile(r"[^\w.-]+", re.ASCII)
@@ -69,7 +68,7 @@ class ImportedRun:
             told = " ".join(filter(None, key))
             raise RecordError(f"{where}: a second score of {told}; leave one out, or import one run at a time")
         self.scores[key] = score
-        self.models.setdefault(model.name, model.model_copy(update={"label": _labelled(model.label)}))
+        self.models.setdefault(model.name, model)
         known = self.tasks.setdefault(task.name, task)
         languages = tuple(dict.fromkeys([*known.languages, *task.languages]))
         if languages != known.languages:
@@ -157,8 +156,3 @@ def info_facts(info: MetricInfo) -> dict[str, Any]:
         "higher_is_better": info.higher_is_better,
         "decimals": info.decimals,
     }
-
-
-def _labelled(label: str) -> str:
-    parts = [part for part in label.split(", ") if part]
-    return label if LABEL in parts else ", ".join([*parts, LABEL])

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import RecordError, UserError
-from harness.imported import ImportedRun, metric_facts
+from harness.imported import LABEL, ImportedRun, metric_facts
 from harness.languages import UND, lookup
 from harness.mteb_index import mteb_version
 from harness.mteb_names import MtebNames, metric_of, mteb_key, mteb_names
@@ -192,7 +192,10 @@ def _imported(
                     yield score.model_copy(update=changes), named, inside.task
                 continue
             made_by = ModelRecord(
-                name=model or _model_of(path), backend="mteb", identity={"mteb": result.mteb_version or "unknown"}
+                name=model or _model_of(path),
+                backend="mteb",
+                identity={"mteb": result.mteb_version or "unknown"},
+                label=LABEL,
             )
             variant = entry.hf_subset if own.count(label) > 1 or label == UND else ""
             score, kind = _score(result, entry, cache)

@@ -23,7 +23,7 @@ from harness.exchange.lm_eval_files import Reported, ResultsFile, Sample, find_r
 from harness.exchange.lm_eval_own import add_own
 from harness.exchange.lm_eval_places import KnownTasks, Place, places
 from harness.exchange.lm_eval_values import Wanted, gives, statistics_of, wanted_scores
-from harness.imported import ImportedRun, info_facts, metric_facts
+from harness.imported import LABEL, ImportedRun, info_facts, metric_facts
 from harness.records import Fingerprint, ModelRecord, ScoreRecord
 from harness.stats import interval
 from harness.store import SegmentRow, UnitStatistics
@@ -81,6 +81,7 @@ def add_results(run: ImportedRun, path: Path, known: KnownTasks, options: LmEval
         name=name_in(options.model or results.model, f"{path}: model_name (or name it with --model)"),
         backend="lm-eval",
         identity=dict(results.identity),
+        label=LABEL,
     )
     without = []
     for place in places(results, known, options.tasks):

@@ -141,7 +141,7 @@ def _scores(name: str, scores: Sequence[ScoreRecord]) -> dict[str, Any]:
 
 
 def _metric(score: ScoreRecord) -> tuple[str, str]:
-    """lm-eval's metric and filter of a score: of ``exact_match@strict`` the part is a filter, of ``mean@x`` a metric."""
+    """lm-eval's metric and filter of a score: ``exact_match@strict`` names a filter, ``mean@rouge1`` a metric."""
     name, _, part = score.metric.partition(registry.PART)
     of = score.metric_options.get("of")
     if name == "mean" and isinstance(of, str):

@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.errors import RecordError, UserError
 from harness.exchange.table_columns import code_of
-from harness.imported import ImportedRun, info_facts, metric_facts
+from harness.imported import LABEL, ImportedRun, info_facts, metric_facts
 from harness.languages import UND
 from harness.records import Fingerprint, ModelRecord, ScoreRecord, TaskRecord
 from harness.spec import MetricOption
@@ -92,7 +92,7 @@ def add_scores(run: ImportedRun, path: Path, options: ScoreOptions) -> None:
     )
     for found in _found(body, str(path), options.model):
         name = _system(found, options)
-        model = ModelRecord(name=name, backend="sacrebleu", identity={"imported": "sacrebleu"})
+        model = ModelRecord(name=name, backend="sacrebleu", identity={"imported": "sacrebleu"}, label=LABEL)
         score = _score(found, name, task.name, language)
         for part in score.signature.split("|"):
             if part.startswith("version:"):

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from harness.errors import RecordError
 from harness.exchange.table_columns import ROLES, Columns, code_of, read_columns
-from harness.imported import ImportedRun, metric_facts
+from harness.imported import LABEL, ImportedRun, metric_facts
 from harness.records import Fingerprint, ModelRecord, ScoreRecord, TaskRecord
 from harness.untrusted import name_in, read_bytes, sha256_of, shown
 from metrics import registry
@@ -219,7 +219,7 @@ def _add(run: ImportedRun, cell: _Cell, facts: Mapping[str, Any], moved: int) ->
         note=NOTE if cell.text else "no value in the table",
         **facts,
     )
-    made_by = ModelRecord(name=model, backend="table", identity={"imported": "table"})
+    made_by = ModelRecord(name=model, backend="table", identity={"imported": "table"}, label=LABEL)
     run.add(where, score, made_by, TaskRecord(name=task, kind="", languages=tuple(cell.language.split("-"))))
 
 
