@@ -416,6 +416,9 @@ def _notes(matched: MatchedRuns, findings: Sequence[Finding]) -> Iterator[str]:
             yield f"{model.name} is not in the baseline and is not judged"
     if not matched.candidate.record.complete:
         yield "the candidate run is not complete"
+    for side, record in (("candidate", matched.candidate.record), ("baseline", matched.baseline.record)):
+        if record.imported is not None:
+            yield f"the {side}'s scores are {record.imported.words}"
     fresh = sum(key not in matched.old for key in matched.new if key[0] in matched.names.values())
     if fresh:
         yield f"{fresh} scores are new: the baseline has nothing to compare them with"

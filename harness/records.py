@@ -190,6 +190,11 @@ class Imported(_Frozen):
     version: str = ""
     files: tuple[ImportedFile, ...]
 
+    @property
+    def words(self) -> str:
+        """Where from, in words: ``imported from lm-eval 0.4.13``."""
+        return " ".join(filter(None, ["imported from", self.program, self.version]))
+
 
 class RunRecord(_Frozen):
     """Everything needed to read, check and repeat a run.

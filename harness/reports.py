@@ -68,6 +68,8 @@ def comparison_markdown(comparison: Comparison) -> str:
         f"Systems: {', '.join(code_span(name) for name in comparison.systems)}. Paired on common segments; "
         f"95 % intervals; p over languages: {correction}; level {comparison.alpha:g}; seed {comparison.seed}.",
     ]
+    for name, words in comparison.imported:
+        lines += ["", f"{code_span(name)} is {table_cell(words)}."]
     pairs = dict.fromkeys((row.system, row.against) for row in comparison.contrasts)
     for system, against in pairs:
         rows = [row for row in comparison.contrasts if (row.system, row.against) == (system, against)]

@@ -206,7 +206,7 @@ def _score(
         value=value,
         **_uncertainty(wanted, reported, unit, model, place),
         n=len(unit.segments) if unit is not None else size,
-        chance=None if place.unit is None or isinstance(metric, ClassMetric) else place.unit.chance,
+        chance=_chance(place, wanted),
         signature=signature,
         metric_options=dict(wanted.options),
         fingerprint=Fingerprint(dataset=dataset, prompt=place.prompt_hash, metric=signature, decoding=place.decoding),
@@ -214,6 +214,13 @@ def _score(
         note=note,
         **facts,
     )
+
+
+def _chance(place: Place, wanted: Wanted) -> float | None:
+    """Score of guessing, for those of the task's own metrics that are shares of documents."""
+    if place.unit is None or isinstance(wanted.metric, ClassMetric):
+        return None
+    return place.unit.chance if wanted.label in {spec.label for spec in place.unit.spec.metrics} else None
 
 
 def _uncertainty(

@@ -205,8 +205,14 @@ def _placed(file: TaskFile, unit: StockUnit, leaves: tuple[str, ...], results: R
         usual = [int(config.get("num_fewshot") or 0) for config in unit.configs().values()]
         wanted = usual if unit.num_fewshot is None else [unit.num_fewshot] * len(leaves)
         if wanted != shots and len(set(shots)) == 1:
-            names = {"language": unit.language, "variant": unit.variant, "prompt": unit.prompt}
-            unit = StockUnit(file, None, num_fewshot=shots[0], **names)
+            unit = StockUnit(
+                file,
+                None,
+                language=unit.language,
+                variant=unit.variant,
+                prompt=unit.prompt,
+                num_fewshot=shots[0],
+            )
             wanted = shots
         if wanted == shots and all(_asks_the_same(unit, leaf, results.configs.get(leaf, {})) for leaf in leaves):
             unit.chat = _Chat(*results.chat) if results.chat else None

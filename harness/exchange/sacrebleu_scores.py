@@ -139,7 +139,7 @@ def _single(one: Mapping[str, object], where: str, model: str) -> _Found:
 def _compared(name: str, value: object, where: str, system: str) -> _Found:
     """A score of one of several systems: a number as text, or the result of a paired test."""
     where = f"{where}.{shown(name)}"
-    plain = {"where": where, "system": system, "name": name_in(name, where)}
+    plain: dict[str, Any] = {"where": where, "system": system, "name": name_in(name, where)}
     if isinstance(value, str):
         text = value.split(" ")[0]
         if not _DECIMAL.fullmatch(text):

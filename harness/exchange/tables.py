@@ -200,7 +200,10 @@ def _add(run: ImportedRun, cell: _Cell, facts: Mapping[str, Any], moved: int) ->
     task = name_in(named["task"], f"{where}: task")
     metric = name_in(named["metric"], f"{where}: metric")
     number = {role: _optional(named[role], f"{where}: {role}") for role in ("stderr", "ci_low", "ci_high")}
-    count = {role: int(_optional(named[role], f"{where}: {role}") or 0) for role in ("n", "n_failed")}
+    ends: dict[str, Any] = {role: _moved(text, moved) if text else None for role, text in number.items()}
+    count: dict[str, Any] = {
+        role: int(float(_optional(named[role], f"{where}: {role}") or 0)) for role in ("n", "n_failed")
+    }
     signature = named["signature"] or f"table|{metric}"
     score = ScoreRecord(
         model=model,
@@ -210,7 +213,7 @@ def _add(run: ImportedRun, cell: _Cell, facts: Mapping[str, Any], moved: int) ->
         language=cell.language,
         metric=metric,
         value=_moved(cell.text, moved) if cell.text else None,
-        **{role: _moved(text, moved) if text else None for role, text in number.items()},
+        **ends,
         ci_method="as reported" if number["ci_low"] and number["ci_high"] else "",
         **count,
         signature=signature,
