@@ -118,6 +118,7 @@ class KnownTasks:
         except UserError:
             return []
 
+    @cached_property
     def collections(self) -> dict[str, frozenset[str]]:
         """Groups and tags with the tasks in them."""
         return {
@@ -162,7 +163,7 @@ def _wholes(names: Sequence[str], results: ResultsFile, known: KnownTasks) -> It
     """Groups and tags that hold the names: those that were asked for, then for the rest those that hold most."""
     if len(names) < 2:
         return
-    holders = known.collections()
+    holders = known.collections
     inside = {member for members in results.groups.values() for member in members}
     left = set(names)
     for group in results.groups:

@@ -93,7 +93,7 @@ def statistics_of(wanted: Wanted, values: Sequence[object], labels: Sequence[int
         if isinstance(metric, ClassMetric) and len({str(value) for value in values}) > _MOST_CLASSES:
             return None
         found = document_statistics(metric, [*values], labels, wanted.label)
-    except (DataError, MetricError, TypeError, ValueError, ArithmeticError):
+    except (DataError, MetricError, TypeError, ValueError, ArithmeticError, LookupError):
         return None
     return found if found.ndim == 2 and np.isfinite(found).all() else None
 

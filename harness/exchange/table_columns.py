@@ -94,8 +94,8 @@ def _wide(
             left_out.append(name)
         elif not code:
             raise RecordError(
-                f"{where}: column {shown(name)} is no language; say what it is with --columns ROLE={name} "
-                f"({', '.join(ROLES)}), or leave it out with --ignore {name}"
+                f"{where}: column {shown(name)} is no language; say what it is with --columns ROLE=HEADER (one of "
+                f"{', '.join(ROLES)}), or leave it out with --ignore"
             )
         elif code in languages.values():
             other = header[next(own for own, known in languages.items() if known == code)]
