@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,9 +20,11 @@ from harness.loader import load_tasks
 from harness.records import RunRecord, ScoreRecord
 from harness.runner import RunPlan, run
 from harness.store import RunFolder
+from harness.tasks.base import Selection
 
 WORDS = {"amh_Ethi": "ውሃ", "yor_Latn": "omi ẹ̀kọ́", "mya_Mymr": "ရေ", "nqo_Nkoo": "ߖߌ 💧"}
-COMMON = {"dataset_path": "json", "test_split": "test", "target_delimiter": " "}
+COMMON = {"dataset_path": "json", "test_split": "test", "fewshot_split": "test", "target_delimiter": " "}
+TEMPLATE = "{% for one in messages %}<{{ one['role'] }}>{{ one['content'] }}\n{% endfor %}"
 CHOICE = {
     "output_type": "multiple_choice",
     "doc_to_text": "{{question}}\nA:",
@@ -64,7 +66,11 @@ WHOLE = {
     "doc_to_target": "{{question}} {{choices[0]}}",
     "metric_list": [{"metric": name} for name in ("word_perplexity", "bits_per_byte")],
 }
+FACTS = {**CHOICE, "metric_list": CHOICE["metric_list"][:1]}
+ASKED = ("quiz", "facts_yor_Latn", "write_yor_Latn", "text_amh_Ethi", "whole_mya_Mymr")
 TASKS = {
+    "facts_yor_Latn_food": FACTS,
+    "facts_yor_Latn_water": FACTS,
     **{f"quiz_{code}": CHOICE for code in WORDS},
     "write_yor_Latn": WRITE,
     "text_amh_Ethi": TEXT,
@@ -85,14 +91,14 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """lm-eval task files with their data beside them, and a group of the quizzes."""
     folder = tmp_path_factory.mktemp("quizzes")
     for name, config in TASKS.items():
-        word = WORDS[name.partition("_")[2]]
+        word = next(word for code, word in WORDS.items() if code in name)
         rows = [
             {
                 "question": f"{word} {number * 7 % 13}?",
                 "choices": [f"{word} {number}", f"a{'b' * (number % 4)}", "ẹ"],
                 "label": number % 3,
             }
-            for number in range(9)
+            for number in range(5 if "food" in name else 9)
         ]
         data = folder / f"{name}.jsonl"
         data.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
@@ -100,34 +106,46 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(written, allow_unicode=True), encoding="utf-8")
     group = {"group": "quiz", "task": [f"quiz_{code}" for code in WORDS]}
     (folder / "quiz.yaml").write_text(yaml.safe_dump(group), encoding="utf-8")
+    pool = {
+        "group": "facts_yor_Latn",
+        "task": ["facts_yor_Latn_food", "facts_yor_Latn_water"],
+        "aggregate_metric_list": [{"metric": "acc", "aggregation": "mean", "weight_by_size": True}],
+    }
+    (folder / "facts.yaml").write_text(yaml.safe_dump(pool), encoding="utf-8")
     return folder
 
 
 @pytest.fixture(scope="module")
 def results(tiny_causal_model: Path, tasks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that lm-eval writes with ``--log_samples --output_path``."""
+    out = tmp_path_factory.mktemp("lm-eval-out")
+    evaluate(tiny_causal_model, tasks, ASKED, out)
+    return out
+
+
+def evaluate(model: Path, tasks: Path, names: Sequence[str], out: Path, **options: object) -> None:
+    """What ``lm_eval run`` does, files included."""
     import lm_eval
     from lm_eval.loggers import EvaluationTracker
     from lm_eval.tasks import TaskManager
 
-    out = tmp_path_factory.mktemp("lm-eval-out")
     tracker = EvaluationTracker(output_path=str(out))
     made = lm_eval.simple_evaluate(
         model="hf",
-        model_args={"pretrained": str(tiny_causal_model), "dtype": "float32"},
-        tasks=["quiz", "write_yor_Latn", "text_amh_Ethi", "whole_mya_Mymr"],
+        model_args={"pretrained": str(model), "dtype": "float32"},
+        tasks=list(names),
         device="cpu",
         batch_size=4,
         task_manager=TaskManager(include_path=str(tasks), include_defaults=False),
         bootstrap_iters=10,
         log_samples=True,
         evaluation_tracker=tracker,
+        **options,
     )
     samples = made.pop("samples")
     tracker.save_results_aggregated(results=made, samples=samples)
     for name in made["configs"]:
         tracker.save_results_samples(task_name=name, samples=samples[name])
-    return out
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +159,7 @@ def reported(results: Path) -> dict[str, dict[str, float]]:
 def ours(tiny_causal_model: Path, tasks: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """Our own run of the same tasks on the same model."""
     plan = RunPlan(
-        tasks=load_tasks(["quiz", "write_yor_Latn", "text_amh_Ethi", "whole_mya_Mymr"], [tasks]),
+        tasks=load_tasks(ASKED, [tasks]),
         models=[parse_model(f"hf:{tiny_causal_model},name=tiny,dtype=float32,device=cpu")],
         out=tmp_path_factory.mktemp("our-runs"),
     )
@@ -170,7 +188,8 @@ def by_key(record: RunRecord) -> dict[tuple[str, ...], ScoreRecord]:
 
 def test_scores_are_lm_evals_to_the_last_digit(imported: RunFolder, reported: dict[str, dict[str, float]]) -> None:
     found = by_key(imported.record)
-    assert len(found) == 4 * 3 + 2 + 2 + 2
+    assert len(found) == 4 * 3 + 1 + 2 + 2 + 2
+    assert found["facts_yor_Latn", "", "", "yor_Latn", "acc"].value == reported["facts_yor_Latn"]["acc,none"]
     for code in WORDS:
         for metric in ("acc", "acc_norm", "mcc"):
             assert found["quiz", "", "", code, metric].value == reported[f"quiz_{code}"][f"{metric},none"]
@@ -197,7 +216,8 @@ def test_an_imported_run_is_compared_with_our_own_segment_by_segment(imported: R
     assert mine.keys() == theirs.keys()
     for key, score in theirs.items():
         assert score.fingerprint == mine[key].fingerprint, key
-        assert (score.n, score.metric_options, score.segments) == (9, mine[key].metric_options, True), key
+        count = 14 if score.task == "facts_yor_Latn" else 9
+        assert (score.n, score.metric_options, score.segments) == (count, mine[key].metric_options, True), key
         assert score.value == pytest.approx(mine[key].value, rel=1e-6), key
     found = compare([ours, imported])
     assert not found.not_compared
@@ -207,6 +227,29 @@ def test_an_imported_run_is_compared_with_our_own_segment_by_segment(imported: R
     for key in mine:
         unit = mine[key].unit_key
         assert imported.segments(unit) == ours.segments(unit)
+
+
+def test_shots_and_a_chat_template_are_part_of_the_prompt(
+    tiny_causal_model: Path, tasks: Path, tmp_path: Path, imported: RunFolder
+) -> None:
+    model = tmp_path / "chatty"
+    shutil.copytree(tiny_causal_model, model)
+    (model / "chat_template.jinja").write_text(TEMPLATE, encoding="utf-8")
+    evaluate(model, tasks, ["quiz"], tmp_path / "out", num_fewshot=2, apply_chat_template=True)
+    theirs = RunFolder(lines(invoke("lm-eval", tmp_path / "out", "--tasks", tasks, "--out", tmp_path / "runs"))[0])
+    plan = RunPlan(
+        tasks=load_tasks(["quiz"], [tasks]),
+        models=[parse_model(f"hf:{model},dtype=float32,device=cpu,chat_template=true")],
+        selection=Selection(num_fewshot=2),
+        out=tmp_path / "ours",
+    )
+    mine = RunFolder(run(plan, lambda *_: None))
+    found = compare([mine, theirs])
+    assert not found.not_compared
+    assert {row.delta for row in found.contrasts if row.metric == "acc"} == {0.0}
+    other = compare([imported, theirs])
+    assert not other.contrasts
+    assert any("prompt differs" in one.reason for one in other.not_compared)
 
 
 def test_intervals_are_those_of_our_own_run(imported: RunFolder, ours: RunFolder) -> None:
@@ -230,6 +273,8 @@ def test_without_samples_there_are_no_segments_and_no_interval_but_the_reported(
     assert not any(score.segments for score in record.scores)
     for score in record.scores:
         name = f"quiz_{score.language}" if score.task == "quiz" else score.task
+        if name == "facts_yor_Latn":
+            assert score.n == 14
         metric, _, chain = score.metric.partition("@")
         error = reported[name][f"{metric}_stderr,{chain or 'none'}"]
         if isinstance(error, float) and error > 0:
@@ -252,6 +297,8 @@ def test_names_nobody_knows_are_tasks_in_the_language_they_tell(results: Path, t
         ("write", "yor_Latn"),
         ("text", "amh_Ethi"),
         ("whole", "mya_Mymr"),
+        ("facts_food", "yor_Latn"),  # without its file nobody knows that the group is one pool
+        ("facts_water", "yor_Latn"),
     }
     assert all(score.segments for score in folder.record.scores)
 
@@ -262,7 +309,7 @@ def exported(folder: RunFolder, out: Path) -> list[Path]:
 
 def test_export_then_import_is_the_same_run(ours: RunFolder, tmp_path: Path) -> None:
     files = exported(ours, tmp_path / "out")
-    assert len(files) == 1 + 7
+    assert len(files) == 1 + 8
     back = RunFolder(lines(invoke("lm-eval", tmp_path / "out", "--out", tmp_path / "runs"))[0])
     assert back.record.scores == ours.record.scores
     assert back.record.tasks == ours.record.tasks
@@ -291,14 +338,14 @@ def test_lm_eval_reads_what_is_exported(ours: RunFolder, tmp_path: Path) -> None
         assert body["results"][name][f"{metric},{chain or 'none'}"] == score.value
         assert f"{score.value:.4f}" in table
     samples = get_sample_results_filenames(files)
-    assert len(samples) == 7
+    assert len(samples) == 8
     for name in samples:
         import datasets
 
         rows = datasets.Dataset.from_list(
             [{key: row[key] for key in ("doc_id", "filter", "target", "resps")} for row in parsed(Path(name))]
         )
-        assert set(rows["doc_id"]) == set(range(9))
+        assert set(rows["doc_id"]) == set(range(14 if "facts" in name else 9))
 
 
 def parsed(path: Path) -> Iterator[dict]:
