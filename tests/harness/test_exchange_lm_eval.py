@@ -229,6 +229,19 @@ def test_an_imported_run_is_compared_with_our_own_segment_by_segment(imported: R
         assert imported.segments(unit) == ours.segments(unit)
 
 
+def test_compare_and_the_gate_judge_an_imported_run_and_name_its_program(
+    imported: RunFolder, ours: RunFolder, tmp_path: Path
+) -> None:
+    told = invoke(ours.path, imported.path, command="compare")
+    assert f"imported from lm-eval {imported.record.versions['lm-eval']}" in told.output
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("rules: [{select: {metric: acc}, scope: per_language, margin: 0.3}]\n", encoding="utf-8")
+    judged = invoke(imported.path, "--baseline", ours.path, "--policy", policy, command="gate")
+    assert judged.return_value in (0, None), judged.output
+    assert "the candidate's scores are imported from lm-eval" in judged.output
+    assert "5 passed" in judged.output
+
+
 def test_shots_and_a_chat_template_are_part_of_the_prompt(
     tiny_causal_model: Path, tasks: Path, tmp_path: Path, imported: RunFolder
 ) -> None:
