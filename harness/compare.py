@@ -113,7 +113,11 @@ class NotCompared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """All pairs of systems, family by family; the macro row of a family comes before its languages."""
+    """All pairs of systems, family by family; the macro row of a family comes before its languages.
+
+    Attributes:
+        imported: Systems whose scores another program made, with where from.
+    """
 
     systems: tuple[str, ...]
     correction: Correction
@@ -121,6 +125,7 @@ class Comparison:
     seed: int
     contrasts: tuple[Contrast, ...]
     not_compared: tuple[NotCompared, ...]
+    imported: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +190,11 @@ def compare(
             contrast if contrast.language == MACRO else replace(contrast, worst=next(texts)) for contrast in contrasts
         ),
         not_compared=tuple(skipped),
+        imported=tuple(
+            (system.name, system.folder.record.imported.words)
+            for system in systems
+            if system.folder.record.imported is not None
+        ),
     )
 
 

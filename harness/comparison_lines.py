@@ -40,6 +40,8 @@ def comparison_lines(comparison: Comparison, *, worst: int | None = None) -> Ite
         if more:
             yield f"  {more}"
         yield ""
+    for name, words in comparison.imported:
+        yield from wrapped(plain_line(f"{name} is {words}."), later="  ")
     if comparison.contrasts:
         for sentence in reading_words(comparison):
             yield from wrapped(sentence, later="  ")

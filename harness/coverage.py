@@ -52,6 +52,13 @@ def waived(finding: Finding, waivers: Sequence[Waiver]) -> Finding:
     )
 
 
+def _imported(matched: MatchedRuns) -> Iterator[str]:
+    """Whose scores they are, where another program made them."""
+    for side, record in (("candidate", matched.candidate.record), ("baseline", matched.baseline.record)):
+        if record.imported is not None:
+            yield f"the {side}'s scores are {record.imported.words}"
+
+
 def notes(matched: MatchedRuns, findings: Sequence[Finding]) -> Iterator[str]:
     """How models were matched, what is new or waived, and how an open question is closed."""
     for old, new in matched.names.items():
@@ -62,6 +69,7 @@ def notes(matched: MatchedRuns, findings: Sequence[Finding]) -> Iterator[str]:
             yield f"{model.name} is not in the baseline and is not judged"
     if not matched.candidate.record.complete:
         yield "the candidate run is not complete"
+    yield from _imported(matched)
     fresh = sum(key not in matched.old for key in matched.new if key[0] in matched.names.values())
     if fresh:
         yield f"{fresh} scores are new: the baseline has nothing to compare them with"

@@ -17,15 +17,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-import harness
 from harness.errors import RecordError, UserError
+from harness.imported import LABEL, ImportedRun, metric_facts
 from harness.languages import UND, lookup
 from harness.mteb_index import mteb_version
 from harness.mteb_names import MtebNames, metric_of, mteb_key, mteb_names
 from harness.records import Fingerprint, ModelRecord, RunRecord, ScoreRecord, TaskRecord
-from harness.store import RunWriter, content_hash
-from metrics import registry
-from metrics.base import MetricError
+from harness.store import content_hash
+from harness.untrusted import parse_json, read_bytes, sha256_of
 
 INSIDE = "glotbench"
 """Key of a score entry under which our own records stand."""
@@ -139,43 +138,13 @@ def imported_run(files: Sequence[Path], model: str, out: Path, cache: Path | Non
     Raises:
         RecordError: A file is no result of mteb's, or two of them have the same score.
     """
-    scores: dict[tuple[str, ...], ScoreRecord] = {}
-    models: dict[str, ModelRecord] = {}
-    tasks: dict[str, TaskRecord] = {}
-    versions: set[str] = set()
+    run = ImportedRun("mteb")
     for path in _result_paths(files):
-        result = _read(path)
-        versions.add(result.mteb_version or "unknown")
+        result, sha256 = _read(path)
+        run.read(path, sha256, result.mteb_version or "unknown")
         for score, made_by, task in _imported(path, result, model, cache):
-            key = (*score.unit_key, score.metric)
-            if key in scores:
-                told = " ".join(filter(None, key))
-                raise RecordError(f"{path}: a second score of {told}; import files of one run at a time")
-            scores[key] = score
-            models.setdefault(made_by.name, made_by)
-            known = tasks.setdefault(task.name, task)
-            languages = dict.fromkeys([*known.languages, *task.languages])
-            tasks[task.name] = known.model_copy(update={"languages": tuple(languages)})
-    record = RunRecord(
-        run_id="",
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        complete=True,
-        command=command,
-        glotbench=harness.__version__,
-        seed=0,
-        versions={"mteb": ", ".join(sorted(versions))},
-        hardware={},
-        models=tuple(models.values()),
-        tasks=tuple(tasks.values()),
-        scores=tuple(scores.values()),
-        notes=(_NOTE,),
-    )
-    digest = content_hash([one.model_dump(mode="json") for one in record.scores])[:8]
-    names = _FOLDER.sub("-", "+".join([*tasks][:3]) + "--" + "+".join(models)).strip("-")[:80]
-    run_id = f"mteb-{names}-{digest}"
-    writer = RunWriter(out / run_id)
-    writer.finish(record.model_copy(update={"run_id": run_id}))
-    return writer.folder
+            run.add(str(path), score, made_by, task)
+    return run.write(out, command, (_NOTE,))
 
 
 def _result_paths(files: Sequence[Path]) -> Iterator[Path]:
@@ -189,24 +158,18 @@ def _result_paths(files: Sequence[Path]) -> Iterator[Path]:
             yield file
 
 
-def _read(path: Path) -> _Result:
-    """A result file, checked.
+def _read(path: Path) -> tuple[_Result, str]:
+    """A result file, checked, and its SHA-256.
 
     Raises:
         RecordError: With the first thing that is wrong.
     """
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise RecordError(f"{path}: larger than any result of mteb's ({_MOST_BYTES // 1_000_000} MB)")
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise RecordError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise RecordError(f"{path}: no JSON ({str(error)[:100]}); name a result file of mteb's") from error
+    raw = read_bytes(path, _MOST_BYTES)
+    content = parse_json(raw, str(path))
     if isinstance(content, dict) and "mteb_dataset_name" in content:
         raise RecordError(f"{path}: a result of mteb before 1.11; load and save it with mteb's TaskResult first")
     try:
-        return _Result.model_validate(content)
+        return _Result.model_validate(content), sha256_of(raw)
     except ValidationError as error:
         detail = error.errors()[0]
         place = ".".join(map(str, detail["loc"])) or "the file"
@@ -229,7 +192,10 @@ def _imported(
                     yield score.model_copy(update=changes), named, inside.task
                 continue
             made_by = ModelRecord(
-                name=model or _model_of(path), backend="mteb", identity={"mteb": result.mteb_version or "unknown"}
+                name=model or _model_of(path),
+                backend="mteb",
+                identity={"mteb": result.mteb_version or "unknown"},
+                label=LABEL,
             )
             variant = entry.hf_subset if own.count(label) > 1 or label == UND else ""
             score, kind = _score(result, entry, cache)
@@ -241,21 +207,6 @@ def _imported(
 def _score(result: _Result, entry: _Entry, cache: Path | None) -> tuple[ScoreRecord, str]:
     """The main score of an entry, as one of our metrics where it is one; and the kind of task."""
     metric, options, kind = metric_of(result.task_name, cache)
-    facts: dict[str, Any] = {"title": metric, "unit": "fraction", "decimals": 3, "bounds": (None, None)}
-    facts["higher_is_better"] = True
-    try:
-        info = registry.create(metric, options).info
-    except MetricError:
-        pass
-    else:
-        facts = {
-            "unit": info.unit,
-            "title": info.title,
-            "description": info.description,
-            "bounds": info.bounds,
-            "higher_is_better": info.higher_is_better,
-            "decimals": info.decimals,
-        }
     signature = f"mteb:{result.mteb_version or 'unknown'}|{result.task_name}|{metric}"
     made = ScoreRecord(
         model="",
@@ -272,7 +223,7 @@ def _score(result: _Result, entry: _Entry, cache: Path | None) -> tuple[ScoreRec
         fingerprint=Fingerprint(dataset=result.dataset_revision, metric=signature),
         segments=False,
         note=_NOTE,
-        **facts,
+        **metric_facts(metric, options),
     )
     return made, kind
 

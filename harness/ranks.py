@@ -92,6 +92,17 @@ class Standing:
     n: int
     n_failed: int
 
+    @property
+    def rank_known(self) -> bool:
+        """Whether ``first`` and ``last`` say something: without an interval a model may have any rank, which is neither
+        a tie nor a separation."""
+        return self.first is not None and (self.first == self.last or self.low is not None)
+
+    @property
+    def ranks(self) -> tuple[int | None, int | None]:
+        """``first`` and ``last`` where they are known."""
+        return (self.first, self.last) if self.rank_known else (None, None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranking:
@@ -105,6 +116,12 @@ class Ranking:
     left_out: tuple[str, ...]
     worst_count: int
     resampled: bool
+
+    @property
+    def order_only(self) -> bool:
+        """Whether models are ranked and nothing is known but their scores' order."""
+        ranked = [row for row in self.rows if row.first is not None]
+        return bool(ranked) and not any(row.rank_known for row in ranked)
 
     @property
     def told_apart(self) -> int:

@@ -211,12 +211,39 @@ class RunArguments(_Frozen):
     data_root: str = ""
 
 
+class ImportedFile(_Frozen):
+    """A file of another program: its path as it was named, and the SHA-256 of its content."""
+
+    name: str
+    sha256: str
+
+
+class Imported(_Frozen):
+    """Where scores come from that were not made here.
+
+    Attributes:
+        program: What computed them: ``lm-eval``, ``mteb``, ``sacrebleu``, or ``table`` where a file does not say.
+        version: Its version, as the files say; empty where they do not.
+        files: What was read.
+    """
+
+    program: str
+    version: str = ""
+    files: tuple[ImportedFile, ...]
+
+    @property
+    def words(self) -> str:
+        """Where from, in words: ``imported from lm-eval 0.4.13``."""
+        return " ".join(filter(None, ["imported from", self.program, self.version]))
+
+
 class RunRecord(_Frozen):
     """Everything needed to read, check and repeat a run.
 
     Attributes:
         command: The command line, for people. arguments: The same taken apart; ``None`` for what ``glotbench run`` did
             not make, such as imported runs.
+        imported: Whose scores these are, where another program made them.
         seconds: Of the command that wrote the record: ``checking`` (reading all data once), ``loading`` models, and
             ``total``.
     """
@@ -239,3 +266,4 @@ class RunRecord(_Frozen):
     seconds: dict[str, float] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     files: dict[str, str] = Field(default_factory=dict)
+    imported: Imported | None = None

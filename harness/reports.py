@@ -94,6 +94,8 @@ def comparison_markdown(comparison: Comparison, *, worst: int | None = None) -> 
         "",
         *(f"- {sentence}" for sentence in reading_words(comparison)),
     ]
+    for name, words in comparison.imported:
+        lines += ["", f"{code_span(name)} is {table_cell(words)}."]
     pair: tuple[str, str] | None = None
     for table in tables(comparison):
         if pair != (table.system, table.against):

@@ -223,6 +223,8 @@ def _coverage(line: Line) -> str:
 def _rank(row: Standing) -> str:
     if row.first is None:
         return "unranked"
+    if not row.rank_known:
+        return "unknown"
     return str(row.first) if row.first == row.last else f"{row.first} to {row.last}"
 
 

@@ -42,7 +42,7 @@ def section_rows(section: Section) -> Iterator[Cells]:
         values = (
             *(section.task, line.variant, line.prompt, section.facts.metric, section.facts.unit),
             *(_better(section.facts), section.by, line.group, line.name),
-            *(row.model.name, row.model.tag, row.first, row.last, row.mean, row.low, row.high),
+            *(row.model.name, row.model.tag, *row.ranks, row.mean, row.low, row.high),
             *_numbers(row.normalised),
             *(*gap, row.gap.languages if row.gap else None),
             *(row.worst, row.micro, row.counted, row.scored, line.of, row.n, row.n_failed),

@@ -42,7 +42,7 @@ def standings(board: Board, metric: str, group: str, languages: int, ranking: Ra
     for row in ranking.rows:
         values = (
             *(*board.key, metric, group, row.model.name, row.model.tag, row.model.label),
-            *(row.first, row.last, row.mean, row.low, row.high, row.worst, row.micro),
+            *(*row.ranks, row.mean, row.low, row.high, row.worst, row.micro),
             *_estimate(row.normalised)[:3],
             *_estimate(row.gap),
             *(row.scored, len(ranking.common), languages, row.n, row.n_failed),

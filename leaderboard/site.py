@@ -202,6 +202,12 @@ def _write_overview(site: _Site, views: Sequence[BoardView], records: Sequence[R
         models=_models([view.board for view in views]),
         languages=len(languages),
         segments=sum(cell.score.n for view in views for cell in view.headline.table.cells.values()),
+        imported=sum(
+            not cell.score.segments and records[cell.run].imported is not None
+            for view in views
+            for table in view.board.metrics
+            for cell in table.cells.values()
+        ),
         incomplete=[record.run_id for record in records if not record.complete],
         groups=together(group for view in views for group in view.groups),
         grids=paging.fitting(

@@ -44,20 +44,22 @@ class StandingsView:
 
     @cached_property
     def leaders(self) -> list[Standing]:
-        """The models that may be the best one."""
+        """The models that may be the best one; the one with the best score where nothing more is known."""
+        if self.ranking.order_only:
+            return self._ranked[:1]
         return [row for row in self.ranking.rows if row.first == 1]
 
     @property
     def margin(self) -> tuple[float, Standing] | None:
         """How far the first model is ahead of the next one; ``None`` where there is no next one."""
-        ranked = [row for row in self.ranking.rows if row.first is not None]
+        ranked = self._ranked
         if len(ranked) < 2 or ranked[0].mean is None or ranked[1].mean is None:
             return None
         return abs(ranked[0].mean - ranked[1].mean), ranked[1]
 
     @property
     def ranked(self) -> int:
-        return sum(row.first is not None for row in self.ranking.rows)
+        return len(self._ranked)
 
     @property
     def verdict(self) -> str:
@@ -65,12 +67,15 @@ class StandingsView:
         pairs = self.ranked - 1
         if pairs < 1:
             return ""
+        if self.ranking.order_only:
+            return "No interval is known: the order is that of the scores, and whether models differ cannot be told."
         apart = self.ranking.told_apart
+        others = "are tied" if all(row.rank_known for row in self._ranked) else "are tied, or have no interval"
         if apart == pairs:
             return "All neighbours in this order can be told apart." if pairs > 1 else "The two can be told apart."
         if apart == 0:
             return "No two neighbours in this order can be told apart: they are tied."
-        return f"{apart} of {pairs} neighbouring pairs can be told apart; the others are tied."
+        return f"{apart} of {pairs} neighbouring pairs can be told apart; the others {others}."
 
     @property
     def method(self) -> str:
@@ -80,6 +85,8 @@ class StandingsView:
                 "Intervals and ranks: segments resampled jointly for all models and languages, "
                 "all pairs of models judged at once at 95\u00a0%."
             )
+        if all(row.low is None for row in self.ranking.rows):
+            return "The scores came without intervals, and without segments to make any of."
         return (
             "Intervals: ends of the languages' intervals averaged, as if all languages erred together, so rather too "
             "wide; models tie when they overlap. There were no statistics of segments to resample."
@@ -88,6 +95,10 @@ class StandingsView:
     def of(self, model: Model) -> Standing | None:
         """The place of one model; ``None`` where it has no score at all."""
         return self._by_model.get(model)
+
+    @cached_property
+    def _ranked(self) -> list[Standing]:
+        return [row for row in self.ranking.rows if row.first is not None]
 
     @cached_property
     def _by_model(self) -> dict[Model, Standing]:

@@ -41,6 +41,34 @@ def export_mteb(run_folder: Path, out: Path) -> None:
         click.echo(out / path)
 
 
+@export.command("lm-eval")
+@click.argument("run_folder", metavar="RUN", type=PATH)
+@click.option("--out", type=PATH, required=True, help="Folder; files go to MODEL/ in it, as lm_eval writes them.")
+def export_lm_eval(run_folder: Path, out: Path) -> None:
+    """lm-eval's results and samples files, with all that our record says inside; prints the paths."""
+    from harness.errors import UserError
+    from harness.exchange.lm_eval_own import result_files
+    from harness.store import RunFolder, write_text_atomic
+
+    for path, lines in result_files(RunFolder(run_folder)):
+        try:
+            write_text_atomic(out / path, "".join(lines))
+        except OSError as error:
+            raise UserError(f"{out / path}: cannot be written ({error.strerror}); check the folder") from error
+        click.echo(out / path)
+
+
+@export.command("model-card")
+@click.argument("run_folder", metavar="RUN", type=PATH)
+@click.option("--model", default="", help="Name of the model, where the run has several.")
+def export_model_card(run_folder: Path, model: str) -> None:
+    """The model-index of a Hugging Face model card, as YAML on standard output."""
+    from harness.exchange.model_card import model_card
+    from harness.store import RunFolder
+
+    click.echo(model_card(RunFolder(run_folder).record, model), nl=False)
+
+
 @click.command()
 @click.argument("path", metavar="RUN|RESULTS", type=PATH)
 def doctor(path: Path) -> None:

@@ -87,14 +87,14 @@ class Judged:
         statistics = {
             label: metric.segment_stats(self.texts)
             if isinstance(metric, TextMetric)
-            else _statistics(metric, self.values[label], labels, f"{where}: {label}")
+            else document_statistics(metric, self.values[label], labels, f"{where}: {label}")
             for label, metric in metrics.items()
         }
         scored = [index for index, row in enumerate(self.rows) if row.failed is None]
         return Outcome(rows=self.rows, scored=scored, statistics=statistics)
 
 
-def _statistics(metric: Metric, values: Sequence[Any], labels: Sequence[int | str], where: str) -> FloatArray:
+def document_statistics(metric: Metric, values: Sequence[Any], labels: Sequence[int | str], where: str) -> FloatArray:
     """Statistics of lm-eval's values of the documents.
 
     Args:

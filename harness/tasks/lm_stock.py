@@ -90,10 +90,9 @@ class StockUnit(LmEvalUnit):
     def read(self) -> list[Document]:
         documents: list[Document] = []
         for leaf in self._leaves():
-            prefix = f"{leaf.part}/" if leaf.part and not self.dataset.key else ""
             rows = leaf.task.eval_docs
             for index in range(leaf.count):
-                documents.append(self._document(rows[index], prefix, index))
+                documents.append(self.document(rows[index], leaf.part, index))
                 if self.spec.kind == "multiple_choice":
                     with explained(f"{self.where}: item {documents[-1].id}"):
                         self._check_gold(leaf.task, documents[-1])
@@ -132,7 +131,7 @@ class StockUnit(LmEvalUnit):
     def metric_options(self, name: str, options: Mapping[str, MetricOption]) -> dict[str, MetricOption]:
         """What lm-eval's file says of the metric, as far as our metric knows it."""
         config = next(iter(self.configs().values()))
-        said = _metric_entry(config, name)
+        said = metric_entry(config, name)
         known = registry.options(name)
         taken = {key: "\n".join(value) if isinstance(value, list) else value for key, value in said.items()}
         extra = {"computed_by": f"lm-eval:{version('lm-eval')}"} if "computed_by" in known else {}
@@ -166,7 +165,7 @@ class StockUnit(LmEvalUnit):
         if self._made is None:
             made = []
             configs = self.configs()
-            parts = _parts([*configs])
+            parts = parts_of([*configs])
             for (name, config), part, shots in zip(configs.items(), parts, self._shots(), strict=True):
                 where = f"{self.where} ({name})"
                 try:
@@ -203,7 +202,7 @@ class StockUnit(LmEvalUnit):
             {
                 "aggregation": "mean",
                 "higher_is_better": True,
-                **_metric_entry(config, wanted.name),
+                **metric_entry(config, wanted.name),
                 **lm_eval_options(wanted.options),
                 "metric": lm_eval_name(wanted.name),
             }
@@ -254,7 +253,17 @@ class StockUnit(LmEvalUnit):
                     f"{self.where}: item {document.id}: gold answer {gold!r} is not among its {len(choices)} choices"
                 )
 
-    def _document(self, fields: Mapping[str, object], prefix: str, index: int) -> Document:
+    def document(self, fields: Mapping[str, object], part: str, index: int) -> Document:
+        """The document that a row is.
+
+        Args:
+            fields: The row, as lm-eval's templates see it.
+            part: What its task is within a group; empty where there is one task. index: Its place in the task, from 0.
+
+        Raises:
+            DataError: It lacks the column that names it.
+        """
+        prefix = f"{part}/" if part and not self.dataset.key else ""
         own, cluster = identified(self.dataset, fields, index + 1, self.where)
         identifier = prefix + (own if self.dataset.parallel else f"{self.own_code}:{own}")
         return Document(id=identifier, cluster=cluster or identifier, fields=dict(fields))
@@ -291,14 +300,14 @@ def _splits(config: Mapping[str, Any]) -> list[str]:
     return [str(split) for split in dict.fromkeys([judged, examples]) if split]
 
 
-def _parts(names: Sequence[str]) -> list[str]:
+def parts_of(names: Sequence[str]) -> list[str]:
     """What tells names of a group apart: ``anatomy`` in ``mmmlu_ko_kr_anatomy`` beside ``mmmlu_ko_kr_virology``."""
     words = [name.split("_") for name in names]
     shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False)))
     return ["_".join(word[shared:]) for word in words]
 
 
-def _metric_entry(config: Mapping[str, Any], metric: str) -> dict[str, Any]:
+def metric_entry(config: Mapping[str, Any], metric: str) -> dict[str, Any]:
     """Options of a metric in lm-eval's file; none where the file does not have it."""
     for entry in config.get("metric_list") or ():
         if entry.get("metric") == lm_eval_name(metric):

@@ -159,3 +159,33 @@ def test_a_benchmark_is_added_as_the_walk_through_says(tmp_path: Path, tiny_caus
     assert len(runs) == 2
     assert (tmp_path / "site" / "index.html").is_file()
     assert not (tmp_path / "everyday.yaml").exists()
+
+
+def test_scores_are_exchanged_as_the_page_says(tmp_path: Path, shared_data: Path) -> None:
+    """Every line of the page, on small files of the other programs' forms."""
+    done = shell("glotbench run sample_sts --languages fra,yor --model echo:x --out results", tmp_path)
+    assert done.returncode == 0, done.stderr
+    shutil.move(str(tmp_path / done.stdout.strip()), tmp_path / "results" / "RUN")
+    named = {f"afrixnli_{code}_prompt_1": {"acc,none": 0.5, "acc_stderr,none": 0.02} for code in ("amh", "yor")}
+    lm_eval = {"results": named, "configs": {name: {} for name in named}, "lm_eval_version": "0.4.13"}
+    entry = {"main_score": 0.5, "hf_subset": "ara-eng", "languages": ["ara-Arab", "eng-Latn"]}
+    both = {"BLEU": {"score": 20.5, "mean": 20.4, "ci": 1.2, "p_value": None}}
+    files = {
+        "lm-eval-out/m/results_2026-01-01T00-00-00.0.json": {**lm_eval, "config": {"model": "hf"}, "model_name": "a/b"},
+        "mteb-out/org__model/rev/Tatoeba.json": {"task_name": "Tatoeba", "scores": {"test": [entry]}},
+        "scores.json": {"name": "BLEU", "score": 20.5, "signature": ""},
+        "systems.json": [{"system": "Baseline: a", **both}, {"system": "b", **both}],
+        "tables/afrixnli.csv": "model,prompt,amh,yor,avg\nm,prompt_1,54.17,40,47.1\n",
+        "tables/sib.csv": "model,prompt,amh,nqo\nm,prompt_1,80,\n",
+        "tables/long.csv": "System,Lang,Result\nm,amh,0.5\nm,yo,0.25\n",
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        text = content if isinstance(content, str) else json.dumps(content)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    for heading in ("Import", "Export", "AfroBench's tables"):
+        for command in commands("docs/exchange.md", heading):
+            done = shell(command, tmp_path, DATA=str(shared_data))
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+            assert done.stdout
+    assert (tmp_path / "afrobench-site" / "index.html").is_file()

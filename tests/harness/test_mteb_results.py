@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -172,3 +173,53 @@ def test_a_file_that_names_no_model_needs_one(tmp_path: Path) -> None:
     named = invoke("import", "mteb", path, "--out", tmp_path / "runs", "--model", "ሞዴል/one")
     assert RunFolder(Path(named.output.strip())).record.models[0].name == "ሞዴል/one"
     assert "no such" in str(invoke("import", "mteb", tmp_path / "none.json").exception).lower()
+
+
+def test_the_record_says_whose_scores_these_are(finished: Path, tmp_path: Path) -> None:
+    path = write(tmp_path / "org__model" / "rev" / "Tatoeba.json", RESULT)
+    done = invoke("import", "mteb", path, "--out", tmp_path / "runs")
+    record = RunFolder(Path(done.output.strip())).record
+    assert record.imported is not None
+    assert (record.imported.program, record.imported.version) == ("mteb", "2.26.24")
+    assert record.imported.files[0].sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert [model.label for model in record.models] == ["imported"]
+    assert RunFolder(finished).record.imported is None
+
+
+def test_files_that_mteb_writes_are_read_to_the_last_digit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mteb = pytest.importorskip("mteb", reason="mteb is not installed (pip install 'glotbench[mteb]')")
+    from datasets import Dataset, DatasetDict
+
+    from harness.mteb_model import glotbench_model
+
+    task = mteb.get_task("Tatoeba", hf_subsets=["amh-eng", "ara-eng"])
+    pairs = {
+        subset: [(f"{word} {number * 7 % 11}", f"water {number * 5 % 9}") for number in range(20)]
+        for subset, word in (("amh-eng", "ውሃ"), ("ara-eng", "ماء"))
+    }
+    task.dataset = DatasetDict(
+        {
+            subset: DatasetDict(
+                {
+                    "test": Dataset.from_dict(
+                        {"sentence1": [one for one, _ in own], "sentence2": [two for _, two in own]}
+                    )
+                }
+            )
+            for subset, own in pairs.items()
+        }
+    )
+    task.data_loaded = True
+    monkeypatch.setattr(task, "load_data", lambda **_: None)
+    cache = mteb.ResultCache(cache_path=tmp_path / "mteb")
+    mteb.evaluate(glotbench_model("echo:x"), task, cache=cache, co2_tracker=False, show_progress_bar=False)
+    (written,) = (tmp_path / "mteb").rglob("Tatoeba.json")
+    entries = json.loads(written.read_text(encoding="utf-8"))["scores"]["test"]
+    done = invoke("import", "mteb", tmp_path / "mteb", "--out", tmp_path / "runs")
+    assert done.exit_code == 0, (done.output, done.exception)
+    record = RunFolder(Path(done.output.strip())).record
+    languages = {"amh-eng": "amh_Ethi-eng_Latn", "ara-eng": "arb_Arab-eng_Latn"}
+    assert {score.language: score.value for score in record.scores} == {
+        languages[entry["hf_subset"]]: entry["main_score"] for entry in entries
+    }
+    assert [model.name for model in record.models] == ["glotbench/x"]
