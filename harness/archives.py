@@ -15,6 +15,7 @@ import os
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -78,7 +79,7 @@ def open_archive(path: Path) -> Archive:
 def _opened(path: Path, _size: int, _changed: int) -> Archive:
     try:
         content = _Zip(path) if zipfile.is_zipfile(path) else _Tar(path)
-    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, lzma.LZMAError, ValueError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
         raise DataError(f"{path}: not a readable archive ({error}); fetch it again") from error
     if len(content.members) > MAX_MEMBERS:
         raise DataError(f"{path}: {len(content.members):,} members; an archive of data has at most {MAX_MEMBERS:,}")

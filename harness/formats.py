@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import json
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from typing import BinaryIO, cast
 from harness.archives import open_archive
 from harness.errors import DataError
 from harness.rows import Row, RowFilter
+from harness.strict_json import refuse_halves
 
 MAX_LINE = 256 * 2**20
 """Bytes of one line."""
@@ -39,7 +41,7 @@ FORMATS = {
 """Ending of a file name -> format; everything else is ``lines``."""
 
 _BATCH = 1024
-_DAMAGE = (EOFError, zlib.error, zipfile.BadZipFile, OSError)
+_DAMAGE = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError)
 _BOM = "\ufeff"
 
 
@@ -268,10 +270,14 @@ def _parquet(handle: BinaryIO, file: DataFile, _form: TableForm, wanted: RowFilt
 
 
 def _parsed(text: str, where: str) -> object:
+    """The value; ``NaN`` and the last of two equal keys are taken, as most writers of data sets expect."""
     try:
-        return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"{where}: not valid JSON ({error})") from error
+        value: object = json.loads(text)
+        if "\\ud" in text or "\\uD" in text:
+            refuse_halves(value)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: not valid JSON ({' '.join(str(error).split())[:200]})") from error
+    return value
 
 
 def _object(value: object, where: str) -> Mapping[str, object]:

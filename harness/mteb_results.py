@@ -24,6 +24,7 @@ from harness.mteb_index import mteb_version
 from harness.mteb_names import MtebNames, metric_of, mteb_key, mteb_names
 from harness.records import Fingerprint, ModelRecord, RunRecord, ScoreRecord, TaskRecord
 from harness.store import RunWriter, content_hash
+from harness.strict_json import strict_json
 from metrics import registry
 from metrics.base import MetricError
 
@@ -198,10 +199,10 @@ def _read(path: Path) -> _Result:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise RecordError(f"{path}: larger than any result of mteb's ({_MOST_BYTES // 1_000_000} MB)")
-        content = json.loads(path.read_bytes())
+        content = strict_json(path.read_bytes(), undefined=True)
     except OSError as error:
         raise RecordError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise RecordError(f"{path}: no JSON ({str(error)[:100]}); name a result file of mteb's") from error
     if isinstance(content, dict) and "mteb_dataset_name" in content:
         raise RecordError(f"{path}: a result of mteb before 1.11; load and save it with mteb's TaskResult first")

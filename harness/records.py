@@ -6,9 +6,10 @@ segment, whose columns are ``SEGMENT_COLUMNS`` and ``STATISTICS_COLUMNS``. Readi
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = 1
 
@@ -24,6 +25,18 @@ LATER_COLUMNS = ("reasoning",)
 
 STATISTICS_COLUMNS = (*UNIT_COLUMNS, "metric", "segment", "cluster", "stats", "score")
 """``statistics.parquet``: ``stats`` is the list of float64 sufficient statistics, ``score`` the segment's own score."""
+
+
+MOST_DECIMALS = 20
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,199}", re.ASCII)
+
+
+def _file_beside(name: str) -> str:
+    """A name of a file in the run's own folder: a path would lead out of it where files are copied or hashed."""
+    if not _PLAIN_NAME.fullmatch(name):
+        raise ValueError("is no name of a file in the run's folder")
+    return name
 
 
 class _Frozen(BaseModel):
@@ -98,12 +111,12 @@ class ScoreRecord(_Frozen):
     ci_low: float | None
     ci_high: float | None
     ci_method: str = ""
-    n: int
-    n_failed: int = 0
+    n: Annotated[int, Field(ge=0, lt=2**53)]
+    n_failed: Annotated[int, Field(ge=0, lt=2**53)] = 0
     unit: Literal["points", "fraction", "correlation", "bits", "perplexity", "tokens", "ratio"]
     bounds: tuple[float | None, float | None]
     higher_is_better: bool
-    decimals: int = 1
+    decimals: Annotated[int, Field(ge=0, le=MOST_DECIMALS)] = 1
     chance: float | None = None
     signature: str
     metric_options: dict[str, str | int | float | bool] = Field(default_factory=dict)
@@ -194,4 +207,4 @@ class RunRecord(_Frozen):
     stages: tuple[StageRecord, ...] = ()
     seconds: dict[str, float] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    files: dict[str, str] = Field(default_factory=dict)
+    files: dict[Annotated[str, AfterValidator(_file_beside)], str] = Field(default_factory=dict)

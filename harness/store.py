@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from harness.errors import RecordError
-from harness.records import LATER_COLUMNS, SCHEMA_VERSION, SEGMENT_COLUMNS, STATISTICS_COLUMNS, UNIT_COLUMNS, RunRecord
+from harness.record_reading import checked_record
+from harness.records import LATER_COLUMNS, SEGMENT_COLUMNS, STATISTICS_COLUMNS, UNIT_COLUMNS, RunRecord
+from harness.response_checks import is_sound
 from harness.types import (
     EmbedResponse,
     Failed,
@@ -146,7 +147,7 @@ class ResponseStore:
             chunk = keys[start : start + _SQL_CHUNK]
             marks = ",".join("?" * len(chunk))
             rows = self._db.execute(f"SELECT key, kind, body FROM responses WHERE key IN ({marks})", chunk)
-            found.update((key, _decode(kind, body)) for key, kind, body in rows)
+            found.update((key, _decoded(kind, body, f"{self.path}: response {key[:12]}")) for key, kind, body in rows)
         return found
 
     def missing(self, keys: Sequence[str]) -> list[str]:
@@ -227,6 +228,21 @@ def _encode(response: Response) -> tuple[str, bytes]:
             return "embed", header + np.ascontiguousarray(response.vectors, dtype="<f4").tobytes()
         case Failed():
             raise ValueError("a failed request has no response to store")
+
+
+def _decoded(kind: str, body: bytes, where: str) -> Response:
+    """A stored response.
+
+    Raises:
+        RecordError: It is not what its kind says.
+    """
+    try:
+        found = _decode(kind, body)
+    except (ValueError, TypeError, IndexError, OverflowError, RecursionError) as error:
+        raise RecordError(f"{where}: damaged ({kind[:20]}: {str(error)[:100]}); move the store away") from error
+    if not is_sound(found):
+        raise RecordError(f"{where}: damaged (it is no {kind[:20]} response); move the store away and run again")
+    return found
 
 
 def _decode(kind: str, body: bytes) -> Response:
@@ -535,14 +551,7 @@ def _read_record(path: Path) -> RunRecord:
             raise RecordError(
                 f"{path}: damaged (sha256 {found[:12]}, expected {expected[:12]}); run again to rebuild it"
             )
-    try:
-        version = json.loads(text).get("schema_version")
-        if version != SCHEMA_VERSION:
-            raise RecordError(f"{path}: record has schema version {version}, this glotbench reads {SCHEMA_VERSION}")
-        return RunRecord.model_validate_json(text)
-    except (ValueError, AttributeError, ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise RecordError(f"{path}: not a run record ({first}); run the evaluation again to rebuild it") from error
+    return checked_record(text.encode("utf-8"), path)
 
 
 def _with_unit(unit: UnitKey, columns: dict[str, Any], count: int) -> dict[str, Any]:

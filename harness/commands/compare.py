@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from harness.commands.output import PATH, listed
+from harness.commands.output import PATH, emit, listed
 
 if TYPE_CHECKING:
     from harness.compare import Correction
@@ -42,11 +42,11 @@ def compare(runs: tuple[Path, ...], models: str, correction: str, form: str, see
     )
     if form == "csv":
         header, *rows = reports.comparison_rows(found)
-        click.echo(csv_text(header, rows), nl=False)
+        emit(csv_text(header, rows))
     elif form == "matrix":
         from harness.significance import matrices, matrices_markdown
 
-        click.echo(matrices_markdown(matrices(found), CORRECTIONS[correction]), nl=False)
+        emit(matrices_markdown(matrices(found), CORRECTIONS[correction]))
     else:
         render = reports.comparison_json if form == "json" else reports.comparison_markdown
-        click.echo(render(found).rstrip("\n"))
+        emit(render(found).rstrip("\n"), nl=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.output import PATH, cache_folder
+from harness.commands.output import PATH, cache_folder, emit, tell
 
 
 @click.group()
@@ -21,7 +21,7 @@ def export_csv(run_folder: Path) -> None:
     from harness.export import scores_csv
     from harness.store import RunFolder
 
-    click.echo(scores_csv(RunFolder(run_folder).record), nl=False)
+    emit(scores_csv(RunFolder(run_folder).record))
 
 
 @export.command("mteb")
@@ -38,7 +38,7 @@ def export_mteb(run_folder: Path, out: Path) -> None:
             write_text_atomic(out / path, result_text(result))
         except OSError as error:
             raise UserError(f"{out / path}: cannot be written ({error.strerror}); check the folder") from error
-        click.echo(out / path)
+        emit(out / path, nl=True)
 
 
 @click.command()
@@ -53,4 +53,4 @@ def doctor(run_folder: Path) -> None:
     problems = list(examine(folder))
     if problems:
         raise RecordError("\n".join(problems))
-    click.echo(f"{run_folder}: well; {len(folder.record.scores)} scores follow from their statistics")
+    tell(f"{run_folder}: well; {len(folder.record.scores)} scores follow from their statistics")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.output import PATH
+from harness.commands.output import PATH, emit, tell
 
 
 class _RunOrCommand(click.Group):
@@ -60,7 +60,7 @@ def gate_check(
     today = datetime.datetime.now(datetime.UTC).date()
     report = judge(RunFolder(run_folder), open_baseline(place), policy, seed=seed, today=today)
     for line in reports.gate_lines(report, strict=strict):
-        click.echo(line)
+        tell(line)
     if junit:
         write_text_atomic(junit, reports.gate_junit(report, strict=strict))
     if json_file:
@@ -83,4 +83,6 @@ def gate_bless(run_folder: Path, baseline: Path, reason: str) -> None:
     from harness.baseline import bless
     from harness.store import RunFolder
 
-    click.echo(bless(RunFolder(run_folder), baseline, reason=reason, today=datetime.datetime.now(datetime.UTC).date()))
+    emit(
+        bless(RunFolder(run_folder), baseline, reason=reason, today=datetime.datetime.now(datetime.UTC).date()), nl=True
+    )

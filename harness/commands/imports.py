@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.output import PATH, cache_folder
+from harness.commands.output import PATH, cache_folder, emit
 
 
 @click.group("import")
@@ -27,4 +27,4 @@ def import_mteb(files: tuple[Path, ...], model: str, out: Path) -> None:
     """
     from harness.mteb_results import imported_run
 
-    click.echo(imported_run(files, model, out, cache_folder(), " ".join(["glotbench", *sys.argv[1:]])))
+    emit(imported_run(files, model, out, cache_folder(), " ".join(["glotbench", *sys.argv[1:]])), nl=True)

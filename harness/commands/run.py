@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from harness.runner import RunPlan
 
-from harness.commands.output import CACHE_LIMIT, PATH, TRUST_CODE, embedding_cache, listed, named_tasks, say
+from harness.commands.output import CACHE_LIMIT, PATH, TRUST_CODE, embedding_cache, emit, listed, named_tasks, say, tell
 
 
 @click.command()
@@ -97,7 +97,7 @@ def run(
         say(f"note: {note}")
     for line in run_lines(record):
         say(line)
-    click.echo(folder)
+    emit(folder, nl=True)
     if any(score.value is None for score in record.scores):
         from harness.errors import RunIncompleteError
 
@@ -116,5 +116,5 @@ def _say_plan(plan: RunPlan, price: float | None) -> None:
     for one in forecast(plan):
         found.append(one)
         for line in forecast_lines(one, price):
-            click.echo(line)
-    click.echo(total_line(found, price))
+            tell(line)
+    tell(total_line(found, price))

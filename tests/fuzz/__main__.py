@@ -17,7 +17,8 @@ from pathlib import Path
 from random import Random
 
 from tests.fuzz.campaign import campaign
-from tests.fuzz.targets import Target, targets
+from tests.fuzz.target import Target
+from tests.fuzz.targets import targets
 
 _MEMORY = 24 * 2**30
 """Bytes of addresses that the process may have: an input that wants more than all that is a finding."""

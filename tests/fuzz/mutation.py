@@ -17,15 +17,87 @@ TOKENS: tuple[bytes, ...] = tuple(
     text.encode("utf-8", "surrogatepass")
     for text in (
         *("", " ", "\t", "\n", "\r", "\x00", "\x1b[31m", "\x85", "\u2028", "\ufeff", "\ud800", "\udc00", "\u202e", "𝒳"),
-        *("null", "~", "true", "no", "NaN", "-Infinity", ".nan", ".inf", "1e999", "-0", "0x1F", "010", "1_000", "12:30"),
+        *(
+            "null",
+            "~",
+            "true",
+            "no",
+            "NaN",
+            "-Infinity",
+            ".nan",
+            ".inf",
+            "1e999",
+            "-0",
+            "0x1F",
+            "010",
+            "1_000",
+            "12:30",
+        ),
         *("2001-99-99", "1:1:1:1:1:1", DIGITS, f"-{DIGITS}", f"0.{DIGITS}", "1e-400", "1" + "0" * 30, "1:" * 400),
         *("&a ", "*a", "<<: *a", "? ", "- ", ": ", "!!python/object:os.system ", "!function os.system", "!!binary '='"),
-        *("!!set", "!!timestamp '2001-99-99'", "!!int 1:1", "!!float 1", "!<tag:yaml.org,2002:python/none>", "%YAML 9.9\n"),
-        *("---\n", "...\n", "{", "}", "[", "]", '"', "'", "\\", "\\ud800", "\\u0000", "\\U00110000", ",", "|", ">", "#"),
+        *(
+            "!!set",
+            "!!timestamp '2001-99-99'",
+            "!!int 1:1",
+            "!!float 1",
+            "!<tag:yaml.org,2002:python/none>",
+            "%YAML 9.9\n",
+        ),
+        *(
+            "---\n",
+            "...\n",
+            "{",
+            "}",
+            "[",
+            "]",
+            '"',
+            "'",
+            "\\",
+            "\\ud800",
+            "\\u0000",
+            "\\U00110000",
+            ",",
+            "|",
+            ">",
+            "#",
+        ),
         *("[" * 2000, "{" * 300, '{"a":' * 1500, "- " * 500, "../../../etc/passwd", "/etc/passwd", "~root/x", "C:\\x"),
-        *("file:///etc/passwd", "https://u:p@h/", "a" * 70_000, "\\" * 500, "(a+)+$", "(?P<x>(.*)*)", "{lang}", "{{", "}}"),
-        *("{{ x }}", "{% for a in x %}", "{%", "%}", "{#", "=cmd|' /C calc'!A0", "@x", "\N{ZERO WIDTH JOINER}", "ß", "İ"),
-        *("አማርኛ", "ߒߞߏ", "ภาษาไทย", "မြန်မာ", "日本語", "العربية", "👩🏽‍🔬", "e\u0301", "\U000e0001", "\ufffe", "\uffff"),
+        *(
+            "file:///etc/passwd",
+            "https://u:p@h/",
+            "a" * 70_000,
+            "\\" * 500,
+            "(a+)+$",
+            "(?P<x>(.*)*)",
+            "{lang}",
+            "{{",
+            "}}",
+        ),
+        *(
+            "{{ x }}",
+            "{% for a in x %}",
+            "{%",
+            "%}",
+            "{#",
+            "=cmd|' /C calc'!A0",
+            "@x",
+            "\N{ZERO WIDTH JOINER}",
+            "ß",
+            "İ",
+        ),
+        *(
+            "አማርኛ",
+            "ߒߞߏ",
+            "ภาษาไทย",
+            "မြန်မာ",
+            "日本語",
+            "العربية",
+            "👩🏽‍🔬",
+            "e\u0301",
+            "\U000e0001",
+            "\ufffe",
+            "\uffff",
+        ),
     )
 )
 VALUES: tuple[Any, ...] = (
@@ -92,7 +164,9 @@ def _lines(random: Random, content: bytearray, _: Sequence[bytes]) -> None:
     """Two lines change places, one goes, or one stands twice."""
     lines = bytes(content).split(b"\n")
     one, other = random.randrange(len(lines)), random.randrange(len(lines))
-    lines[one], lines[other] = random.choice(((lines[other], lines[one]), (lines[one], lines[one]), (b"", lines[other])))
+    lines[one], lines[other] = random.choice(
+        ((lines[other], lines[one]), (lines[one], lines[one]), (b"", lines[other]))
+    )
     content[:] = b"\n".join(lines)
 
 
@@ -111,7 +185,7 @@ def of_yaml(random: Random, corpus: Sequence[bytes]) -> bytes:
     """A YAML file: half the time its tree is changed (and written as JSON or YAML), else its bytes."""
     if random.random() < 0.5:
         return of_bytes(random, corpus)
-    tree = yaml.load(random.choice(corpus), _Anything)  # noqa: S506 - tags of lm-eval's become text
+    tree = yaml.load(random.choice(corpus), _Anything)
     return written(random, changed_tree(random, tree), as_yaml=random.random() < 0.5)
 
 
@@ -188,8 +262,8 @@ def _gone(_random: Random, parent: Any, key: Any, _: Any) -> None:
 
 def _renamed(random: Random, parent: Any, key: Any, _: Any) -> None:
     if isinstance(parent, dict):
-        parent[random.choice((str(key)[:-1], str(key) + "s", "", "../x", "\x00", "kind", "task", "!function"))] = parent.pop(
-            key
+        parent[random.choice((str(key)[:-1], str(key) + "s", "", "../x", "\x00", "kind", "task", "!function"))] = (
+            parent.pop(key)
         )
 
 

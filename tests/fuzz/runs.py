@@ -1,0 +1,141 @@
+"""Records and tables of runs, the store, and results of other programs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+from tests.fuzz.mutation import of_bytes, of_json
+from tests.fuzz.target import Target, of_file
+
+
+def run_targets(folder: Path) -> list[Target]:
+    """Records and tables of runs, and the store."""
+    from harness.boards import boards
+    from harness.doctor import examine
+    from harness.export import scores_csv
+    from harness.mteb_results import result_files
+    from harness.store import ResponseStore, RunFolder
+    from leaderboard.site import build
+    from tests.leaderboard_runs import write_run
+
+    good = write_run(folder / "good")
+    names = ("run.json", "segments.parquet", "statistics.parquet")
+    contents = {name: (good / name).read_bytes() for name in names}
+    small = _small_record(contents["run.json"])
+    (good / "run.json.sha256").unlink()
+    policy = folder / "policy.yaml"
+    policy.write_text("rules: [{id: r, scope: per_language}, {id: m, scope: macro}]\n", encoding="utf-8")
+
+    def record(path: Path) -> object:
+        opened = RunFolder(path.parent)
+        list(opened.problems())
+        return scores_csv(opened.record), boards([opened.record]), opened.record.model_dump_json()
+
+    def used(path: Path) -> object:
+        """A record that is taken for one goes through everything that shows records."""
+        opened = RunFolder(path.parent)
+        shutil.rmtree(folder / "site", ignore_errors=True)
+        build([path.parent], folder / "site")
+        for form in ("json", "csv", "markdown"):
+            for by in ("language", "script", "prompt", "variant"):
+                _command(["report", str(path.parent), "--by", by, "--format", form])
+            _command(["compare", str(path.parent), "--format", form])
+        _command(["gate", str(path.parent), "--baseline", str(path.parent), "--policy", str(policy)])
+        return list(result_files(opened.record, None))
+
+    def tables(path: Path) -> object:
+        shutil.copyfile(good / "run.json", path.parent / "run.json")
+        other = next(name for name in names[1:] if name != path.name)
+        shutil.copyfile(good / other, path.parent / other)
+        opened = RunFolder(path.parent)
+        for unit in sorted(opened.units(), key=str)[:3]:
+            opened.segments(unit)
+            for metric in opened.metrics(unit):
+                opened.statistics(unit, metric)
+        return list(examine(opened))
+
+    def responses(content: bytes) -> object:
+        kind, _, body = content.partition(b"\n")
+        place = folder / "responses.sqlite"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with ResponseStore(place) as store:
+            db = sqlite3.connect(place)
+            db.execute("DELETE FROM responses")
+            db.execute("INSERT INTO responses VALUES ('k', ?, ?)", (kind.decode("latin-1"), body))
+            db.commit()
+            db.close()
+            return store.get(["k"])
+
+    bodies = [
+        b"loglikelihood\n[-1.5, true, 3]",
+        b"reward\n0.25",
+        "generate\nሰላም".encode(),
+        b'reasoned\n["because", "ok"]',
+        b"embed\n" + bytes([1, 0, 0, 0, 3, 0, 0, 0]) + bytes(12),
+    ]
+    return [
+        of_file("record", folder / "record" / "run.json", [small], of_json, record, share=3),
+        of_file("record, shown", folder / "shown" / "run.json", [small], of_json, used, share=0.1),
+        of_file(
+            "table of texts",
+            folder / "texts" / "segments.parquet",
+            [contents["segments.parquet"]],
+            of_bytes,
+            tables,
+            0.1,
+        ),
+        of_file(
+            "table of statistics",
+            folder / "statistics" / "statistics.parquet",
+            [contents["statistics.parquet"]],
+            of_bytes,
+            tables,
+            0.1,
+        ),
+        Target(name="stored response", inputs=bodies, mutate=of_bytes, use=responses, share=0.5),
+    ]
+
+
+def _command(words: list[str]) -> None:
+    """A command as the command line runs it, with its output thrown away."""
+    from harness.cli import cli
+
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        cli(words, standalone_mode=False)
+
+
+def _small_record(content: bytes) -> bytes:
+    """A record with a few of its scores, so that a change meets each field often."""
+    body = json.loads(content)
+    body["scores"] = body["scores"][:3]
+    body["files"] = {"segments.parquet": "0" * 64}
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def result_targets(folder: Path) -> list[Target]:
+    """Results of other programs: the importers."""
+    from harness.mteb_results import imported_run
+
+    score = {"main_score": 0.5, "hf_subset": "fr-en", "languages": ["fra-Latn", "eng-Latn"], "accuracy": 0.5}
+    mteb = {
+        "task_name": "Tatoeba",
+        "dataset_revision": "abc",
+        "mteb_version": "2.26",
+        "scores": {"test": [score, {**score, "hf_subset": "default", "languages": ["deu-Latn"]}]},
+        "evaluation_time": 1.0,
+        "date": 1.7e9,
+    }
+    return [
+        of_file(
+            "mteb result",
+            folder / "x.json",
+            [json.dumps(mteb).encode()],
+            of_json,
+            lambda path: imported_run([path], "model", folder / "out", folder / "cache", "import"),
+        ),
+    ]
