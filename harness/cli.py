@@ -7,6 +7,7 @@ is imported by the command that needs it.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -31,6 +32,10 @@ from harness.commands.run import run
 from harness.commands.score import score
 from harness.commands.tasks import tasks
 from harness.markup import plain_lines, told
+
+
+_OF_PATHS = (errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EPERM)
+"""Errors of the system that say that a path which was named will not do."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -101,6 +106,9 @@ def _unexpected(error: Exception) -> int:
 
     if isinstance(error, MetricError):
         click.echo(f"error: {told(error)}", err=True)
+        return 2
+    if isinstance(error, OSError) and error.errno in _OF_PATHS and error.filename is not None:
+        click.echo(plain_lines(f"error: {str(error.filename)[:500]}: {error.strerror}; check the path"), err=True)
         return 2
     click.echo(plain_lines(traceback.format_exc()), err=True, nl=False)
     click.echo("error: this is a bug in glotbench; please report it with the lines above", err=True)

@@ -23,6 +23,10 @@ _REFERENCE = re.compile(r"\\[1-9]")
 _SPECIAL = frozenset("^$|().")
 
 
+class EndlessSearchError(ValueError):
+    """A search by the pattern may take time exponential in the length of the text."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Item:
     """One thing a pattern matches: a character, a set, or the sign of a group, with how often."""
@@ -92,9 +96,23 @@ def _items(pattern: str) -> list[_Item]:
         if repeat is not None:
             place = repeat.end() + pattern.startswith(("?", "+"), repeat.end())
             if atom[0] == ")" and repeat[0] != "?":
-                raise ValueError(f"a group is repeated (')' and then '{repeat[0]}'), which can take for ever")
+                items = [*_without_group(items, repeat[0]), _Item(atom=".", repeat=repeat[0])]
+                continue
         items.append(_Item(atom=atom[0], repeat=repeat[0] if repeat else ""))
     return items
+
+
+def _without_group(items: list[_Item], repeat: str) -> list[_Item]:
+    """The items before the last group, which is repeated: all it matches has one length, so it is like a character.
+
+    Raises:
+        EndlessSearchError: It has parts that vary, or alternatives: a text is then matched in very many ways.
+    """
+    start = max(index for index, item in enumerate(items) if item.atom.startswith("("))
+    inside = items[start + 1 :]
+    if items[start].atom[:3] in ("(?=", "(?!", "(?<") or any(item.varies or item.atom in ("|", ")") for item in inside):
+        raise EndlessSearchError(f"a group is repeated (')' and then '{repeat}'), which can take for ever")
+    return items[:start]
 
 
 def _several_ways(items: list[_Item], index: int) -> bool:

@@ -53,7 +53,7 @@ def tell(text: str = "") -> None:
 def emit(text: object, *, nl: bool = False) -> None:
     """Data, on standard output: to programs and files as it is, but that UTF-8 holds it; to a terminal, harmless."""
     written = str(text).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    click.echo(plain_lines(written) if sys.stdout.isatty() else written, nl=nl)
+    click.echo(plain_lines(written) if sys.stdout.isatty() else written, nl=nl, color=True)  # or click would cut texts
 
 
 def task_folders(folders: Sequence[Path]) -> list[Path]:

@@ -20,9 +20,6 @@ from harness.errors import GlotbenchError
 from metrics.base import MetricError
 from tests.fuzz.target import Target
 
-LONGEST = 1.0
-"""Seconds of the processor that one input may take."""
-
 _HANGS = 20
 """Seconds of the processor after which an input is stopped."""
 
@@ -97,8 +94,8 @@ def one_input(target: Target, name: str, content: bytes, outcome: Outcome) -> No
     spent = time.process_time() - begun
     outcome.seconds += spent
     outcome.slowest = max(outcome.slowest, (spent, name))
-    if spent > LONGEST:
-        outcome.note(f"took more than {LONGEST:g} s", name, f"{spent:.1f} s")
+    if spent > target.longest:
+        outcome.note(f"took more than {target.longest:g} s", name, f"{spent:.1f} s")
     elif error is None:
         outcome.read += 1
     elif not isinstance(error, OURS):

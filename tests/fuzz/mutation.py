@@ -296,6 +296,29 @@ def _texted(random: Random, parent: Any, key: Any, _: Any) -> None:
 _CHANGES = (_replaced, _replaced, _retyped, _gone, _renamed, _swapped, _nested, _texted, _texted)
 
 
+def of_values(random: Random, corpus: Sequence[bytes]) -> bytes:
+    """A JSON file in which values keep their types and become strange: what a schema still takes."""
+    tree = json.loads(random.choice(corpus))
+    places = [(parent, key) for parent, key in _places(tree) if not isinstance(parent[key], dict | list)]
+    for _ in range(random.choice((1, 1, 2, 3, 8))):
+        parent, key = random.choice(places)
+        value = parent[key]
+        if isinstance(value, bool):
+            parent[key] = not value
+        elif isinstance(value, int | float):
+            parent[key] = random.choice((0, -1, 1, 3, 20, 1e-320, 1e300, -1e300, 0.1, 2**31, 2**52, None, value))
+        elif random.random() < 0.8:
+            text = random.choice(TOKENS).decode("utf-8", "replace").replace("\ufffd", "?")
+            parent[key] = text if random.random() < 0.6 else f"{value}{text}"
+        else:
+            other, name = random.choice(places)
+            parent[key] = other[name]
+    for parent, key in list(_places(tree)):
+        if isinstance(parent[key], list) and parent[key] and random.random() < 0.03:
+            parent[key].append(parent[key][0])
+    return json.dumps(tree).encode()
+
+
 def of_grammar(parts: Sequence[str], most: int = 12) -> Mutator:
     """Inputs that are parts put together at random, with a byte changed now and then."""
 

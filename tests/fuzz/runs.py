@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-from tests.fuzz.mutation import of_bytes, of_json
+from tests.fuzz.mutation import of_bytes, of_json, of_values
 from tests.fuzz.target import Target, of_file
 
 
@@ -26,30 +26,39 @@ def run_targets(folder: Path) -> list[Target]:
     good = write_run(folder / "good")
     names = ("run.json", "segments.parquet", "statistics.parquet")
     contents = {name: (good / name).read_bytes() for name in names}
-    small = _small_record(contents["run.json"])
+    whole = _small_record(contents["run.json"], {})
+    small = _small_record(contents["run.json"], {"segments.parquet": "0" * 64})
     (good / "run.json.sha256").unlink()
     policy = folder / "policy.yaml"
-    policy.write_text("rules: [{id: r, scope: per_language}, {id: m, scope: macro}]\n", encoding="utf-8")
+    policy.write_text("rules: [{scope: per_language}, {scope: macro}]\n", encoding="utf-8")
 
     def record(path: Path) -> object:
         opened = RunFolder(path.parent)
         list(opened.problems())
         return scores_csv(opened.record), boards([opened.record]), opened.record.model_dump_json()
 
-    def used(path: Path) -> object:
+    def opened_beside_tables(path: Path) -> RunFolder:
+        for name in names[1:]:
+            shutil.copyfile(good / name, path.parent / name)
+        return RunFolder(path.parent)
+
+    def reported(path: Path) -> object:
         """A record that is taken for one goes through everything that shows records."""
-        opened = RunFolder(path.parent)
+        run = str(path.parent)
+        record = opened_beside_tables(path).record
+        for by, form in zip(("language", "script", "prompt"), ("json", "csv", "markdown"), strict=True):
+            _command(["report", run, "--by", by, "--format", form])
+        _command(["compare", run])
+        _command(["gate", run, "--baseline", run, "--policy", str(policy)])
+        return list(result_files(record, folder / "cache"))
+
+    def site(path: Path) -> object:
+        opened_beside_tables(path)
         shutil.rmtree(folder / "site", ignore_errors=True)
-        build([path.parent], folder / "site")
-        for form in ("json", "csv", "markdown"):
-            for by in ("language", "script", "prompt", "variant"):
-                _command(["report", str(path.parent), "--by", by, "--format", form])
-            _command(["compare", str(path.parent), "--format", form])
-        _command(["gate", str(path.parent), "--baseline", str(path.parent), "--policy", str(policy)])
-        return list(result_files(opened.record, None))
+        return build([path.parent], folder / "site")
 
     def tables(path: Path) -> object:
-        shutil.copyfile(good / "run.json", path.parent / "run.json")
+        (path.parent / "run.json").write_bytes(small)
         other = next(name for name in names[1:] if name != path.name)
         shutil.copyfile(good / other, path.parent / other)
         opened = RunFolder(path.parent)
@@ -80,7 +89,10 @@ def run_targets(folder: Path) -> list[Target]:
     ]
     return [
         of_file("record", folder / "record" / "run.json", [small], of_json, record, share=3),
-        of_file("record, shown", folder / "shown" / "run.json", [small], of_json, used, share=0.1),
+        of_file(
+            "record, reported", folder / "reported" / "run.json", [whole], of_values, reported, share=0.05, longest=3
+        ),
+        of_file("record, on pages", folder / "shown" / "run.json", [whole], of_values, site, share=0.01, longest=5),
         of_file(
             "table of texts",
             folder / "texts" / "segments.parquet",
@@ -109,11 +121,11 @@ def _command(words: list[str]) -> None:
         cli(words, standalone_mode=False)
 
 
-def _small_record(content: bytes) -> bytes:
+def _small_record(content: bytes, files: dict[str, str]) -> bytes:
     """A record with a few of its scores, so that a change meets each field often."""
     body = json.loads(content)
     body["scores"] = body["scores"][:3]
-    body["files"] = {"segments.parquet": "0" * 64}
+    body["files"] = files
     return json.dumps(body, ensure_ascii=False).encode()
 
 

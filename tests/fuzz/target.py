@@ -18,6 +18,7 @@ class Target:
         inputs: Real inputs. mutate: How they are made wrong.
         use: Reads one input; it may raise errors of ours alone.
         share: How many inputs it gets for one of a usual target.
+        longest: Seconds of the processor that one input may take; more than one where a real input takes most of it.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Target:
     mutate: Mutator
     use: Callable[[bytes], object]
     share: float = 1.0
+    longest: float = 1.0
 
     def made(self, random: Random) -> bytes:
         """One input."""
@@ -38,6 +40,7 @@ def of_file(
     mutate: Mutator,
     read: Callable[[Path], object],
     share: float = 1.0,
+    longest: float = 1.0,
 ) -> Target:
     """A target whose reader is given a file."""
 
@@ -46,4 +49,4 @@ def of_file(
         file.write_bytes(content)
         return read(file)
 
-    return Target(name=name, inputs=inputs, mutate=mutate, use=use, share=share)
+    return Target(name=name, inputs=inputs, mutate=mutate, use=use, share=share, longest=longest)

@@ -21,6 +21,9 @@ def model_targets(folder: Path) -> list[Target]:
     toy = write_checkpoint(folder / "comet", write_encoder(folder / "encoder"))
     checkpoint, settings = toy / "checkpoints" / "model.ckpt", toy / "hparams.yaml"
     weights = checkpoint.read_bytes()
+    beside = folder / "other" / "hparams.yaml"
+    beside.parent.mkdir()
+    beside.write_bytes(settings.read_bytes())
 
     def model(content: bytes) -> object:
         spec = parse_model(content.decode("utf-8", "surrogateescape"))
@@ -134,7 +137,7 @@ def text_targets() -> list[Target]:
         Target(name="language", inputs=[b"yor_Latn", b"zh-Hans-CN", b"Norwegian"], mutate=of_grammar(codes, 6),
                use=lambda content: identify(content.decode("utf-8", "surrogateescape"))),
         Target(name="template", inputs=TEMPLATES, mutate=of_grammar(GRAMMAR), use=template, share=3),
-        Target(name="pattern", inputs=[b"\\s*(a|b)+?[^c]{1,3}$\naaaab bbb"], mutate=of_grammar(PATTERNS), use=pattern),
+        Target(name="pattern", inputs=[b"\\s*(a|b)?[^c]{1,3}$\naaaab bbb"], mutate=of_grammar(PATTERNS), use=pattern),
     ]  # fmt: skip
 
 
