@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.records import ModelRecord, RunRecord, ScoreRecord, StageRecord, TaskRecord
@@ -22,14 +23,14 @@ LANGUAGES = ("eng_Latn-yor_Latn", f"xx{MARKUP}{ESCAPE}", f"{PATHS}", f"={BIDI}|`
 TEXTS = (f"{MARKUP}{ESCAPE}", f"{FORMULA}\r=1+1\n", f"{MARKDOWN}\u2028\x9b31m", f"{BIDI}\ufffe\x00 ሰላም")
 
 
-def write_hostile_run(folder: Path, worse: int = 0) -> Path:
-    """A run of three models in four languages; ``worse`` makes its outputs that much shorter."""
+def write_hostile_run(folder: Path, *, worse: int = 0, languages: Sequence[str] = LANGUAGES) -> Path:
+    """A run of three models; ``worse`` makes its outputs that much shorter."""
     writer = RunWriter(folder)
     metric = registry.create("chrf++")
     assert isinstance(metric, TextMetric)
     scores = []
     for place, model in enumerate(MODELS):
-        for language in LANGUAGES:
+        for language in languages:
             rows = [_row(number, place + worse) for number in range(12)]
             scored = [row for row in rows if row.hypothesis is not None]
             stats = metric.segment_stats(
@@ -64,7 +65,7 @@ def write_hostile_run(folder: Path, worse: int = 0) -> Path:
             tasks=(
                 TaskRecord(
                     name=TASK, kind="translation", description=f"{MARKUP}{ESCAPE}", source="javascript:alert(1)",
-                    license=MARKDOWN, pivot="eng_Latn", languages=LANGUAGES,
+                    license=MARKDOWN, pivot="eng_Latn", languages=tuple(languages),
                 ),
             ),
             scores=tuple(scores),
