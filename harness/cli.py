@@ -33,7 +33,6 @@ from harness.commands.score import score
 from harness.commands.tasks import tasks
 from harness.markup import plain_lines, told
 
-
 _OF_PATHS = (errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EPERM)
 """Errors of the system that say that a path which was named will not do."""
 

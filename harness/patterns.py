@@ -8,6 +8,7 @@ at worst is told from the pattern, in powers of the text's length, and what coul
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 
 MAX_PATTERN = 1000
@@ -51,12 +52,14 @@ def search_power(pattern: str) -> int:
         ValueError: It is no pattern, is too long, or its search is not bounded by a power that can be told: a group is
             repeated, or text is matched again by reference.
     """
-    try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"no regular expression: {error}") from error
     if len(pattern) > MAX_PATTERN:
         raise ValueError(f"{len(pattern)} characters long; at most {MAX_PATTERN}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what Python will read otherwise one day
+            re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"no regular expression: {error}") from error
     items = _items(pattern)
     varying = [index for index, item in enumerate(items) if item.varies]
     several = sum(_several_ways(items, index) for index in varying)
@@ -125,6 +128,6 @@ def _several_ways(items: list[_Item], index: int) -> bool:
         return False
     character = following.atom[-1]
     literal = len(following.atom) == 1 or (len(following.atom) == 2 and not character.isalnum())
-    if not literal or following.optional or (following.atom in _SPECIAL):
+    if not literal or following.optional or following.atom in _SPECIAL or items[index].atom == ")":
         return True
     return re.fullmatch(items[index].atom, character, re.IGNORECASE | re.DOTALL) is not None

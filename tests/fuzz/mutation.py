@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -214,7 +215,10 @@ def written(random: Random, tree: object, *, as_yaml: bool = False) -> bytes:
             return yaml.safe_dump(tree, allow_unicode=True, sort_keys=False).encode("utf-8", "surrogatepass")
         except (yaml.YAMLError, ValueError, RecursionError):
             pass
-    text = json.dumps(tree, ensure_ascii=random.random() < 0.5, default=str)
+    try:
+        text = json.dumps(tree, ensure_ascii=random.random() < 0.5, default=str)
+    except (ValueError, RecursionError):  # it holds itself by now, or is too deep
+        text = "[" * 500
     if random.random() < 0.05:
         text = text.replace("{", '{"a": 1, "a": 2, ', 1)
     if random.random() < 0.02:
@@ -247,7 +251,7 @@ def _places(value: Any, depth: int = 0) -> Any:
 
 
 def _replaced(random: Random, parent: Any, key: Any, _: Any) -> None:
-    parent[key] = random.choice(VALUES)
+    parent[key] = deepcopy(random.choice(VALUES))
 
 
 def _retyped(random: Random, parent: Any, key: Any, _: Any) -> None:
@@ -270,7 +274,7 @@ def _renamed(random: Random, parent: Any, key: Any, _: Any) -> None:
 def _swapped(random: Random, parent: Any, key: Any, places: Any) -> None:
     other, name = random.choice(places)
     if isinstance(parent[key], dict | list) or isinstance(other[name], dict | list):
-        other[name] = random.choice(VALUES)
+        other[name] = deepcopy(random.choice(VALUES))
     else:
         parent[key], other[name] = other[name], parent[key]
 

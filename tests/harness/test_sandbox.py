@@ -230,6 +230,7 @@ def test_columns_that_a_template_reads() -> None:
         (r"(?i)a+A", 2),
         ("x{3}y", 1),
         ("(ab){2,}", 2),
+        ("(ab)?c", 2),
         (r"(?:,\d{3})*\.", 2),
         ("[^]]+]", 2),
     ],

@@ -21,12 +21,14 @@ from harness import archives
 from harness.archives import open_archive
 from harness.baseline import bless
 from harness.errors import DataError, RecordError, SpecError
+from harness.filter_checks import check_filters
 from harness.formats import DataFile, TableForm, rows_of
 from harness.loader import load_tasks
 from harness.mirror import find_mirrored
 from harness.record_reading import checked_record
 from harness.store import RunFolder
 from harness.strict_json import strict_json
+from harness.yaml_reader import read_yaml
 from metrics.base import MetricError
 from metrics.bounded_yaml import load_bounded
 from metrics.comet.checkpoint import read as read_checkpoint
@@ -256,3 +258,21 @@ def test_only_the_command_line_reads_the_environment() -> None:
     assert "harness/machine.py" not in readers
     assert "harness/records.py" not in readers
     assert sys.version_info >= (3, 11)
+
+
+def test_settings_that_take_long_to_read_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text("task: t\na: " + "x " * 300_000, "utf-8")
+    with pytest.raises(SpecError, match=r"t\.yaml: 600,011 bytes; a file of settings has at most 500,000"):
+        read_yaml(path)
+    path.write_text("a: [" + "1," * 40_000 + "1]", "utf-8")
+    with pytest.raises(SpecError, match=r"t\.yaml:1: more than 30,000 values"):
+        read_yaml(path)
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", "(a|a)*$", "((a)b?)*", "(x*y)*"])
+def test_filters_of_answers_search_no_pattern_without_end(pattern: str) -> None:
+    chain = [{"name": "f", "filter": [{"function": "regex", "regex_pattern": pattern}, {"function": "take_first"}]}]
+    assert any("which can take for ever" in text for _, text in check_filters(chain, ("filter_list",)))
+    usual = [{"name": "f", "filter": [{"function": "regex", "regex_pattern": r"(-?[0-9.,]{2,})|(-?[0-9]+)"}]}]
+    assert not any("for ever" in text for _, text in check_filters(usual, ("filter_list",)))
