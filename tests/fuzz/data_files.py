@@ -47,7 +47,8 @@ def data_targets(folder: Path) -> list[Target]:
     for kind, (inputs, mutate) in plain.items():
         name = "x.txt" if kind in ("lines", "squad") else f"x.{kind}"
         form = TableForm(format=kind, quotes=kind == "tsv")
-        found.append(of_file(f"data, {kind}", folder / name, inputs, mutate, reader(form)))
+        share = 2 if kind.startswith("json") else 1.5
+        found.append(of_file(f"data, {kind}", folder / name, inputs, mutate, reader(form), share))
     assert set(FORMATS.values()) <= set(plain)
     packed = {
         "jsonl.gz": ([gzip.compress(lines)], lambda path: list(rows_of(DataFile(path), TableForm()))),
@@ -58,7 +59,7 @@ def data_targets(folder: Path) -> list[Target]:
     made = {"zip": _zip, "tar": _tar, "tar.gz": lambda files: gzip.compress(_tar(files))}
     for ending, (inputs, read) in packed.items():
         mutate = _packed(made[ending], lines) if ending in made else of_bytes
-        found.append(of_file(f"data, {ending}", folder / f"x.{ending}", inputs, mutate, read, share=0.5))
+        found.append(of_file(f"data, {ending}", folder / f"x.{ending}", inputs, mutate, read))
 
     def outputs(path: Path) -> object:
         (folder / "reference.txt").write_bytes(TEXT.encode())

@@ -90,9 +90,9 @@ def run_targets(folder: Path) -> list[Target]:
     return [
         of_file("record", folder / "record" / "run.json", [small], of_json, record, share=3),
         of_file(
-            "record, reported", folder / "reported" / "run.json", [whole], of_values, reported, share=0.05, longest=3
+            "record, reported", folder / "reported" / "run.json", [whole], of_values, reported, share=0.005, longest=3
         ),
-        of_file("record, on pages", folder / "shown" / "run.json", [whole], of_values, site, share=0.01, longest=5),
+        of_file("record, on pages", folder / "shown" / "run.json", [whole], of_values, site, share=0.005, longest=5),
         of_file(
             "table of texts",
             folder / "texts" / "segments.parquet",
@@ -109,7 +109,7 @@ def run_targets(folder: Path) -> list[Target]:
             tables,
             0.1,
         ),
-        Target(name="stored response", inputs=bodies, mutate=of_bytes, use=responses, share=0.5),
+        Target(name="stored response", inputs=bodies, mutate=of_bytes, use=responses),
     ]
 
 
@@ -149,5 +149,6 @@ def result_targets(folder: Path) -> list[Target]:
             [json.dumps(mteb).encode()],
             of_json,
             lambda path: imported_run([path], "model", folder / "out", folder / "cache", "import"),
+            share=0.5,
         ),
     ]

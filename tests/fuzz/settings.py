@@ -47,10 +47,10 @@ def settings_targets(folder: Path) -> list[Target]:
         return load_tasks(list(task_index([path.parent]))[:3], [path.parent])
 
     return [
-        of_file("task file", folder / "tasks" / "t.yaml", ours, of_yaml, load_task, share=3),
-        of_file("task file, by name", folder / "named" / "t.yaml", ours, of_yaml, names, share=0.5),
-        of_file("policy", folder / "policy.yaml", [policy, POLICY], of_yaml, load_policy, share=2),
-        of_file("lm-eval file", theirs / "t.yaml", _lm_eval_files(), of_yaml, lm_eval, share=2),
+        of_file("task file", folder / "tasks" / "t.yaml", ours, of_yaml, load_task),
+        of_file("task file, by name", folder / "named" / "t.yaml", ours, of_yaml, names, share=0.2),
+        of_file("policy", folder / "policy.yaml", [policy, POLICY], of_yaml, load_policy),
+        of_file("lm-eval file", theirs / "t.yaml", _lm_eval_files(), of_yaml, lm_eval, share=0.5),
         of_file("README of a mirror", mirror / "org" / "name" / "README.md", README, of_bytes, readme),
         of_file("manifest", folder / "root" / "MANIFEST.json", [MANIFEST], of_json, manifest),
     ]

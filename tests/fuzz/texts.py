@@ -67,14 +67,15 @@ def model_targets(folder: Path) -> list[Target]:
         DIGITS,
     ]
     return [
-        Target(name="model", inputs=models, mutate=of_grammar(parts, 6), use=model),
+        Target(name="model", inputs=models, mutate=of_grammar(parts, 6), use=model, share=2),
         Target(
             name="metric",
             inputs=[b"bleu:tokenize=13a", b"chrf:char_order=3"],
             mutate=of_grammar(metrics, 6),
             use=metric,
+            share=0.3,
         ),
-        of_file("COMET's settings", settings, [settings.read_bytes()], of_yaml, lambda path: read(checkpoint), 0.3),
+        of_file("COMET's settings", settings, [settings.read_bytes()], of_yaml, lambda path: read(checkpoint), 0.2),
         of_file(
             "COMET's checkpoint",
             folder / "other" / "checkpoints" / "model.ckpt",
@@ -135,9 +136,10 @@ def text_targets() -> list[Target]:
     ]
     return [
         Target(name="language", inputs=[b"yor_Latn", b"zh-Hans-CN", b"Norwegian"], mutate=of_grammar(codes, 6),
-               use=lambda content: identify(content.decode("utf-8", "surrogateescape"))),
-        Target(name="template", inputs=TEMPLATES, mutate=of_grammar(GRAMMAR), use=template, share=3),
-        Target(name="pattern", inputs=[b"\\s*(a|b)?[^c]{1,3}$\naaaab bbb"], mutate=of_grammar(PATTERNS), use=pattern),
+               use=lambda content: identify(content.decode("utf-8", "surrogateescape")), share=0.3),
+        Target(name="template", inputs=TEMPLATES, mutate=of_grammar(GRAMMAR), use=template, share=4),
+        Target(name="pattern", inputs=[b"\\s*(a|b)?[^c]{1,3}$\naaab bbb"], mutate=of_grammar(PATTERNS), use=pattern,
+               share=2),
     ]  # fmt: skip
 
 
