@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 SCHEMA_VERSION = 1
 
@@ -37,6 +37,14 @@ def _file_beside(name: str) -> str:
     if not _PLAIN_NAME.fullmatch(name):
         raise ValueError("is no name of a file in the run's folder")
     return name
+
+
+def _whole_characters(text: object) -> object:
+    """Text that UTF-8 can hold: a file name on the command line may be of bytes that are none."""
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if isinstance(text, str) else text
+
+
+_Remark = Annotated[str, BeforeValidator(_whole_characters)]
 
 
 class _Frozen(BaseModel):
@@ -195,7 +203,7 @@ class RunRecord(_Frozen):
     run_id: str
     created: str
     complete: bool
-    command: str
+    command: _Remark
     glotbench: str
     seed: int
     versions: dict[str, str]
@@ -206,5 +214,5 @@ class RunRecord(_Frozen):
     scores: tuple[ScoreRecord, ...]
     stages: tuple[StageRecord, ...] = ()
     seconds: dict[str, float] = Field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[_Remark, ...] = ()
     files: dict[Annotated[str, AfterValidator(_file_beside)], str] = Field(default_factory=dict)

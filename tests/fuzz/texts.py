@@ -27,6 +27,7 @@ def model_targets(folder: Path) -> list[Target]:
 
     def model(content: bytes) -> object:
         spec = parse_model(content.decode("utf-8", "surrogateescape"))
+        spec.name.encode("utf-8")
         declared_end(spec)
         spec.require_known(["dtype", "batch_size", "compile"])
         return spec.name, spec.tasks, spec.flag("compile"), spec.integer("batch_size", 3)

@@ -20,12 +20,14 @@ import pytest
 from harness import archives
 from harness.archives import open_archive
 from harness.baseline import bless
-from harness.errors import DataError, RecordError, SpecError
+from harness.engine.models import parse_model
+from harness.errors import DataError, RecordError, SpecError, UserError
 from harness.filter_checks import check_filters
 from harness.formats import DataFile, TableForm, rows_of
 from harness.loader import load_tasks
 from harness.mirror import find_mirrored
 from harness.record_reading import checked_record
+from harness.records import RunRecord
 from harness.store import RunFolder
 from harness.strict_json import strict_json
 from harness.yaml_reader import read_yaml
@@ -228,6 +230,17 @@ def test_parquet_of_more_rows_than_bytes(tmp_path: Path) -> None:
     assert path.stat().st_size < 1_000_000
     with pytest.raises(DataError, match=r"x\.parquet: 3,000,000 rows in fewer bytes"):
         next(rows_of(DataFile(path), TableForm()))
+
+
+def test_names_of_bytes_that_are_no_text_do_not_end_a_run(tmp_path: Path) -> None:
+    """File names may be any bytes; Python has half characters for them, which no record can hold."""
+    run = write_run(tmp_path / "run", [Unit(values=np.arange(5.0))])
+    record = run.record.model_dump() | {"command": "glotbench run \udcff", "notes": ["\udcff \U0001f469"]}
+    checked = RunRecord.model_validate(record)
+    assert "\udcff" not in checked.model_dump_json()
+    assert checked.notes[0].endswith("\U0001f469")
+    with pytest.raises(UserError, match=r"bytes that are no UTF-8"):
+        parse_model("echo:\udcff")
 
 
 # Secrets
