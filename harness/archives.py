@@ -12,6 +12,7 @@ import gzip
 import io
 import lzma
 import os
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -36,6 +37,12 @@ MAX_RATIO = 200
 """Beyond them, how much longer it may be than its packed form; texts become 3 to 20 times shorter."""
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+
+_NOT_READABLE = (
+    *(tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, struct.error),
+    *(OSError, EOFError, ValueError, OverflowError, NotImplementedError),
+)
+"""What the readers of archives raise at wrong bytes; the last at a version that is none."""
 
 _BLOCK = 2**20
 _OPENERS: Mapping[bytes, Callable[..., object]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
@@ -85,7 +92,7 @@ def open_archive(path: Path) -> Archive:
 def _opened(path: Path, _size: int, _changed: int) -> Archive:
     try:
         content = _Zip(path) if zipfile.is_zipfile(path) else _Tar(path)
-    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
+    except _NOT_READABLE as error:
         raise DataError(f"{path}: not a readable archive ({error}); fetch it again") from error
     if len(content.members) > MAX_MEMBERS:
         raise DataError(f"{path}: {len(content.members):,} members; an archive of data has at most {MAX_MEMBERS:,}")
@@ -179,7 +186,7 @@ class _Zip:
 def _is_regular(info: zipfile.ZipInfo) -> bool:
     """Whether a zip member is a file: no folder, and no link where the archive was made on Unix."""
     kind = info.external_attr >> 16 & 0o170000
-    return not info.is_dir() and kind in (0, 0o100000)
+    return info.filename != "" and not info.is_dir() and kind in (0, 0o100000)
 
 
 class _Tar:

@@ -131,7 +131,10 @@ def _plainly_declared(header: dict[str, Any], folder: Path, config: str, split: 
     patterns = [text for one in named if one.get("split") == split for text in _texts(one.get("path"))]
     if not patterns or any("**" in pattern or "[" in pattern for pattern in patterns):
         return ()
-    files = [DataFile(path) for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()]
+    try:
+        files = [DataFile(path) for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()]
+    except (OSError, ValueError, NotImplementedError):  # no pattern of a file
+        return ()
     kinds = {FORMATS.get(file.endings[0]) for file in files}
     types = _types(header, config)
     matter = "class_label" in str(types) if kinds == {"parquet"} else bool(types)

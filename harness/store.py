@@ -421,13 +421,14 @@ class RunFolder:
         table = self._table("statistics.parquet").rows((*unit, metric))
         if table.num_rows == 0:
             raise RecordError(f"{self.path / 'statistics.parquet'}: no statistics of {metric} for {' / '.join(unit)}")
-        values = table["stats"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        return UnitStatistics(
-            segments=tuple(table["segment"].to_pylist()),
-            clusters=tuple(table["cluster"].to_pylist()),
-            stats=values.astype(np.float64).reshape(table.num_rows, -1),
-            scores=table["score"].to_numpy().astype(np.float64),
-        )
+        with self._table("statistics.parquet").reading():
+            values = table["stats"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+            return UnitStatistics(
+                segments=tuple(table["segment"].to_pylist()),
+                clusters=tuple(table["cluster"].to_pylist()),
+                stats=values.astype(np.float64).reshape(table.num_rows, -1),
+                scores=table["score"].to_numpy().astype(np.float64),
+            )
 
     def segments(self, unit: UnitKey) -> list[SegmentRow]:
         """Texts of one unit, in order; empty when the unit has none."""
@@ -482,7 +483,7 @@ class _GroupedTable:
         self._path = path
         self._keys = [column for column in _KEY_COLUMNS if column in columns]
         self.groups: dict[tuple[str, ...], list[int]] = {}
-        with self._reading():
+        with self.reading():
             self._file = pq.ParquetFile(path)
             there = set(self._file.schema_arrow.names)
             self._columns = [column for column in columns if column in there or column not in optional]
@@ -497,7 +498,7 @@ class _GroupedTable:
         """The rows of ``key``, in the order written; an empty table where there are none."""
         import pyarrow.compute as pc
 
-        with self._reading():
+        with self.reading():
             table = self._file.read_row_groups(self.groups.get(key, []), columns=self._columns, use_threads=False)
             for column, value in zip(self._keys, key, strict=True):
                 table = table.filter(pc.equal(table[column], value))
@@ -522,12 +523,12 @@ class _GroupedTable:
         return list(zip(*(rows[column].to_pylist() for column in self._keys), strict=True))
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def reading(self) -> Iterator[None]:
         import pyarrow as pa
 
         try:
             yield
-        except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        except (OSError, pa.ArrowException, ValueError, TypeError, LookupError, OverflowError) as error:
             raise RecordError(
                 f"{self._path}: cannot be read ({error}); check the run with 'glotbench doctor'"
             ) from error
