@@ -12,9 +12,11 @@ import gzip
 import io
 import lzma
 import os
+import struct
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,9 +28,21 @@ from harness.errors import DataError
 
 MAX_MEMBERS = 1_000_000
 MAX_UNPACKED = 64 * 2**30
-"""Bytes of a decompressed tar, or of one member of a zip."""
+"""Bytes of a decompressed tar, of one member of a zip, or of a gzipped file."""
+
+SMALL = 2**28
+"""Bytes that anything may unpack to."""
+
+MAX_RATIO = 200
+"""Beyond them, how much longer it may be than its packed form; texts become 3 to 20 times shorter."""
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+
+_NOT_READABLE = (
+    *(tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, struct.error),
+    *(OSError, EOFError, ValueError, OverflowError, NotImplementedError),
+)
+"""What the readers of archives raise at wrong bytes; the last at a version that is none."""
 
 _BLOCK = 2**20
 _OPENERS: Mapping[bytes, Callable[..., object]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
@@ -78,7 +92,7 @@ def open_archive(path: Path) -> Archive:
 def _opened(path: Path, _size: int, _changed: int) -> Archive:
     try:
         content = _Zip(path) if zipfile.is_zipfile(path) else _Tar(path)
-    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, lzma.LZMAError, ValueError) as error:
+    except _NOT_READABLE as error:
         raise DataError(f"{path}: not a readable archive ({error}); fetch it again") from error
     if len(content.members) > MAX_MEMBERS:
         raise DataError(f"{path}: {len(content.members):,} members; an archive of data has at most {MAX_MEMBERS:,}")
@@ -86,6 +100,50 @@ def _opened(path: Path, _size: int, _changed: int) -> Archive:
     below = Counter(name.partition("/")[2] for name in names)
     inner = {name.partition("/")[2]: name for name in names if below[name.partition("/")[2]] == 1}
     return Archive(path, names, inner, content)
+
+
+def check_unpacked(size: int, packed: int) -> None:
+    """Refuse what unpacks to more than any data set, or to so much more than it is that it was made to fill a disk.
+
+    Raises:
+        ValueError: It does.
+    """
+    if size > MAX_UNPACKED:
+        raise ValueError(f"more than {MAX_UNPACKED:,} bytes when decompressed")
+    if size > SMALL and size > MAX_RATIO * packed:
+        raise ValueError(f"more than {SMALL:,} bytes when decompressed, {MAX_RATIO} times as many as packed")
+
+
+class Unpacked(io.RawIOBase):
+    """A gzipped stream that stops where too much comes out of it.
+
+    Raises, when it is read:
+        OSError: Too much came out.
+    """
+
+    def __init__(self, packed: BinaryIO) -> None:
+        self._packed = packed
+        self._stream = gzip.GzipFile(fileobj=packed)
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        found = self._stream.read1(len(buffer))
+        self._read += len(found)
+        if self._read > SMALL:
+            try:
+                check_unpacked(self._read, self._packed.tell())
+            except ValueError as error:
+                raise OSError(str(error)) from error
+        buffer[: len(found)] = found
+        return len(found)
+
+    def close(self) -> None:
+        self._stream.close()
+        self._packed.close()
+        super().close()
 
 
 def _safe_names(members: Iterable[str]) -> dict[str, str]:
@@ -111,8 +169,10 @@ class _Zip:
         where = f"{self._path}!{name}"
         if info.flag_bits & 0x1:
             raise DataError(f"{where}: encrypted; unpack the archive yourself, beside it")
-        if info.file_size > MAX_UNPACKED:
-            raise DataError(f"{where}: {info.file_size:,} bytes; at most {MAX_UNPACKED:,} are read")
+        try:
+            check_unpacked(info.file_size, info.compress_size)
+        except ValueError as error:
+            raise DataError(f"{where}: {error}; unpack it yourself if that is right") from error
         try:
             archive = zipfile.ZipFile(self._path)
             try:
@@ -126,7 +186,7 @@ class _Zip:
 def _is_regular(info: zipfile.ZipInfo) -> bool:
     """Whether a zip member is a file: no folder, and no link where the archive was made on Unix."""
     kind = info.external_attr >> 16 & 0o170000
-    return not info.is_dir() and kind in (0, 0o100000)
+    return info.filename != "" and not info.is_dir() and kind in (0, 0o100000)
 
 
 class _Tar:
@@ -187,13 +247,15 @@ def _decompressed(path: Path) -> IO[bytes]:
     if opener is None:
         return raw
     target = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the index of its members
-    written = 0
+    written, packed = 0, path.stat().st_size
     with raw, cast(IO[bytes], opener(raw, "rb")) as stream:
         while block := stream.read(_BLOCK):
             written += len(block)
-            if written > MAX_UNPACKED:
+            try:
+                check_unpacked(written, packed)
+            except ValueError:
                 target.close()
-                raise ValueError(f"more than {MAX_UNPACKED:,} bytes when decompressed")
+                raise
             target.write(block)
     target.flush()
     target.seek(0)

@@ -7,6 +7,8 @@ is imported by the command that needs it.
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import sys
 import traceback
@@ -29,6 +31,10 @@ from harness.commands.report import report
 from harness.commands.run import run
 from harness.commands.score import score
 from harness.commands.tasks import tasks
+from harness.markup import plain_lines, told
+
+_OF_PATHS = (errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EPERM)
+"""Errors of the system that say that a path which was named will not do."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -63,6 +69,8 @@ def main() -> None:
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_PlainFormatter())
     from harness.errors import GlotbenchError
 
     try:
@@ -74,7 +82,7 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except GlotbenchError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {told(error)}", err=True)
         code = error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -84,13 +92,23 @@ def main() -> None:
     sys.exit(code)
 
 
+class _PlainFormatter(logging.Formatter):
+    """Warnings as they are, but for what would do something to the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain_lines(super().format(record))
+
+
 def _unexpected(error: Exception) -> int:
     """Explain what is none of the harness' own errors: a metric's mistake, or our bug."""
     from metrics.base import MetricError  # here, because it brings NumPy, which most commands do without
 
     if isinstance(error, MetricError):
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {told(error)}", err=True)
         return 2
-    traceback.print_exc()
+    if isinstance(error, OSError) and error.errno in _OF_PATHS and error.filename is not None:
+        click.echo(plain_lines(f"error: {str(error.filename)[:500]}: {error.strerror}; check the path"), err=True)
+        return 2
+    click.echo(plain_lines(traceback.format_exc()), err=True, nl=False)
     click.echo("error: this is a bug in glotbench; please report it with the lines above", err=True)
     return 70

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 from collections.abc import Sequence
 
 from harness.records import RunRecord
@@ -24,7 +23,11 @@ CSV_COLUMNS = (
     "signature",
 )
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "|", "%")
+"""What a spreadsheet may take for the beginning of a formula or of another row; full-width signs count in East Asia."""
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_QUOTED = re.compile(r'[",\r\n]|^\s|\s$')
 
 
 def scores_csv(record: RunRecord) -> str:
@@ -34,19 +37,29 @@ def scores_csv(record: RunRecord) -> str:
 
 
 def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """CSV of rows. A text that a spreadsheet would run as a formula gets a leading apostrophe."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([[_cell(value) for value in row] for row in rows])
-    return buffer.getvalue()
+    """CSV (RFC 4180, lines end in ``\\n``) of rows; missing values are empty.
+
+    A text that a spreadsheet would run as a formula gets a leading apostrophe, which :func:`csv_value` takes off again;
+    numbers do not. Lone surrogates become U+FFFD.
+    """
+    return "".join(",".join(map(_cell, row)) + "\n" for row in [columns, *rows])
 
 
-def _cell(value: object) -> object:
+def csv_value(cell: str) -> str:
+    """The text that stands in a cell written by :func:`csv_text`."""
+    return cell[1:] if cell.startswith("'") and _is_formula(cell.lstrip("'")) else cell
+
+
+def _cell(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return float.__repr__(value) if isinstance(value, float) else str(value)
+    text = value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    if _is_formula(text.lstrip("'")):
+        text = f"'{text}"
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+
+
+def _is_formula(text: str) -> bool:
+    return text.lstrip(" ").startswith(_FORMULA_STARTS) and _NUMBER.fullmatch(text) is None

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.patterns import EndlessSearchError, search_power
 from harness.yaml_reader import Location, Problem, shown
 from metrics.spelling import did_you_mean
 
@@ -100,6 +101,13 @@ def _check_pattern(pattern: str, here: Location) -> Iterator[Problem]:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         yield here, f"{shown(pattern)} is no regular expression: {error}"
+        return
+    try:
+        search_power(pattern)
+    except EndlessSearchError as error:
+        yield here, f"{shown(pattern)}: {error} on an answer that a model can write; repeat what has one length"
+    except ValueError:
+        return  # what templates may not use, lm-eval's filters may
 
 
 def _options(name: str) -> dict[str, object]:

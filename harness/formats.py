@@ -8,19 +8,20 @@ where files are, of languages or of tasks.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-from harness.archives import open_archive
+from harness.archives import Unpacked, open_archive
 from harness.errors import DataError
 from harness.rows import Row, RowFilter
+from harness.strict_json import refuse_halves
 
 MAX_LINE = 256 * 2**20
 """Bytes of one line."""
@@ -39,7 +40,9 @@ FORMATS = {
 """Ending of a file name -> format; everything else is ``lines``."""
 
 _BATCH = 1024
-_DAMAGE = (EOFError, zlib.error, zipfile.BadZipFile, OSError)
+_BLOCK = 2**18
+_FEW_ROWS = 1_000_000
+_DAMAGE = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError)
 _BOM = "\ufeff"
 
 
@@ -71,7 +74,7 @@ class DataFile:
             raw = open_archive(self.path).open(self.member) if self.member else self.path.open("rb")
         except OSError as error:
             raise DataError(f"{self}: cannot be read ({error.strerror})") from error
-        return cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if self.endings[1] else raw
+        return io.BufferedReader(Unpacked(raw), _BLOCK) if self.endings[1] else raw
 
     def text(self) -> str:
         """The whole file as text, without a byte order mark; line ends as they are.
@@ -121,8 +124,8 @@ def rows_of(file: DataFile, form: TableForm, wanted: RowFilter | None = None) ->
     """
     kind = form.format or FORMATS.get(file.endings[0], "lines")
     with file.open() as handle:
-        rows = _READERS[kind](handle, file, form, wanted)
         try:
+            rows = _READERS[kind](handle, file, form, wanted)
             for number, row in enumerate(rows):
                 if number >= form.skip:
                     yield row
@@ -258,6 +261,10 @@ def _parquet(handle: BinaryIO, file: DataFile, _form: TableForm, wanted: RowFilt
 
     try:
         table = pq.ParquetFile(handle)
+        if table.metadata.num_rows > max(_FEW_ROWS, handle.seek(0, io.SEEK_END)):
+            raise DataError(
+                f"{file}: {table.metadata.num_rows:,} rows in fewer bytes: made to fill the memory, not data"
+            )
         batches = table.iter_batches(batch_size=_BATCH)
         if wanted and wanted.by_column(table.schema_arrow):
             batches = wanted.batches(batches)
@@ -268,10 +275,14 @@ def _parquet(handle: BinaryIO, file: DataFile, _form: TableForm, wanted: RowFilt
 
 
 def _parsed(text: str, where: str) -> object:
+    """The value; ``NaN`` and the last of two equal keys are taken, as most writers of data sets expect."""
     try:
-        return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"{where}: not valid JSON ({error})") from error
+        value: object = json.loads(text)
+        if "\\ud" in text or "\\uD" in text:
+            refuse_halves(value)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: not valid JSON ({' '.join(str(error).split())[:200]})") from error
+    return value
 
 
 def _object(value: object, where: str) -> Mapping[str, object]:

@@ -13,7 +13,7 @@ def kept_index(file: Path, key: str) -> dict[str, Any] | None:
     """What is kept, unless it is missing, damaged or of another state of what it is about."""
     try:
         content = json.loads(file.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(content, dict) or content.get("key") != key or not isinstance(content.get("rows"), dict):
         return None

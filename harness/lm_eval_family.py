@@ -16,6 +16,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from harness.errors import UserError
 from harness.languages import UND
 from harness.lm_eval_entries import Entry
@@ -253,7 +255,12 @@ def _spec(family: _Family, name: str) -> TaskSpec:
             label: {"lm_eval": pattern, "languages": spoken, "prompts": asked}
             for label, (pattern, spoken, asked) in zip(labels, settings, strict=True)
         }
-    return TaskSpec.model_validate(written)
+    try:
+        return TaskSpec.model_validate(written)
+    except ValidationError as error:
+        worst = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(map(str, worst["loc"]))
+        raise UserError(f"lm-eval's '{name}': {place}: {worst['msg']}; it cannot be a task here") from error
 
 
 def _settings(family: _Family) -> Iterable[tuple[str, list[str], list[str]]]:

@@ -21,6 +21,7 @@ import yaml
 
 from harness.errors import SpecError, UserError
 from harness.yaml_reader import MAX_BYTES, MAX_DEPTH, MAX_NODES
+from metrics.bounded_yaml import BoundedLoader
 
 IGNORED_FOLDERS = frozenset(["__pycache__", ".ipynb_checkpoints"])
 """Folders in which lm-eval looks for no tasks."""
@@ -43,7 +44,7 @@ class Code:
     line: int
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+class _Loader(BoundedLoader):
     """YAML as lm-eval reads it; code stays text."""
 
     path: str
@@ -153,7 +154,7 @@ def _parsed(path: str, real: str) -> dict[str, Any]:
         mark = error.problem_mark or error.context_mark
         reason = " ".join(str(error.problem or error.context or "malformed").split())
         raise SpecError([f"{path}:{mark.line + 1 if mark else 1}: not valid YAML: {reason}"]) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise SpecError([f"{path}: not valid YAML: {' '.join(str(error).split())}"]) from error
     if not isinstance(value, dict):
         raise SpecError([f"{path}:1: expected 'key: value' lines, found {type(value).__name__}"])

@@ -64,9 +64,9 @@ class Manifest(BaseModel):
         """What is wrong with a file: gone, or not what was fetched; ``None`` if nothing is."""
         entry = self.files[name]
         path = root / name
-        if not path.resolve().is_relative_to(root.resolve()):
-            return f"{name}: leads out of the data folder; correct {NAME}"
         try:
+            if not path.resolve().is_relative_to(root.resolve()):
+                return f"{name}: leads out of the data folder; correct {NAME}"
             size = path.stat().st_size
             if size != entry.bytes:
                 return f"{name}: {size:,} bytes, but {entry.bytes:,} were fetched; fetch it again"
@@ -74,6 +74,8 @@ class Manifest(BaseModel):
                 return f"{name}: its content has changed since it was fetched (sha256); fetch it again"
         except OSError as error:
             return f"{name}: {error.strerror or error}; fetch it again"
+        except ValueError as error:
+            return f"{name}: no name of a file ({error}); correct {NAME}"
         return None
 
 

@@ -9,19 +9,41 @@ from __future__ import annotations
 import json
 import math
 import re
-import unicodedata
+
+LONGEST_LINE = 2000
+"""Characters of one line of an error."""
+
+MOST_LINES = 200
+"""Lines of one error."""
+
+_UNSAFE = "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+_UNSAFE_IN_LINE = re.compile(_UNSAFE)
+_UNSAFE_IN_LINES = re.compile(f"(?![\t\n]){_UNSAFE}")
 
 
 def plain_line(text: str) -> str:
     """One line without control characters, line separators, lone surrogates or marks that reorder the line."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if is_unsafe(character) else character for character in text)
+    return _UNSAFE_IN_LINE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def plain_lines(text: str) -> str:
+    """The same of several lines: line feeds and tabs stay."""
+    return _UNSAFE_IN_LINES.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def told(error: BaseException) -> str:
+    """What an error says, as a terminal may show it: harmless, and of a length that somebody reads."""
+    lines = plain_lines(str(error)).split("\n")
+    shown = [
+        line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}... (shortened)" for line in lines[:MOST_LINES]
+    ]
+    left = [f"... and {len(lines) - MOST_LINES:,} more"] if len(lines) > MOST_LINES else []
+    return "\n".join([*shown, *left])
 
 
 def is_unsafe(character: str) -> bool:
     """Whether a character does something to a line instead of standing in it."""
-    if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
-        return True
-    return "\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069"
+    return _UNSAFE_IN_LINE.match(character) is not None
 
 
 def code_span(text: str) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 from harness.errors import DataError
 from harness.formats import FORMATS, DataFile
 from harness.hub import HubData
+from metrics.bounded_yaml import load_bounded
 
 _ALIASES = {
     "train": ("training",),
@@ -111,7 +112,7 @@ def _header(readme: Path, _size: int, _changed: int) -> dict[str, Any]:
     text = readme.read_text(encoding="utf-8", errors="replace")
     match = re.match(r"---\r?\n(.*?)\r?\n---\s", text + "\n", re.DOTALL)
     try:
-        value = yaml.load(match[1], getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if match else None
+        value = load_bounded(match[1]) if match else None
     except yaml.YAMLError:
         return {}
     return value if isinstance(value, dict) else {}
@@ -130,7 +131,10 @@ def _plainly_declared(header: dict[str, Any], folder: Path, config: str, split: 
     patterns = [text for one in named if one.get("split") == split for text in _texts(one.get("path"))]
     if not patterns or any("**" in pattern or "[" in pattern for pattern in patterns):
         return ()
-    files = [DataFile(path) for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()]
+    try:
+        files = [DataFile(path) for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()]
+    except (OSError, ValueError, NotImplementedError):  # no pattern of a file
+        return ()
     kinds = {FORMATS.get(file.endings[0]) for file in files}
     types = _types(header, config)
     matter = "class_label" in str(types) if kinds == {"parquet"} else bool(types)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.data import read_lines
 from harness.errors import DataError, UserError
+from harness.strict_json import strict_json
 from metrics.mbr import Choice
 
 _KEY = "candidates"
@@ -68,9 +69,9 @@ def choices_jsonl(choices: Sequence[Choice]) -> str:
 
 def _texts(where: str, line: str) -> list[str]:
     try:
-        found = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where}: not JSON ({error.msg}); write one list of texts a line") from error
+        found = strict_json(line.encode("utf-8"))
+    except ValueError as error:
+        raise DataError(f"{where}: not JSON ({error}); write one list of texts a line") from error
     texts = found.get(_KEY) if isinstance(found, dict) else found
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
         raise DataError(f"{where}: no list of texts; write one, or an object with the key '{_KEY}'")

@@ -8,6 +8,7 @@ at worst is told from the pattern, in powers of the text's length, and what coul
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 
 MAX_PATTERN = 1000
@@ -21,6 +22,10 @@ _QUANTIFIER = re.compile(r"[*+?]|\{\d*(?:,\d*)?\}")
 _FLAGS = re.compile(r"\(\?[aiLmsu]+\)")
 _REFERENCE = re.compile(r"\\[1-9]")
 _SPECIAL = frozenset("^$|().")
+
+
+class EndlessSearchError(ValueError):
+    """A search by the pattern may take time exponential in the length of the text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +52,14 @@ def search_power(pattern: str) -> int:
         ValueError: It is no pattern, is too long, or its search is not bounded by a power that can be told: a group is
             repeated, or text is matched again by reference.
     """
-    try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"no regular expression: {error}") from error
     if len(pattern) > MAX_PATTERN:
         raise ValueError(f"{len(pattern)} characters long; at most {MAX_PATTERN}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what Python will read otherwise one day
+            re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"no regular expression: {error}") from error
     items = _items(pattern)
     varying = [index for index, item in enumerate(items) if item.varies]
     several = sum(_several_ways(items, index) for index in varying)
@@ -92,9 +99,23 @@ def _items(pattern: str) -> list[_Item]:
         if repeat is not None:
             place = repeat.end() + pattern.startswith(("?", "+"), repeat.end())
             if atom[0] == ")" and repeat[0] != "?":
-                raise ValueError(f"a group is repeated (')' and then '{repeat[0]}'), which can take for ever")
+                items = [*_without_group(items, repeat[0]), _Item(atom=".", repeat=repeat[0])]
+                continue
         items.append(_Item(atom=atom[0], repeat=repeat[0] if repeat else ""))
     return items
+
+
+def _without_group(items: list[_Item], repeat: str) -> list[_Item]:
+    """The items before the last group, which is repeated: all it matches has one length, so it is like a character.
+
+    Raises:
+        EndlessSearchError: It has parts that vary, or alternatives: a text is then matched in very many ways.
+    """
+    start = max(index for index, item in enumerate(items) if item.atom.startswith("("))
+    inside = items[start + 1 :]
+    if items[start].atom[:3] in ("(?=", "(?!", "(?<") or any(item.varies or item.atom in ("|", ")") for item in inside):
+        raise EndlessSearchError(f"a group is repeated (')' and then '{repeat}'), which can take for ever")
+    return items[:start]
 
 
 def _several_ways(items: list[_Item], index: int) -> bool:
@@ -107,6 +128,6 @@ def _several_ways(items: list[_Item], index: int) -> bool:
         return False
     character = following.atom[-1]
     literal = len(following.atom) == 1 or (len(following.atom) == 2 and not character.isalnum())
-    if not literal or following.optional or (following.atom in _SPECIAL):
+    if not literal or following.optional or following.atom in _SPECIAL or items[index].atom == ")":
         return True
     return re.fullmatch(items[index].atom, character, re.IGNORECASE | re.DOTALL) is not None

@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from harness.markup import plain_line
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -47,7 +49,7 @@ class TerminalProgress:
         if self._bars is None:
             return
         if label not in self._lines:
-            self._lines[label] = self._bars.add_task(label, total=total, rate="")
+            self._lines[label] = self._bars.add_task(plain_line(label), total=total, rate="")
             self._started[label] = (time.monotonic(), done)
         started, first = self._started[label]
         elapsed = time.monotonic() - started

@@ -6,9 +6,10 @@ segment, whose columns are ``SEGMENT_COLUMNS`` and ``STATISTICS_COLUMNS``. Readi
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 SCHEMA_VERSION = 1
 
@@ -28,6 +29,24 @@ STATISTICS_COLUMNS = (*UNIT_COLUMNS, "metric", "segment", "cluster", "stats", "s
 
 DRAW_MARK = "|sampling_seed:"
 """What stands in ``Fingerprint.decoding`` before the number of the draw; draw 0 is not named."""
+MOST_DECIMALS = 20
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,199}", re.ASCII)
+
+
+def _file_beside(name: str) -> str:
+    """A name of a file in the run's own folder: a path would lead out of it where files are copied or hashed."""
+    if not _PLAIN_NAME.fullmatch(name):
+        raise ValueError("is no name of a file in the run's folder")
+    return name
+
+
+def _whole_characters(text: object) -> object:
+    """Text that UTF-8 can hold: a file name on the command line may be of bytes that are none."""
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if isinstance(text, str) else text
+
+
+_Remark = Annotated[str, BeforeValidator(_whole_characters)]
 
 
 class _Frozen(BaseModel):
@@ -116,12 +135,12 @@ class ScoreRecord(_Frozen):
     ci_low: float | None
     ci_high: float | None
     ci_method: str = ""
-    n: int
-    n_failed: int = 0
+    n: Annotated[int, Field(ge=0, lt=2**53)]
+    n_failed: Annotated[int, Field(ge=0, lt=2**53)] = 0
     unit: Literal["points", "fraction", "correlation", "bits", "perplexity", "tokens", "ratio"]
     bounds: tuple[float | None, float | None]
     higher_is_better: bool
-    decimals: int = 1
+    decimals: Annotated[int, Field(ge=0, le=MOST_DECIMALS)] = 1
     chance: float | None = None
     signature: str
     metric_options: dict[str, str | int | float | bool] = Field(default_factory=dict)
@@ -252,7 +271,7 @@ class RunRecord(_Frozen):
     run_id: str
     created: str
     complete: bool
-    command: str
+    command: _Remark
     arguments: RunArguments | None = None
     glotbench: str
     seed: int
@@ -264,6 +283,6 @@ class RunRecord(_Frozen):
     scores: tuple[ScoreRecord, ...]
     stages: tuple[StageRecord, ...] = ()
     seconds: dict[str, float] = Field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    files: dict[str, str] = Field(default_factory=dict)
+    notes: tuple[_Remark, ...] = ()
+    files: dict[Annotated[str, AfterValidator(_file_beside)], str] = Field(default_factory=dict)
     imported: Imported | None = None

@@ -17,6 +17,9 @@ from metrics.base import Metric, MetricError, TextMetric
 
 _TOKENIZED = "bleu"  # only there the target language decides; spBLEU's tokenizer is the same for all
 
+_MOST_DIGITS = 18
+"""Of a whole number in an option."""
+
 
 def target_options(name: str, options: Mapping[str, MetricOption], target: str) -> dict[str, MetricOption]:
     """Options of a metric, completed with what the target language says.
@@ -74,6 +77,6 @@ def text_metric(text: str, target_language: str = "") -> TextMetric:
 def _typed(value: str) -> MetricOption:
     if value in ("true", "false"):
         return value == "true"
-    if value.isdecimal():
+    if value.isdecimal() and len(value) <= _MOST_DIGITS:
         return int(value)
     return float(value) if re.fullmatch(r"[0-9]*[.][0-9]+", value) else value

@@ -6,13 +6,13 @@ Every mistake is a :class:`RecordError` that says where it is. Knows no format b
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import RecordError
 from harness.markup import is_unsafe
+from harness.strict_json import strict_json
 
 MOST_BYTES = 500_000_000
 """Largest file that is read whole."""
@@ -47,18 +47,13 @@ def parse_json(content: bytes, where: str) -> object:
     """The value of a JSON text in UTF-8. ``NaN`` and infinities, which Python's writers leave in, are read as such.
 
     Raises:
-        RecordError: It is no JSON, is nested too deeply, or has half a character (a lone surrogate) in a text.
+        RecordError: It is no JSON, or not strictly so (``harness.strict_json``).
     """
     try:
-        found: object = json.loads(content)
-        if b"\\ud" in content or b"\\uD" in content:
-            json.dumps(found, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise RecordError(f"{where}: a text has half a character (a lone surrogate); write it as UTF-8") from error
-    except (ValueError, RecursionError) as error:
+        return strict_json(content, undefined=True)
+    except ValueError as error:
         reason = " ".join(str(error).split())[:100]
         raise RecordError(f"{where}: no JSON ({reason}); name a file that the program wrote") from error
-    return found
 
 
 def json_lines(path: Path, content: bytes) -> Iterator[tuple[str, dict[str, object]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from harness.commands.output import CACHE_LIMIT, embedding_cache, print_table
+from harness.commands.output import CACHE_LIMIT, embedding_cache, print_table, tell
 
 
 @click.group()
@@ -32,13 +32,11 @@ def cache_info(cache_limit: str) -> None:
     ]
     if rows:
         print_table(["model", "dimensions", "embeddings", "MB", "last used"], rows, right=(1, 2, 3))
-    click.echo(
-        f"{sum(space.size for space in spaces) / 1e6:.1f} MB of at most {kept.limit / 1e6:.0f} MB in {kept.folder}"
-    )
+    tell(f"{sum(space.size for space in spaces) / 1e6:.1f} MB of at most {kept.limit / 1e6:.0f} MB in {kept.folder}")
 
 
 @cache.command("clear")
 def cache_clear() -> None:
     """Delete every embedding that is kept; results folders are not touched."""
     kept = embedding_cache("0")
-    click.echo(f"{kept.clear() / 1e6:.1f} MB deleted: {kept.folder}")
+    tell(f"{kept.clear() / 1e6:.1f} MB deleted: {kept.folder}")

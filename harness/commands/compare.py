@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from harness.commands.output import PATH, listed
+from harness.commands.output import PATH, emit, listed, tell
 
 if TYPE_CHECKING:
     from harness.compare import Correction
@@ -53,16 +53,16 @@ def compare(runs: tuple[Path, ...], models: str, correction: str, form: str, wor
         from harness.export import csv_text
 
         header, *rows = reports.comparison_rows(found)
-        click.echo(csv_text(header, rows), nl=False)
+        emit(csv_text(header, rows))
     elif form == "matrix":
         from harness.significance import matrices, matrices_markdown
 
-        click.echo(matrices_markdown(matrices(found), CORRECTIONS[correction]), nl=False)
+        emit(matrices_markdown(matrices(found), CORRECTIONS[correction]))
     elif form == "json":
-        click.echo(reports.comparison_json(found), nl=False)
+        emit(reports.comparison_json(found))
     elif form == "markdown":
-        click.echo(reports.comparison_markdown(found, worst=worst), nl=False)
+        emit(reports.comparison_markdown(found, worst=worst))
     else:
         from harness.comparison_lines import comparison_lines
 
-        click.echo("\n".join(comparison_lines(found, worst=worst)))
+        tell("\n".join(comparison_lines(found, worst=worst)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.output import PATH, TRUST_CODE, listed, named_tasks, print_table, say
+from harness.commands.output import PATH, TRUST_CODE, listed, named_tasks, print_table, say, tell
 
 if TYPE_CHECKING:
     from harness.tasks.base import Selection
@@ -51,7 +51,7 @@ def data_fetch(
     with TerminalProgress() as progress:
         report = fetch(tasks, _selection(languages, variants), data_root, progress)
     for name in report.fetched:
-        click.echo(name)
+        tell(name)
     say(f"{len(report.fetched)} files fetched, {len(report.kept)} were there already: {data_root}")
     if report.problems:
         raise DataError("\n".join(report.problems))
@@ -83,9 +83,7 @@ def data_verify(
         say(f"remark: {remark}")
     if problems:
         raise DataError("\n".join(problems))
-    click.echo(
-        f"{right} files are as they were fetched" + (f"; the data of {', '.join(names)} is there" if names else "")
-    )
+    tell(f"{right} files are as they were fetched" + (f"; the data of {', '.join(names)} is there" if names else ""))
 
 
 @data.command("path")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.output import PATH, say
+from harness.commands.output import PATH, say, tell
 
 
 @click.command()
@@ -31,7 +31,7 @@ def demo(out: Path, broken: str | None) -> int:
     with TerminalProgress() as progress:
         result = run_demo(out, home / "glotbench", progress, say, broken_language=broken)
     for line in gate_reports.gate_lines(result.report):
-        click.echo(line)
-    click.echo(f"run:  {result.run}")
-    click.echo(f"page: {result.page.resolve()}")
+        tell(line)
+    tell(f"run:  {result.run}")
+    tell(f"page: {result.page.resolve()}")
     return exit_code(result.report)

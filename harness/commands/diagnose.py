@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.output import LABELS, PATH, label_files, listed, metric_list
+from harness.commands.output import LABELS, PATH, emit, label_files, listed, metric_list
 
 if TYPE_CHECKING:
     from harness.scored_outputs import Scored
@@ -77,14 +77,14 @@ def diagnose(
         found = iter([(outputs, scored_outputs(outputs, metric_list(metrics or "chrf++")))])
     diagnoses = (diagnose_outputs(outputs, scored, options) for outputs, scored in found)
     if form == "json":
-        click.echo(reports.diagnosis_json(list(diagnoses)), nl=False)
+        emit(reports.diagnosis_json(list(diagnoses)))
     elif form == "csv":
         header = reports.COLUMNS
         rows = [row for one in diagnoses for row in list(reports.diagnosis_rows(one))[1:]]
-        click.echo(csv_text(header, rows), nl=False)
+        emit(csv_text(header, rows))
     else:
         for number, one in enumerate(diagnoses):
-            click.echo(("\n" if number else "") + reports.diagnosis_markdown(one), nl=False)
+            emit(("\n" if number else "") + reports.diagnosis_markdown(one))
 
 
 def _of_runs(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from harness.commands.output import say
+from harness.commands.output import emit, say
 
 
 @click.group()
@@ -22,4 +22,4 @@ def env_comet(python: str) -> None:
     """
     from metrics.comet.environment import make_environment
 
-    click.echo(make_environment(say, python))
+    emit(make_environment(say, python), nl=True)

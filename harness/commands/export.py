@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.output import PATH, cache_folder, say
+from harness.commands.output import PATH, cache_folder, emit, say, tell
 
 
 @click.group()
@@ -21,7 +21,7 @@ def export_csv(run_folder: Path) -> None:
     from harness.export import scores_csv
     from harness.store import RunFolder
 
-    click.echo(scores_csv(RunFolder(run_folder).record), nl=False)
+    emit(scores_csv(RunFolder(run_folder).record))
 
 
 @export.command("mteb")
@@ -38,7 +38,7 @@ def export_mteb(run_folder: Path, out: Path) -> None:
             write_text_atomic(out / path, result_text(result))
         except OSError as error:
             raise UserError(f"{out / path}: cannot be written ({error.strerror}); check the folder") from error
-        click.echo(out / path)
+        emit(out / path, nl=True)
 
 
 @export.command("lm-eval")
@@ -55,7 +55,7 @@ def export_lm_eval(run_folder: Path, out: Path) -> None:
             write_text_atomic(out / path, "".join(lines))
         except OSError as error:
             raise UserError(f"{out / path}: cannot be written ({error.strerror}); check the folder") from error
-        click.echo(out / path)
+        emit(out / path, nl=True)
 
 
 @export.command("model-card")
@@ -66,7 +66,7 @@ def export_model_card(run_folder: Path, model: str) -> None:
     from harness.exchange.model_card import model_card
     from harness.store import RunFolder
 
-    click.echo(model_card(RunFolder(run_folder).record, model), nl=False)
+    emit(model_card(RunFolder(run_folder).record, model))
 
 
 @click.command()
@@ -91,4 +91,4 @@ def doctor(path: Path) -> None:
         problems, well = list(examine(folder)), f"{len(folder.record.scores)} scores follow from their statistics"
     if problems:
         raise RecordError("\n".join(problems))
-    click.echo(f"{path}: well; {well}")
+    tell(f"{path}: well; {well}")

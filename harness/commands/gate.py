@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.output import PATH
+from harness.commands.output import PATH, emit, tell
 
 if TYPE_CHECKING:
     from harness.gate_reports import Link
@@ -95,7 +95,7 @@ def gate_check(
         today=datetime.datetime.now(datetime.UTC).date(),
     )
     for line in gate_reports.gate_lines(report, strict=strict):
-        click.echo(line)
+        tell(line)
     if junit:
         write_text_atomic(junit, gate_reports.gate_junit(report, strict=strict))
     if json_file:
@@ -113,7 +113,7 @@ def gate_policy() -> None:
     """Print the policy that holds where none is named, with comments: `gate policy > policy.yaml`."""
     from harness.resources import default_policy
 
-    click.echo(default_policy().read_text(encoding="utf-8"), nl=False)
+    emit(default_policy().read_text(encoding="utf-8"))
 
 
 @gate.command("bless")
@@ -127,7 +127,8 @@ def gate_bless(run_folder: Path, baseline: Path, reason: str) -> None:
     from harness.baseline import bless
     from harness.store import RunFolder
 
-    click.echo(bless(RunFolder(run_folder), baseline, reason=reason, today=datetime.datetime.now(datetime.UTC).date()))
+    today = datetime.datetime.now(datetime.UTC).date()
+    emit(bless(RunFolder(run_folder), baseline, reason=reason, today=today), nl=True)
 
 
 def _linked(site: str) -> Link | None:

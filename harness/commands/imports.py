@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from harness.commands.output import PATH, TRUST_CODE, cache_folder, listed, say, task_folders
+from harness.commands.output import PATH, TRUST_CODE, cache_folder, emit, listed, say, task_folders
 
 if TYPE_CHECKING:
     from harness.exchange.tables import Scale
@@ -32,7 +32,7 @@ def import_mteb(files: tuple[Path, ...], model: str, out: Path) -> None:
     """
     from harness.mteb_results import imported_run
 
-    click.echo(imported_run(files, model, out, cache_folder(), _command()))
+    emit(imported_run(files, model, out, cache_folder(), _command()), nl=True)
 
 
 @import_.command("lm-eval")
@@ -61,7 +61,7 @@ def import_lm_eval(
     task_folders(folders)
     known = KnownTasks(folders, shipped_tasks(), cache_folder(), trusted=trust_code)
     options = lm_eval_import.LmEvalOptions(model=model, tasks=listed(tasks))
-    click.echo(lm_eval_import.import_lm_eval(files, out, _command(), known, options))
+    emit(lm_eval_import.import_lm_eval(files, out, _command(), known, options), nl=True)
 
 
 @import_.command("sacrebleu")
@@ -79,7 +79,7 @@ def import_sacrebleu(files: tuple[Path, ...], task: str, language: str, model: s
     from harness.exchange import sacrebleu_scores
 
     options = sacrebleu_scores.ScoreOptions(task=task, language=language, model=model)
-    click.echo(sacrebleu_scores.import_sacrebleu(files, out, _command(), options))
+    emit(sacrebleu_scores.import_sacrebleu(files, out, _command(), options), nl=True)
 
 
 @import_.command("csv")
@@ -115,7 +115,7 @@ def import_csv(
     folder, remarks = import_tables(files, out, _command(), options)
     for remark in remarks:
         say(remark)
-    click.echo(folder)
+    emit(folder, nl=True)
 
 
 def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.output import PATH
+from harness.commands.output import PATH, emit
 
 
 @click.group()
@@ -27,4 +27,4 @@ def leaderboard_build(results: tuple[Path, ...], out: Path) -> None:
     runs = [run for root in roots for run in find_runs(root)]
     if not runs:
         raise RecordError(f"{', '.join(map(str, roots))}: no run record below; make one with 'glotbench run'")
-    click.echo(build(runs, out))
+    emit(build(runs, out), nl=True)

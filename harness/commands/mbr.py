@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.output import PATH, say
+from harness.commands.output import PATH, emit, say
 
 
 @click.command()
@@ -41,6 +41,6 @@ def mbr(
     if out:
         write_text_atomic(out, chosen)
     else:
-        click.echo(chosen, nl=False)
+        emit(chosen)
     mean = sum(float(choice.utilities[choice.index]) for choice in choices) / len(choices)
     say(f"{len(choices)} segments, mean expected utility {mean:.{metric.info.decimals}f}; {metric.signature()}")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from harness.markup import plain_line, plain_lines
 
 if TYPE_CHECKING:
     from harness.embedding_cache import EmbeddingCache
@@ -38,8 +41,19 @@ LABELS = click.option(
 
 
 def say(text: str) -> None:
-    """A remark, on standard error."""
-    click.echo(text, err=True)
+    """A remark, on standard error. Names and texts of others may stand in it."""
+    click.echo(plain_lines(text), err=True)
+
+
+def tell(text: str = "") -> None:
+    """Lines for people, on standard output, harmless wherever they end up: logs of CI show escapes too."""
+    click.echo(plain_lines(text))
+
+
+def emit(text: object, *, nl: bool = False) -> None:
+    """Data, on standard output: to programs and files as it is, but that UTF-8 holds it; to a terminal, harmless."""
+    written = str(text).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    click.echo(plain_lines(written) if sys.stdout.isatty() else written, nl=nl, color=True)  # or click would cut texts
 
 
 def task_folders(folders: Sequence[Path]) -> list[Path]:
@@ -128,10 +142,11 @@ def print_table(header: list[str], rows: list[list[str]], right: Collection[int]
     """Columns by display width, so that wide and combining characters line up; those in ``right`` end together."""
     from rich.cells import cell_len
 
-    widths = [max(cell_len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    for row in [header, *rows]:
+    lines = [[plain_line(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(cell_len(row[column]) for row in lines) for column in range(len(header))]
+    for row in lines:
         cells = []
         for column, (text, width) in enumerate(zip(row, widths, strict=True)):
             space = " " * (width - cell_len(text))
             cells.append(space + text if column in right else text + space)
-        click.echo("  ".join(cells).rstrip())
+        tell("  ".join(cells).rstrip())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from harness.commands.output import PATH, print_table, say
+from harness.commands.output import PATH, emit, print_table, say, tell
 
 if TYPE_CHECKING:
     from harness.breakdown import By
@@ -82,10 +82,10 @@ def _report_groups(folders: list[RunFolder], by: By, scope: Scope, form: str) ->
 
     sections = breakdown(folders, by, scope)
     if form == "json":
-        click.echo(summary_rows.sections_json(sections), nl=False)
+        emit(summary_rows.sections_json(sections))
     elif form == "csv":
         rows = [list(row.values()) for section in sections for row in summary_rows.section_rows(section)]
-        click.echo(csv_text(summary_rows.REPORT_COLUMNS, rows), nl=False)
+        emit(csv_text(summary_rows.REPORT_COLUMNS, rows))
     else:
         _print_tables([section_table(section) for section in sections], form)
 
@@ -98,13 +98,13 @@ def _report_prompts(folders: list[RunFolder], scope: Scope, form: str) -> None:
 
     spreads, notes = prompt_breakdown(folders, scope)
     if form == "json":
-        click.echo(summary_rows.prompts_json(spreads, notes), nl=False)
+        emit(summary_rows.prompts_json(spreads, notes))
         return
     for note in notes:
         say(note)
     if form == "csv":
         rows = [list(row.values()) for spread in spreads for row in summary_rows.prompt_rows(spread)]
-        click.echo(csv_text(summary_rows.PROMPT_COLUMNS, rows), nl=False)
+        emit(csv_text(summary_rows.PROMPT_COLUMNS, rows))
     else:
         _print_tables([table for spread in spreads for table in prompt_tables(spread)], form)
 
@@ -118,9 +118,9 @@ def _report_alignment(folders: list[RunFolder], scope: Scope, form: str) -> None
     found = alignment_report.alignment_report(folders, scope)
     rows = list(alignment_report.rows(found))
     if form == "json":
-        click.echo(json_text({"rows": rows}), nl=False)
+        emit(json_text({"rows": rows}))
     elif form == "csv":
-        click.echo(csv_text(alignment_report.COLUMNS, [list(row.values()) for row in rows]), nl=False)
+        emit(csv_text(alignment_report.COLUMNS, [list(row.values()) for row in rows]))
     else:
         _print_tables(list(alignment_tables(found)), form)
 
@@ -129,10 +129,10 @@ def _print_tables(tables: list[TextTable], form: str) -> None:
     from harness.summaries import markdown
 
     if form == "markdown":
-        click.echo(markdown(tables), nl=False)
+        emit(markdown(tables))
         return
     for number, table in enumerate(tables):
-        click.echo(f"\n{table.title}" if number else table.title)
+        tell(f"\n{table.title}" if number else table.title)
         print_table(table.header, table.rows, right=table.numbers)
         for note in table.notes:
-            click.echo(f"  {note}")
+            tell(f"  {note}")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.records import RunArguments, RunRecord
     from harness.runner import RunPlan
 
-from harness.commands.output import CACHE_LIMIT, PATH, TRUST_CODE, embedding_cache, listed, named_tasks, say
+from harness.commands.output import CACHE_LIMIT, PATH, TRUST_CODE, embedding_cache, emit, listed, named_tasks, say, tell
 
 
 @click.command()
@@ -230,7 +230,7 @@ def _say_run(folder: Path, earlier: RunRecord | None, *, sampled: bool) -> None:
         say("note: --sampling-seed changed nothing: no task of this run samples text")
     for line in run_lines(record):
         say(line)
-    click.echo(folder)
+    emit(folder, nl=True)
     if any(score.value is None for score in record.scores):
         from harness.errors import RunIncompleteError
 
@@ -249,5 +249,5 @@ def _say_plan(plan: RunPlan, price: float | None) -> None:
     for one in forecast(plan):
         found.append(one)
         for line in forecast_lines(one, price):
-            click.echo(line)
-    click.echo(total_line(found, price))
+            tell(line)
+    tell(total_line(found, price))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.output import LABELS, PATH, label_files, metric_list, print_table
+from harness.commands.output import LABELS, PATH, emit, label_files, metric_list, print_table
 
 if TYPE_CHECKING:
     from harness.rescoring import SystemScore
@@ -71,7 +71,7 @@ def score(
         from harness.significance import matrices, matrices_markdown
 
         found = matrices(compare_outputs(outputs, scored, seed=seed))
-        click.echo("\n" + matrices_markdown(found, "Holm's correction over the pairs"), nl=False)
+        emit("\n" + matrices_markdown(found, "Holm's correction over the pairs"))
 
 
 def _print_scores(scores: list[SystemScore], form: str) -> None:
@@ -84,7 +84,7 @@ def _print_scores(scores: list[SystemScore], form: str) -> None:
             "markdown": score_tables.scores_markdown,
             "latex": score_tables.scores_latex,
         }[form]
-        click.echo(written(scores), nl=False)
+        emit(written(scores))
         return
     table = [
         [

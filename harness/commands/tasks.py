@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.output import PATH, TRUST_CODE, listed, named_tasks, print_table, say, task_folders
+from harness.commands.output import PATH, TRUST_CODE, emit, listed, named_tasks, print_table, say, task_folders, tell
 
 
 @click.group()
@@ -34,14 +34,14 @@ def tasks_list(folders: tuple[Path, ...], source: str, search: str) -> None:
     if source in ("glotbench", "all"):
         print_table(["task", "kind", "languages", "description"], own_rows(places, search))
     if source == "all":
-        click.echo()
+        tell()
     if source in ("lm-eval", "all"):
         rows, inside = lm_eval_rows(folders, search)
         print_table(["task", "kind", "tasks", "languages"], rows)
         if inside:
             say(f"{inside} more tasks are in these groups and tags; --search TEXT finds them")
     if source == "all":
-        click.echo()
+        tell()
     if source in ("mteb", "all"):
         rows, others = mteb_rows(search)
         print_table(["task", "kind", "languages", "loaded by"], rows)
@@ -59,9 +59,9 @@ def tasks_show(name: str, folders: tuple[Path, ...], trust_code: bool) -> None:
 
     for number, task in enumerate(named_tasks([name], folders, trust_code=trust_code)):
         if number:
-            click.echo()
+            tell()
         spec = task.spec
-        click.echo(f"{spec.task}: {spec.description.strip()}")
+        tell(f"{spec.task}: {spec.description.strip()}")
         for label, value in (
             ("file", str(task.path)),
             ("kind", spec.kind),
@@ -74,11 +74,11 @@ def tasks_show(name: str, folders: tuple[Path, ...], trust_code: bool) -> None:
             ("prompts", ", ".join(spec.prompts)),
         ):
             if value:
-                click.echo(f"{label + ':':10}{value}")
-        click.echo("languages:")
+                tell(f"{label + ':':10}{value}")
+        tell("languages:")
         for code, own in spec.languages.items():
             language = find(code)
-            click.echo(f"  {code:10} {language.name}" + (f"  (in the data: {own})" if own != code else ""))
+            tell(f"  {code:10} {language.name}" + (f"  (in the data: {own})" if own != code else ""))
 
 
 @tasks.command("validate")
@@ -125,7 +125,7 @@ def tasks_validate(
     if problems:
         raise SpecError(problems)
     files = "1 task file is valid" if len(wanted) == 1 else f"{len(wanted)} task files are valid"
-    click.echo(files + (" and the data is there" if data_root else ""))
+    tell(files + (" and the data is there" if data_root else ""))
 
 
 @tasks.command("schema")
@@ -135,7 +135,7 @@ def tasks_schema() -> None:
 
     from harness.schema import task_schema
 
-    click.echo(json.dumps(task_schema(), indent=2, ensure_ascii=False))
+    tell(json.dumps(task_schema(), indent=2, ensure_ascii=False))
 
 
 @tasks.command("new")
@@ -169,4 +169,4 @@ def tasks_new(kind: str, name: str, languages: str, out: Path | None) -> None:
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}); check the folder") from error
     say(f"next: put the data where the file says, then: glotbench tasks validate {path} --data-root .")
-    click.echo(path)
+    emit(path, nl=True)

@@ -19,6 +19,9 @@ from harness.errors import BackendError
 from harness.types import Chat, Embed, Request, Response
 from metrics.spelling import did_you_mean
 
+_MOST_DIGITS = 18
+"""Of a whole number in an option."""
+
 
 class Engine(Protocol):
     """Something that answers requests.
@@ -146,7 +149,7 @@ class ModelSpec:
         text = self.options.get(option)
         if text is None:
             return default
-        if not text.isdecimal() or int(text) < 1:
+        if not text.isdecimal() or len(text) > _MOST_DIGITS or int(text) < 1:
             raise BackendError(
                 f"--model {self.backend}:{self.target}: {option} must be a positive whole number, found '{text}'"
             )

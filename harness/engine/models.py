@@ -31,6 +31,8 @@ def parse_model(text: str) -> ModelSpec:
     Raises:
         UserError: There is no backend, an unknown one, or no name.
     """
+    if re.search("[\ud800-\udfff]", text):
+        raise UserError(f"--model {text}: holds bytes that are no UTF-8; a record could not name it")
     backend, colon, rest = text.partition(":")
     if not colon or backend not in _BACKENDS:
         hint = did_you_mean(backend, _BACKENDS)

@@ -6,6 +6,8 @@ import json
 
 import numpy as np
 
+from harness.errors import RecordError
+from harness.response_checks import is_sound
 from harness.types import (
     EmbedResponse,
     Failed,
@@ -35,7 +37,22 @@ def encode(response: Response) -> tuple[str, bytes]:
             raise ValueError("a failed request has no response to store")
 
 
-def decode(kind: str, body: bytes) -> Response:
+def decoded(kind: str, body: bytes, where: str) -> Response:
+    """A stored response.
+
+    Raises:
+        RecordError: It is not what its kind says.
+    """
+    try:
+        found = _decode(kind, body)
+    except (ValueError, TypeError, IndexError, OverflowError, RecursionError) as error:
+        raise RecordError(f"{where}: damaged ({kind[:20]}: {str(error)[:100]}); move the store away") from error
+    if not is_sound(found):
+        raise RecordError(f"{where}: damaged (it is no {kind[:20]} response); move the store away and run again")
+    return found
+
+
+def _decode(kind: str, body: bytes) -> Response:
     if kind == "loglikelihood":
         logprob, is_greedy, *counted = json.loads(body)
         return LogLikelihoodResponse(logprob=logprob, is_greedy=is_greedy, tokens=counted[0] if counted else None)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from harness.errors import RecordError
 from harness.store import salvage
 from harness.store.disk import explained, of_database
-from harness.store.encoding import decode, encode
+from harness.store.encoding import decoded, encode
 from harness.store.locks import FolderLock
 from harness.store.schema import (
     COLUMNS,
@@ -129,7 +129,7 @@ class ResponseStore:
             chunk = keys[start : start + _SQL_CHUNK]
             marks = ",".join("?" * len(chunk))
             rows = self._whole("responses", f"key IN ({marks})", chunk)
-            found.update((key, decode(kind, body)) for key, kind, body in rows)
+            found.update((key, decoded(kind, body, f"{self.path}: response {key[:12]}")) for key, kind, body in rows)
         return found
 
     def missing(self, keys: Sequence[str]) -> list[str]:

@@ -7,13 +7,11 @@ writing the two leaves one that still names the other: while a record is replace
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from harness.errors import RecordError
-from harness.records import SCHEMA_VERSION, RunRecord
+from harness.record_reading import checked_record
+from harness.records import RunRecord
 from harness.store.files import aside, sha256_file, write_text_atomic
 
 RECORD = "run.json"
@@ -37,14 +35,7 @@ def read_record(path: Path) -> RunRecord:
         raise RecordError(
             f"{path}: damaged (sha256 {found[:12]}, expected {expected[0][:12]}); run again to rebuild it"
         )
-    try:
-        version = json.loads(text).get("schema_version")
-        if version != SCHEMA_VERSION:
-            raise RecordError(f"{path}: record has schema version {version}, this glotbench reads {SCHEMA_VERSION}")
-        return RunRecord.model_validate_json(text)
-    except (ValueError, AttributeError, RecursionError, ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise RecordError(f"{path}: not a run record ({first}); run the evaluation again to rebuild it") from error
+    return checked_record(text.encode("utf-8"), path)
 
 
 def write_record(folder: Path, text: str) -> None:

@@ -61,13 +61,14 @@ class RunFolder:
         table = self._table("statistics.parquet").rows((*unit, metric))
         if table.num_rows == 0:
             raise RecordError(f"{self.path / 'statistics.parquet'}: no statistics of {metric} for {' / '.join(unit)}")
-        values = table["stats"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        return UnitStatistics(
-            segments=tuple(table["segment"].to_pylist()),
-            clusters=tuple(table["cluster"].to_pylist()),
-            stats=values.astype(np.float64).reshape(table.num_rows, -1),
-            scores=table["score"].to_numpy().astype(np.float64),
-        )
+        with self._table("statistics.parquet").reading():
+            values = table["stats"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+            return UnitStatistics(
+                segments=tuple(table["segment"].to_pylist()),
+                clusters=tuple(table["cluster"].to_pylist()),
+                stats=values.astype(np.float64).reshape(table.num_rows, -1),
+                scores=table["score"].to_numpy().astype(np.float64),
+            )
 
     def segments(self, unit: UnitKey) -> list[SegmentRow]:
         """Texts of one unit, in order; empty when the unit has none."""

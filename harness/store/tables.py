@@ -36,7 +36,7 @@ class GroupedTable:
         self._path = path
         self._keys = [column for column in KEY_COLUMNS if column in columns]
         self.groups: dict[tuple[str, ...], list[int]] = {}
-        with self._reading():
+        with self.reading():
             self._file = pq.ParquetFile(path)
             there = set(self._file.schema_arrow.names)
             self._columns = [column for column in columns if column in there or column not in optional]
@@ -51,7 +51,7 @@ class GroupedTable:
         """The rows of ``key``, in the order written; an empty table where there are none."""
         import pyarrow.compute as pc
 
-        with self._reading():
+        with self.reading():
             table = self._file.read_row_groups(self.groups.get(key, []), columns=self._columns, use_threads=False)
             for column, value in zip(self._keys, key, strict=True):
                 table = table.filter(pc.equal(table[column], value))
@@ -76,12 +76,12 @@ class GroupedTable:
         return list(zip(*(rows[column].to_pylist() for column in self._keys), strict=True))
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def reading(self) -> Iterator[None]:
         import pyarrow as pa
 
         try:
             yield
-        except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        except (OSError, pa.ArrowException, ValueError, TypeError, LookupError, OverflowError) as error:
             raise RecordError(
                 f"{self._path}: cannot be read ({error}); check the run with 'glotbench doctor'"
             ) from error

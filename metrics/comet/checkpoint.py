@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metrics.base import MetricError
+from metrics.bounded_yaml import load_bounded
 from metrics.comet.places import first_line
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ CLASSES = (REGRESSION, REFERENCELESS, UNIFIED, XCOMET)
 _ALL_SEGMENTS = ("mt", "src", "ref")
 _XCOMET_LABELS = ("minor", "major", "critical")
 _PATCH = "sparsemax_patch"
+_MOST_SETTINGS = 1_000_000
 
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     REGRESSION: {"pretrained_model": "xlm-roberta-large", "layer_transformation": "softmax", "layer_norm": True},
@@ -158,7 +160,9 @@ def _beside(path: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if file.stat().st_size > _MOST_SETTINGS:
+            raise MetricError(f"comet: {file}: larger than settings can be ({_MOST_SETTINGS:,} bytes); is it them?")
+        found = load_bounded(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise MetricError(f"comet: {file}: not readable YAML ({first_line(error)})") from error
     return found if isinstance(found, dict) else {}
