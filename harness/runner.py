@@ -22,9 +22,10 @@ import harness
 from harness.account import Account
 from harness.embedding_cache import EmbeddingCache
 from harness.encoding import Encoder
-from harness.engine.base import Embedder, Engine, ModelSpec
+from harness.engine.base import Embedder, Engine, Explaining, ModelSpec, is_independent
 from harness.engine.models import load_model
 from harness.engine.tensor_parallel import follow, is_follower
+from harness.error_rate import DEFAULT_MAX_ERROR_RATE, ErrorRate
 from harness.errors import UserError
 from harness.loader import TaskFile
 from harness.machine import git_commit, hardware, versions
@@ -53,6 +54,7 @@ class RunPlan:
         out: Results folder; the response store and the run folder are made in it.
         seed: Seed of every bootstrap. command: The command line, for the record.
         cache: Where final embeddings are kept beyond this results folder; without it they are kept in it.
+        max_error_rate: Share of one model's answers to one task that may fail before the run stops, 0-1.
     """
 
     tasks: Sequence[TaskFile]
@@ -63,6 +65,7 @@ class RunPlan:
     seed: int = 0
     command: str = ""
     cache: EmbeddingCache | None = None
+    max_error_rate: float = DEFAULT_MAX_ERROR_RATE
 
 
 def run(plan: RunPlan, progress: Progress) -> Path:
@@ -163,6 +166,8 @@ class _Stage:
         self._progress = progress
         self._seed = plan.seed
         self._writer = writer
+        self._most_errors = plan.max_error_rate
+        self._errors = ErrorRate(self._most_errors, engine.name, "")
         self._account = Account(engine)
         self._encoder = (
             Encoder(engine, engine.name, store=store, cache=plan.cache, progress=progress, account=self._account)
@@ -184,10 +189,9 @@ class _Stage:
         """Answer and score every unit the engine covers; what it does not cover is a note, not a failure."""
         label = f"{self._engine.name} · {task.spec.task}"
         if not task_units or not task_units[0].requests_made <= self._engine.requests_answered():
-            self.notes.append(
-                f"{self._engine.name} (backend {self._engine.backend}) cannot answer task {task.spec.task}"
-            )
+            self.notes.append(_not_answered(self._engine, task, task_units))
             return
+        self._errors = ErrorRate(self._most_errors, self._engine.name, task.spec.task)
         shared: list[Request] = []
         shared_keys: tuple[str, ...] = ()
         self._pivots = frozenset(unit.shared_language for unit in task_units)
@@ -227,6 +231,9 @@ class _Stage:
                 f"{self._engine.name}: {self._answers_unended} of {self._answers_divided} answers to task "
                 f"{task.spec.task} never ended their reasoning (no '{self._think_end}'); they are scored as a whole"
             )
+        if self._errors.failed:
+            self.notes.append(f"{self._engine.name} on {task.spec.task}: {self._errors.summary()}")
+        self._errors.settle()
         if left_out:
             self.notes.append(f"{self._engine.name} does not offer {', '.join(left_out)} of task {task.spec.task}")
 
@@ -304,6 +311,7 @@ class _Stage:
         keys = self._keys(requests)
         answers: dict[str, Response] = self._store.get(list(dict.fromkeys(keys))) if self._engine.stored else {}
         self._account.known += len(answers)
+        self._errors.known(len(answers))
         by_language: dict[str, dict[str, Request]] = {}
         for key, request in zip(keys, requests, strict=True):
             language = request.target_language if isinstance(request, Generate | Judge) else request.language
@@ -331,6 +339,8 @@ class _Stage:
                 keys = [order[position] for position in batch]
                 if all(key in answers for key in keys):
                     continue
+                if is_independent(self._engine):
+                    keys = [key for key in keys if key not in answers]
                 found = self._account.answered(self._engine.answer, [distinct[key] for key in keys])
                 new = [(key, response) for key, response in zip(keys, found, strict=True) if key not in answers]
                 if self._engine.stored:
@@ -338,6 +348,7 @@ class _Stage:
                         self._store.put(new)
                 answers.update(new)
                 self._account.computed += len(new)
+                self._errors.told(response for _, response in new)
         self._progress(label, len(everything), len(everything))
 
 
@@ -356,6 +367,14 @@ def _checked(task: TaskFile, task_units: Sequence[Unit]) -> list[str]:
         hashes.append(f"{unit.variant}/{unit.prompt}/{unit.language}:{unit.dataset_hash()}:{unit.prompt_hash()}")
         unit.release()
     return hashes
+
+
+def _not_answered(engine: Engine, task: TaskFile, task_units: Sequence[Unit]) -> str:
+    """What a run says of a task that the engine does not answer, with the engine's reason where it has one."""
+    kinds = task_units[0].requests_made if task_units else frozenset()
+    reason = engine.why_not(kinds) if isinstance(engine, Explaining) else ""
+    said = f"{engine.name} (backend {engine.backend}) cannot answer task {task.spec.task}"
+    return f"{said}: {reason}" if reason else said
 
 
 def _check_model_tasks(plan: RunPlan) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,13 @@ from harness.commands.output import CACHE_LIMIT, PATH, TRUST_CODE, embedding_cac
 @CACHE_LIMIT
 @click.option("--no-cache", is_flag=True, help="Keep embeddings in the results folder instead of the user's cache.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option(
+    "--max-error-rate",
+    type=click.FloatRange(0, 1),
+    default=0.05,
+    show_default=True,
+    help="Share of a model's answers to a task that may fail before the run stops; 1 never stops.",
+)
 @click.option("--plan", "dry", is_flag=True, help="Say what would be done and about how long it takes; run nothing.")
 @click.option("--price-per-hour", "price", type=click.FloatRange(min=0), help="Of the machine, for --plan.")
 def run(
@@ -48,6 +56,7 @@ def run(
     cache_limit: str,
     no_cache: bool,
     seed: int,
+    max_error_rate: float,
     dry: bool,
     price: float | None,
 ) -> None:
@@ -60,6 +69,7 @@ def run(
     from harness.errors import DataError, UserError
     from harness.languages import identify
     from harness.progress import TerminalProgress
+    from harness.redaction import environment_secrets, redacted
     from harness.runner import RunPlan
     from harness.runner import run as run_plan
     from harness.stage_lines import run_lines
@@ -85,7 +95,8 @@ def run(
         data_root=data_root,
         seed=seed,
         cache=None if no_cache else embedding_cache(cache_limit),
-        command=" ".join(["glotbench", *sys.argv[1:]]),
+        command=redacted(" ".join(["glotbench", *sys.argv[1:]]), environment_secrets(os.environ)),
+        max_error_rate=max_error_rate,
     )
     if dry:
         _say_plan(plan, price)
