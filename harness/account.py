@@ -24,13 +24,14 @@ class Account:
     """Begins when it is made.
 
     Attributes:
-        requests, computed, known: As in :class:`~harness.records.StageRecord`.
+        requests, computed, known, failed: As in :class:`~harness.records.StageRecord`.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.requests = 0
         self.computed = 0
         self.known = 0
+        self.failed = 0
         self._name = engine.name
         self._work: Work | None = work_of(engine)
         self._before = self._counts()
@@ -82,6 +83,7 @@ class Account:
             requests=self.requests,
             computed=self.computed,
             known=self.known,
+            failed=self.failed,
             seconds=round(total, 3),
             seconds_by_part={name: round(max(0.0, self._seconds[name]), 6) for name in PARTS},
             tokens=done.tokens if counted else None,

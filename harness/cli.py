@@ -1,4 +1,5 @@
-"""The command line. Only here and in ``harness.commands`` is anything printed, or the environment read.
+"""The command line. Only here and in ``harness.commands`` is anything printed. The environment is read here and there,
+and by engines that live with other processes: a server's key, the ranks of ``torchrun``.
 
 Data goes to standard output, progress and remarks to standard error. Exit codes: 0 done, 1 regression, 2 mistake of the
 user, 3 inconclusive (strict gate), 4 baseline missing or not comparable, 5 run incomplete, 70 our bug. Everything heavy
@@ -25,6 +26,7 @@ from harness.commands.gate import gate
 from harness.commands.imports import import_
 from harness.commands.leaderboard import leaderboard
 from harness.commands.mbr import mbr
+from harness.commands.output import without_secrets
 from harness.commands.report import report
 from harness.commands.run import run
 from harness.commands.score import score
@@ -74,7 +76,7 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except GlotbenchError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(without_secrets(f"error: {error}"), err=True)
         code = error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -89,8 +91,8 @@ def _unexpected(error: Exception) -> int:
     from metrics.base import MetricError  # here, because it brings NumPy, which most commands do without
 
     if isinstance(error, MetricError):
-        click.echo(f"error: {error}", err=True)
+        click.echo(without_secrets(f"error: {error}"), err=True)
         return 2
-    traceback.print_exc()
+    click.echo(without_secrets(traceback.format_exc().rstrip()), err=True)
     click.echo("error: this is a bug in glotbench; please report it with the lines above", err=True)
     return 70

@@ -349,6 +349,7 @@ class _Stage:
                 answers.update(new)
                 self._account.computed += len(new)
                 self._errors.told(response for _, response in new)
+                self._account.failed = self._errors.failed
         self._progress(label, len(everything), len(everything))
 
 

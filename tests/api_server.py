@@ -20,7 +20,21 @@ from typing import Any, Protocol
 Behaviour = Callable[[str, Mapping[str, Any], int], str]
 """``behaviour(service, payload, attempt)``: what becomes of a question; ``ok``, or one of the names in ``_spoiled``."""
 
-FAULTS = ("429", "500", "502", "503", "504", "half", "half-chunked", "empty", "garbage", "shape", "close", "reset", "slow")
+FAULTS = (
+    "429",
+    "500",
+    "502",
+    "503",
+    "504",
+    "half",
+    "half-chunked",
+    "empty",
+    "garbage",
+    "shape",
+    "close",
+    "reset",
+    "slow",
+)
 
 
 class Model(Protocol):
@@ -73,7 +87,7 @@ class Transformer:
                 torch.tensor([ids]), max_new_tokens=payload["max_tokens"], do_sample=False, pad_token_id=0
             )[0, len(ids) :]
         text = str(self._tokenizer.decode(found, skip_special_tokens=True))
-        return min((text.split(stop)[0] for stop in payload.get("stop", [])), key=len, default=text)
+        return min((text.split(stop, maxsplit=1)[0] for stop in payload.get("stop", [])), key=len, default=text)
 
     def tokens(self, text: str) -> list[tuple[str, float | None, Mapping[str, float] | None]]:
         import torch
@@ -148,8 +162,8 @@ def serving(model: Model | None = None, **options: Any) -> Iterator[ApiServer]:
 
 
 def seeded(seed: int, share: float, faults: Sequence[str] = FAULTS, *, since: int = 0) -> Behaviour:
-    """Every attempt fails with probability ``share``, each in one of the ways; the same question in the same order fares
-    the same whatever else is asked. The first ``since`` questions, with which an engine greets, go well."""
+    """Every attempt fails with probability ``share``, each in one of the ways; an attempt at a question fares the same
+    whatever else is asked. The first ``since`` questions, with which an engine greets, go well."""
     seen = iter(range(10**9))
 
     def behaviour(service: str, payload: Mapping[str, Any], attempt: int) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from harness.commands.output import PATH, cache_folder
+from harness.commands.output import PATH, cache_folder, command_line
 
 
 @click.group("import")
@@ -27,4 +26,4 @@ def import_mteb(files: tuple[Path, ...], model: str, out: Path) -> None:
     """
     from harness.mteb_results import imported_run
 
-    click.echo(imported_run(files, model, out, cache_folder(), " ".join(["glotbench", *sys.argv[1:]])))
+    click.echo(imported_run(files, model, out, cache_folder(), command_line()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,18 @@ LABELS = click.option(
 def say(text: str) -> None:
     """A remark, on standard error."""
     click.echo(text, err=True)
+
+
+def command_line() -> str:
+    """The command as typed, for a record: without the secrets in it."""
+    return without_secrets(" ".join(["glotbench", *sys.argv[1:]]))
+
+
+def without_secrets(text: str) -> str:
+    """A text to be printed or kept, without what looks like a secret or stands in a variable that is named like one."""
+    from harness.redaction import environment_secrets, redacted
+
+    return redacted(text, environment_secrets(os.environ))
 
 
 def task_folders(folders: Sequence[Path]) -> list[Path]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +10,16 @@ import click
 if TYPE_CHECKING:
     from harness.runner import RunPlan
 
-from harness.commands.output import CACHE_LIMIT, PATH, TRUST_CODE, embedding_cache, listed, named_tasks, say
+from harness.commands.output import (
+    CACHE_LIMIT,
+    PATH,
+    TRUST_CODE,
+    command_line,
+    embedding_cache,
+    listed,
+    named_tasks,
+    say,
+)
 
 
 @click.command()
@@ -69,7 +76,6 @@ def run(
     from harness.errors import DataError, UserError
     from harness.languages import identify
     from harness.progress import TerminalProgress
-    from harness.redaction import environment_secrets, redacted
     from harness.runner import RunPlan
     from harness.runner import run as run_plan
     from harness.stage_lines import run_lines
@@ -95,7 +101,7 @@ def run(
         data_root=data_root,
         seed=seed,
         cache=None if no_cache else embedding_cache(cache_limit),
-        command=redacted(" ".join(["glotbench", *sys.argv[1:]]), environment_secrets(os.environ)),
+        command=command_line(),
         max_error_rate=max_error_rate,
     )
     if dry:

@@ -33,6 +33,7 @@ from harness.types import (
     Chat,
     Embed,
     EmbedResponse,
+    Failed,
     Generate,
     LogLikelihood,
     Preference,
@@ -133,11 +134,13 @@ class ApiEngine:
                 texts = [request for request in batch if isinstance(request, Embed)]
                 starts = range(0, len(texts), _EMBEDDED_TOGETHER)
                 parts = self._pool.map(self._embedded, [texts[start : start + _EMBEDDED_TOGETHER] for start in starts])
-                return [response for part in parts for response in part]
-            return list(self._pool.map(self._answer, batch))
+                found = [response for part in parts for response in part]
+            else:
+                found = list(self._pool.map(self._answer, batch))
         except BaseException:
             self.close()  # the run ends: nobody should wait for answers that are under way
             raise
+        return [Failed(reason=one.reason) if isinstance(one, Refusal) else one for one in found]
 
     def close(self) -> None:
         self._server.close()
