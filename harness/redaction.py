@@ -19,13 +19,13 @@ _SHORTEST = 4
 
 _NAMES = r"(?:[a-z_]*api[_-]?key|key|[a-z_]*token|[a-z_]*secret|password|passwd|authorization|signature|sig)"
 _PATTERNS = (
-    # user and password of an address: up to the last @ before the path
-    (re.compile(r"([a-z][a-z0-9+.-]*://)[^\s/?#]*@", re.IGNORECASE), rf"\1{HIDDEN}@"),
+    # user and password of an address: up to the last @ before the path, or further where a password has a slash in it
+    (re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^\s/?#:]*:(?!\d+/)[^\s,]*|[^\s/?#]*)@", re.IGNORECASE), rf"\1{HIDDEN}@"),
     # every value in the query of an address; an option may follow the address
     (re.compile(r"(https?://[^\s?#]*\?)[^\s#]*?(?=[\s#\"'<>]|,[a-z_]+=|$)", re.IGNORECASE), None),
-    (re.compile(rf"([?&,;]{_NAMES}=)[^\s&#\"']+?(?=[\s&#\"']|,[a-z_]+=|$)", re.IGNORECASE), rf"\1{HIDDEN}"),
+    (re.compile(rf"([?&,;]{_NAMES}=)[^\s&]+?(?=[\s&]|,[a-z_]+=|$)", re.IGNORECASE), rf"\1{HIDDEN}"),
     # the two schemes of HTTP authorization, and the tokens of the hub and of OpenAI-like servers by their beginnings
-    (re.compile(r"\b(Bearer|Basic)(\s+|%20)[^\s\"',;]+", re.IGNORECASE), rf"\1\2{HIDDEN}"),
+    (re.compile(r"\b(Bearer|Basic)(\s+|%20)[^\s\"',;]{6,}"), rf"\1\2{HIDDEN}"),
     (re.compile(r"\b(hf_|sk-)[A-Za-z0-9_-]{16,}"), rf"\1{HIDDEN}"),
 )
 

@@ -111,6 +111,7 @@ class Exchange:
     _held: _Held = field(default_factory=_Held, init=False)
     _open: set[http.client.HTTPConnection] = field(default_factory=set, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _closed: bool = field(default=False, init=False)
 
     def ask(self, service: str, body: bytes | None) -> Answer:
         """``POST`` of a JSON body, or ``GET`` where there is none.
@@ -146,9 +147,9 @@ class Exchange:
         raise ExchangeError("the server closed the connection")
 
     def close(self) -> None:
-        """Close every connection; a thread that waits for an answer is woken."""
+        """Close every connection for good; a thread that waits for an answer is woken and gets none."""
         with self._lock:
-            connections, self._open = self._open, set()
+            connections, self._open, self._closed = self._open, set(), True
         for connection in connections:
             if connection.sock is not None:
                 with contextlib.suppress(OSError):  # the other side was faster
@@ -201,6 +202,8 @@ class Exchange:
             self._held.connection, self._held.used = made, False
             with self._lock:
                 self._open.add(made)
+                if self._closed:
+                    raise OSError("closed here")
         connection = self._held.connection
         if connection.sock is not None:
             connection.sock.settimeout(self.timeout)

@@ -9,6 +9,7 @@ most a minute; M. Brooker, *Exponential Backoff And Jitter*, AWS Architecture Bl
 
 from __future__ import annotations
 
+import dataclasses
 import email.utils
 import json
 import random
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from harness.engine.http_exchange import Answer, Exchange, ExchangeError
-from harness.redaction import redacted
+from harness.redaction import HIDDEN, redacted, spellings
 from harness.types import Failed
 
 _AGAIN = frozenset({408, 425, 429})
@@ -27,6 +28,8 @@ _NEVER_AGAIN = frozenset({501, 505})
 _LONGEST_WAIT = 60.0
 _SHOWN = 200
 _READ = 2**16
+_SURE = 12
+"""Characters from which on a secret is nothing that a model writes by itself."""
 
 
 _Found = TypeVar("_Found")
@@ -94,6 +97,7 @@ class Server:
             except ExchangeError as error:
                 refusal = self._refused(str(error), attempt)
             else:
+                answer = dataclasses.replace(answer, body=self._without_secrets(answer.body))
                 reason = self._told(answer)
                 if answer.status == 200 and (found := _object(answer.body)) is not None:
                     try:
@@ -103,7 +107,7 @@ class Server:
                 refusal = self._refused(reason, attempt, answer.status)
                 if not _tried_again(answer.status):
                     break
-                wait = _retry_after(answer.headers.get("retry-after", ""))
+                wait = retry_after(answer.headers.get("retry-after", ""))
             wait = max(wait, random.uniform(0, min(_LONGEST_WAIT, self.patience.backoff * 2**attempt)))
             if attempt == self.patience.retries or time.monotonic() + wait > end:
                 break
@@ -115,6 +119,13 @@ class Server:
         """End all waiting, and every connection."""
         self.patience.stopped.set()
         self.exchange.close()
+
+    def _without_secrets(self, body: bytes) -> bytes:
+        """A body that does not give back what it was sent; short secrets, which may be words, stay in an answer."""
+        for secret in self.secrets:
+            for form in spellings(secret) if len(secret) >= _SURE else ():
+                body = body.replace(form.encode("utf-8"), HIDDEN.encode("ascii"))
+        return body
 
     def _refused(self, reason: str, attempt: int, status: int = 0) -> Refusal:
         often = f" ({attempt + 1} attempts)" if attempt else ""
@@ -157,7 +168,7 @@ def _tried_again(status: int) -> bool:
     return status == 200 or status in _AGAIN or (500 <= status < 600 and status not in _NEVER_AGAIN)
 
 
-def _retry_after(text: str) -> float:
+def retry_after(text: str) -> float:
     """Seconds of a ``Retry-After`` header, which holds a number or a date; 0 for nothing that can be read."""
     try:
         return max(0.0, float(text))

@@ -25,7 +25,10 @@ LANGUAGES = {
     "tha_Thai": "ประโยคที่ {} เกี่ยวกับน้ำ",
 }
 GOOD = GenerateResponse(text="ደህና")
-BROKEN = f"""{sys.executable} -c 'import sys; t = sys.stdin.read(); sys.exit("no {{}} here") if {{}} else print(t, end="")'"""
+BROKEN = (
+    f"""{sys.executable} -c 'import sys; t = sys.stdin.read(); """
+    """sys.exit("no {} here") if {} else print(t, end="")'"""
+)
 
 
 def answers(failed: int, good: int) -> list[Response]:
@@ -109,7 +112,9 @@ def silent(*_: object) -> None:
 
 
 def test_a_program_that_always_fails_stops_the_run_at_once(tasks: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunIncompleteError, match=r"c on translate: 20 of 20 answers failed: exit code 1: no use here; at"):
+    with pytest.raises(
+        RunIncompleteError, match=r"c on translate: 20 of 20 answers failed: exit code 1: no use here; at"
+    ):
         run(plan(tasks, tmp_path, BROKEN.format("use", "True")), silent)
     assert not list(tmp_path.glob("*/run.json"))
 
