@@ -68,14 +68,13 @@ class Letters:
 
 
 class Transformer:
-    """A causal model of transformers, with the tokenizer's first token before every text, as vLLM writes it."""
+    """A causal model of transformers, with the special tokens of its tokenizer, as vLLM serves it."""
 
-    def __init__(self, folder: Path, *, bos: bool = True) -> None:
+    def __init__(self, folder: Path) -> None:
         import transformers
 
         self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder)
         self._model: Any = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
-        self._first = [self._tokenizer.bos_token_id] if bos else []
         self._lock = threading.Lock()
 
     def write(self, prompt: str, payload: Mapping[str, Any]) -> str:
@@ -84,7 +83,7 @@ class Transformer:
         ids = self._ids(prompt)
         with self._lock, torch.inference_mode():
             found = self._model.generate(
-                torch.tensor([ids]), max_new_tokens=payload["max_tokens"], do_sample=False, pad_token_id=0
+                torch.tensor([ids]), max_new_tokens=max(1, payload["max_tokens"]), do_sample=False, pad_token_id=0
             )[0, len(ids) :]
         text = str(self._tokenizer.decode(found, skip_special_tokens=True))
         return min((text.split(stop, maxsplit=1)[0] for stop in payload.get("stop", [])), key=len, default=text)
@@ -103,7 +102,7 @@ class Transformer:
         return found
 
     def _ids(self, text: str) -> list[int]:
-        return [*self._first, *self._tokenizer(text, add_special_tokens=False)["input_ids"]]
+        return list(self._tokenizer(text)["input_ids"])
 
 
 class ApiServer(ThreadingHTTPServer):
@@ -250,8 +249,9 @@ class _Handler(BaseHTTPRequestHandler):
                     time.sleep(0.02)
             case _:
                 waiting = {"Retry_After": self.server.retry_after} if behaviour == "429" else {}
-                body = json.dumps({"error": {"message": f"{said}; status {behaviour}"}}).encode()
-                self._send(int(behaviour), body, **waiting)
+                status, _, message = behaviour.partition(" ")
+                body = json.dumps({"error": {"message": message or f"{said}; status {status}"}}).encode()
+                self._send(int(status), body, **waiting)
 
     def _answer(self, service: str, payload: Mapping[str, Any]) -> tuple[int, object]:
         own = self.server

@@ -230,7 +230,7 @@ class ApiEngine:
             if not isinstance(scorer, Refusal):
                 self._scorer = scorer
                 return
-            if scorer.status in (0, 401, 403, 404, 429) or scorer.status >= 500:
+            if not scorer.cannot:
                 raise self._unusable(scorer)
             self._why_not_scored = (
                 f"the server at {self._address.shown} gives no log-probabilities of a prompt: asked with echo and "
@@ -238,9 +238,9 @@ class ApiEngine:
             )
         prompt = "?" if self.chat is None else self.chat.render([{"role": "user", "content": "?"}])
         payload = self._writing.payload(Generate(prompt=prompt, max_tokens=16))
-        found = self._server.ask(self._writing.service, payload, first_choice)
-        if isinstance(found, Refusal):
-            raise self._unusable(found)
+        written = self._server.ask(self._writing.service, payload, first_choice)
+        if isinstance(written, Refusal):
+            raise self._unusable(written)
 
     def _unusable(self, refusal: Refusal) -> BackendError:
         said = f"{self._where}: the server at {self._address.shown} cannot be used: {refusal.reason}"

@@ -10,7 +10,9 @@ server is asked for it: a token that lies on both sides of the boundary, or a pa
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +29,8 @@ FORMS: tuple[Form, ...] = ("echo, max_tokens=0", "echo, max_tokens=1", "prompt_l
 
 _PROBE = "The capital of France is Paris, and the capital of Ghana is Accra."
 _FEWEST = 5
+_CANNOT = re.compile(r"echo|logprob|max_tokens|max_completion_tokens", re.IGNORECASE)
+_UNKNOWN_FIELDS = (400, 405, 415, 422, 501)
 _REMEMBERED = 4096
 
 
@@ -106,18 +110,20 @@ class PromptScorer:
 def probed(server: Server, model: str, bos: str, extra: Mapping[str, object]) -> PromptScorer | Refusal:
     """A scorer in the first form in which the server gives what is needed, or what it said instead.
 
-    A server that cannot be reached or refuses the key is not asked in another form.
+    A server that says that it cannot (``Refusal.cannot``; llama-server does so with state 500) or answers something
+    else is asked in the next form; one that cannot be reached or refuses the key is not.
     """
     refusal = Refusal(reason="")
     for form in FORMS:
-        tokens = server.ask("/completions", _payload(form, model, _PROBE, extra), partial(_probe_read, form))
+        asked = _payload(form, model, _PROBE, extra)
+        tokens = server.ask("/completions", asked, partial(_probe_read, form), cannot=_CANNOT)
         if isinstance(tokens, Refusal):
-            if tokens.status in (0, 401, 403, 404, 429) or tokens.status >= 500:
+            if not tokens.cannot and tokens.status not in _UNKNOWN_FIELDS:
                 return tokens
-            refusal = refusal if refusal.reason else tokens
+            refusal = refusal if refusal.reason else dataclasses.replace(tokens, cannot=True)
             continue
         if isinstance(tokens, str):
-            refusal = refusal if refusal.reason else Refusal(reason=tokens, status=200)
+            refusal = refusal if refusal.reason else Refusal(reason=tokens, status=200, cannot=True)
             continue
         begins = not tokens[0].text or not _PROBE.startswith(tokens[0].text.lstrip("▁ ") or "\0")
         return PromptScorer(server=server, model=model, form=form, begins=begins, bos=bos, extra=extra)

@@ -13,6 +13,7 @@ import dataclasses
 import email.utils
 import json
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -44,10 +45,12 @@ class Refusal(Failed):
     """A failure with what the server said.
 
     Attributes:
-        status: Of its last answer; 0 where it gave none.
+        status: Of its last answer; 0 where it gave none. cannot: Whether it said that it cannot do what was asked, in
+            words that the asker knows; such an answer is its last word, whatever its status.
     """
 
     status: int = 0
+    cannot: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,13 +82,19 @@ class Server:
     secrets: Sequence[str] = ()
 
     def ask(
-        self, service: str, payload: object | None, read: Callable[[Mapping[str, object]], _Found]
+        self,
+        service: str,
+        payload: object | None,
+        read: Callable[[Mapping[str, object]], _Found],
+        *,
+        cannot: re.Pattern[str] | None = None,
     ) -> _Found | Refusal:
         """What ``read`` finds in the JSON object that the server answers with, or why there is none.
 
         Args:
             service: Path after the server's address, as ``/completions``. payload: Sent as JSON; without one, ``GET``.
             read: Raises :class:`MalformedError` where the object is not of the form that was asked for.
+            cannot: The words with which a server says that it cannot do this.
         """
         body = None if payload is None else json.dumps(payload).encode("ascii")
         end = time.monotonic() + self.patience.patience
@@ -105,6 +114,9 @@ class Server:
                     except MalformedError as error:
                         reason = f"the answer has {error}: {_shown(_message(answer.body[:_READ]), self.secrets)}"
                 refusal = self._refused(reason, attempt, answer.status)
+                spoken = answer.status != 200 and answer.status not in _AGAIN
+                if spoken and cannot is not None and cannot.search(reason):
+                    return dataclasses.replace(refusal, cannot=True)
                 if not _tried_again(answer.status):
                     break
                 wait = retry_after(answer.headers.get("retry-after", ""))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -134,18 +136,38 @@ def test_a_token_on_both_sides_of_the_boundary_is_the_contexts_as_in_lm_eval() -
         assert isinstance(both[1], Failed)  # nothing is left of it, and a probability of 1 would be made up
 
 
-@pytest.mark.parametrize("begins", [False, True])
-def test_text_and_log_probabilities_are_those_of_the_same_model_run_here(tiny_causal_model: Path, begins: bool) -> None:
-    local = load_model(parse_model(f"hf:{tiny_causal_model}"))
+@pytest.fixture(scope="module")
+def beginning_model(tiny_causal_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small causal model with a tokenizer that puts ``<s>`` before every text, as Llama's does."""
+    import transformers
+    from tokenizers.processors import TemplateProcessing
+
+    folder = tmp_path_factory.mktemp("beginning") / "model"
+    shutil.copytree(tiny_causal_model, folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", tokenizer.bos_token_id)]
+    )
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("model", "takes"),
+    [("tiny_causal_model", "echo"), ("beginning_model", "echo"), ("beginning_model", "prompt_logprobs")],
+)
+def test_text_and_log_probabilities_are_those_of_the_same_model_run_here(
+    request: pytest.FixtureRequest, model: str, takes: str
+) -> None:
+    folder: Path = request.getfixturevalue(model)
+    local = load_model(parse_model(f"hf:{folder}"))
     scored: list[Request] = [LogLikelihood(context="", continuation=text) for text in TEXTS]
     scored += [RollingLogLikelihood(text=text) for text in TEXTS]
-    written: list[Request] = []
-    if not begins:  # the tokenizer puts <s> before texts without context alone, and so does not compare otherwise
-        scored += [LogLikelihood(context=one, continuation=f" {two}") for one in TEXTS for two in TEXTS[:3]]
-        scored += [LogLikelihood(context=f"{text}  ", continuation="བོད") for text in TEXTS]
-        written = [Generate(prompt=text, until=("e", "\n"), max_tokens=24) for text in TEXTS]
-    with serving(Transformer(tiny_causal_model, bos=begins)) as server:
-        own = engine(server, "" if begins else ",bos=<s>")
+    scored += [LogLikelihood(context=one, continuation=f" {two}") for one, two in zip(TEXTS, TEXTS[1:], strict=False)]
+    scored += [LogLikelihood(context=f"{text}  ", continuation="བོད") for text in TEXTS]
+    written: list[Request] = [Generate(prompt=text, until=("e", "\n"), max_tokens=12) for text in TEXTS]
+    with serving(Transformer(folder), takes=[takes]) as server:
+        own = engine(server, ",bos=<s>")
         for mine, other in zip(own.answer(scored), answered(local, scored), strict=True):
             assert isinstance(mine, LogLikelihoodResponse)
             assert isinstance(other, LogLikelihoodResponse)
@@ -183,7 +205,7 @@ def test_a_text_that_a_server_refuses_does_not_fail_its_neighbours() -> None:
     assert [type(one) for one in found] == [EmbedResponse, Failed, EmbedResponse]
 
 
-def test_the_identity_is_the_models_and_the_users_word_for_it() -> None:
+def test_the_identity_is_the_models_and_the_users_word_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = [{"id": "toy", "root": "org/toy-v2", "max_model_len": 4096, "created": 17, "meta": {"n_params": 7}}]
     with serving(listed=listed) as server:
         plain = engine(server).identity
@@ -192,7 +214,8 @@ def test_the_identity_is_the_models_and_the_users_word_for_it() -> None:
         named = engine(server, ",revision=abc123,concurrency=3").identity
         assert "url" not in named
         assert named["revision"] == "abc123"
-        assert engine(server, ",concurrency=2,timeout=9,key_env=PATH").identity == plain
+        monkeypatch.setenv("A_KEY", "abc")
+        assert engine(server, ",concurrency=2,timeout=9,key_env=A_KEY").identity == plain
 
 
 @pytest.mark.parametrize(
@@ -251,6 +274,17 @@ def test_a_model_that_the_server_does_not_have_is_named_with_those_it_has() -> N
         pytest.raises(BackendError, match=r"it lists toy-7b, other \(did you mean 'toy-7b'\?\)"),
     ):
         engine(server)
+
+
+def test_a_server_that_says_that_it_cannot_echo_is_believed_at_once() -> None:
+    def behaviour(service: str, payload: Mapping[str, object], attempt: int) -> str:
+        return "500 Only no echo is supported" if "echo" in payload else "ok"
+
+    with serving(behaviour=behaviour) as server:  # as llama-server says it
+        own = engine(server)
+        assert own.requests_answered() == {Generate}
+        assert "HTTP 500: Only no echo is supported" in own.why_not(frozenset({LogLikelihood}))
+        assert server.faults["500 Only no echo is supported"] == 2  # once for each form with echo
 
 
 @pytest.mark.parametrize(
