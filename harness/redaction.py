@@ -60,6 +60,11 @@ def spellings(secret: str) -> set[str]:
     }
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether an option or a field of a query is called like a secret."""
+    return re.fullmatch(_NAMES, name, re.IGNORECASE) is not None
+
+
 def environment_secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Values of variables that are named like secrets (``HF_TOKEN``, ``GLOTBENCH_API_KEY``) and long enough for one."""
     return tuple(

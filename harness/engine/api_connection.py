@@ -58,8 +58,8 @@ def connected(spec: ModelSpec) -> tuple[Address, Server]:
         backoff=_seconds(spec, "backoff", 1.0),
         patience=_seconds(spec, "patience", 1800.0),
     )
-    secrets = tuple(filter(None, [key, *address.secrets]))
-    return address, Server(exchange=exchange, patience=patience, secrets=secrets)
+    credentials = tuple(filter(None, [key, *address.credentials]))
+    return address, Server(exchange=exchange, patience=patience, credentials=credentials, hidden=address.values)
 
 
 def _key(spec: ModelSpec, where: str) -> str:

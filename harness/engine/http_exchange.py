@@ -20,6 +20,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import harness
+from harness.redaction import is_secret_name
 
 _CONNECT_S = 30.0
 _LONGEST_BODY = 256 * 2**20
@@ -49,7 +50,7 @@ class Address:
         shown: The address for people, without user, password and query.
         path: What stands before the name of every service, without a slash at its end. query: What follows it.
         authorization: Header for the user and password that stood in the address; empty for none.
-        secrets: What of the address nobody may read.
+        credentials: What of the address is a secret for sure. values: All values of the query, of which some may be.
     """
 
     scheme: str
@@ -59,7 +60,8 @@ class Address:
     path: str
     query: str
     authorization: str = ""
-    secrets: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
 
     @classmethod
     def parsed(cls, url: str) -> Address:
@@ -76,7 +78,8 @@ class Address:
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         both = f"{user}:{password}"
         encoded = base64.b64encode(both.encode()).decode("ascii")
-        values = [part.partition("=")[2] or part for part in parts.query.split("&") if part]
+        pairs = [part.partition("=")[::2] for part in parts.query.split("&") if part]
+        secret = [value for name, value in pairs if is_secret_name(name)]
         return cls(
             scheme=parts.scheme,
             host=parts.hostname,
@@ -85,7 +88,8 @@ class Address:
             path=path,
             query=quote(parts.query, safe=_AS_THEY_ARE + "?"),
             authorization=f"Basic {encoded}" if user or password else "",
-            secrets=tuple(filter(None, [password or user, *([both, encoded] if password else []), *values])),
+            credentials=tuple(filter(None, [password or user, *([both, encoded] if password else []), *secret])),
+            values=tuple(value or name for name, value in pairs),
         )
 
 

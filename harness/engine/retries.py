@@ -74,12 +74,19 @@ class Server:
     """A server that speaks JSON.
 
     Attributes:
-        exchange: The connections. patience: How often it is asked. secrets: What no message may hold.
+        exchange: The connections. patience: How often it is asked.
+        credentials: What neither a message nor an answer may hold. hidden: What no message may hold besides.
     """
 
     exchange: Exchange
     patience: Patience
-    secrets: Sequence[str] = ()
+    credentials: Sequence[str] = ()
+    hidden: Sequence[str] = ()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no message may hold."""
+        return (*self.credentials, *self.hidden)
 
     def ask(
         self,
@@ -134,7 +141,7 @@ class Server:
 
     def _without_secrets(self, body: bytes) -> bytes:
         """A body that does not give back what it was sent; short secrets, which may be words, stay in an answer."""
-        for secret in self.secrets:
+        for secret in self.credentials:
             for form in spellings(secret) if len(secret) >= _SURE else ():
                 body = body.replace(form.encode("utf-8"), HIDDEN.encode("ascii"))
         return body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from collections.abc import Mapping
@@ -163,7 +164,7 @@ def test_text_and_log_probabilities_are_those_of_the_same_model_run_here(
     local = load_model(parse_model(f"hf:{folder}"))
     scored: list[Request] = [LogLikelihood(context="", continuation=text) for text in TEXTS]
     scored += [RollingLogLikelihood(text=text) for text in TEXTS]
-    scored += [LogLikelihood(context=one, continuation=f" {two}") for one, two in zip(TEXTS, TEXTS[1:], strict=False)]
+    scored += [LogLikelihood(context=one, continuation=f" {two}") for one, two in itertools.pairwise(TEXTS)]
     scored += [LogLikelihood(context=f"{text}  ", continuation="བོད") for text in TEXTS]
     written: list[Request] = [Generate(prompt=text, until=("e", "\n"), max_tokens=12) for text in TEXTS]
     with serving(Transformer(folder), takes=[takes]) as server:

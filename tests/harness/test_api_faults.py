@@ -126,6 +126,15 @@ def test_retry_after_may_be_a_date() -> None:
     assert [retry_after(text) for text in ("", "soon", "-3", "nan")] == [0, 0, 0, 0]
 
 
+def test_a_proxy_of_the_environment_is_used_and_not_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as server:
+        monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
+        monkeypatch.delenv("no_proxy", raising=False)
+        Exchange(Address.parsed("http://models.invalid:81/v1?x=1"), {}, timeout=5).ask("/models", None)
+        Exchange(Address.parsed(server.url), {}, timeout=5).ask("/models", None)
+        assert [service for service, _, _ in server.asked] == ["http://models.invalid:81/v1/models", "/models"]
+
+
 def test_connections_are_kept_and_a_stale_one_is_replaced() -> None:
     with serving() as server:
         own = asker(server, retries=0)
