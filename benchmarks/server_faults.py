@@ -74,11 +74,13 @@ def dies(tasks: Path, out: Path, calm: str, moment: int) -> dict[str, int | bool
     with serving(behaviour=behaviour) as server:
         stopped = False
         try:
-            scored(tasks, out, server, ",retries=1")  # near its end a run has too little left to be stopped by
+            scored(
+                tasks, out, server, ",retries=1,timeout=30"
+            )  # near its end a run has too little left to be stopped by
         except RunIncompleteError:
             stopped = True
         alive = 10**9
-        found, failed = scored(tasks, out, server, ",retries=1")
+        found, failed = scored(tasks, out, server, ",retries=1,timeout=30")
         greetings = 2
         twice = server.faults["ok"] - 2 * greetings - (len(TEXTS) - 1) * _sentences(tasks)
         return {"stopped": stopped, "asked twice": twice, "failed": failed, "scores equal": found == calm}

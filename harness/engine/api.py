@@ -43,11 +43,10 @@ from harness.types import (
 )
 from metrics.spelling import did_you_mean
 
-OPTIONS = (
-    *("url", "key_env", "chat", "embeddings", "revision"),
-    *("concurrency", "batch_size", "retries", "timeout", "backoff", "patience"),
-    *("system", "multiturn", "enable_thinking", "stop", "limit_field", "omit", "extra", "bos"),
-)
+_PLACE_OPTIONS = ("url", "key_env", "chat", "embeddings", "revision")
+_PACE_OPTIONS = ("concurrency", "batch_size", "retries", "timeout", "backoff", "patience")
+_ANSWER_OPTIONS = ("system", "multiturn", "enable_thinking", "stop", "limit_field", "omit", "extra", "bos")
+OPTIONS = (*_PLACE_OPTIONS, *_PACE_OPTIONS, *_ANSWER_OPTIONS)
 _SCORED = frozenset({LogLikelihood, RollingLogLikelihood, Preference})
 _FACTS = ("root", "parent", "max_model_len", "meta")
 """What of a server's description of a model tells one from another; the rest changes from start to start."""
@@ -78,19 +77,16 @@ class ApiEngine:
         thinking = spec.flag("enable_thinking")
         if thinking is not None:
             self._extra = {**self._extra, "chat_template_kwargs": {"enable_thinking": thinking}}
+        own_chat = _chat_of(spec) if chats else None
+        self.chat: Chat | None = own_chat
         self._writing = Writing(
             model=self._model,
-            chat=chats,
+            chat=own_chat,
             limit=spec.options.get("limit_field", "max_tokens"),
             stops=spec.options.get("stop", "server") == "server",
             omit=frozenset(filter(None, spec.options.get("omit", "").split(";"))),
             extra=self._extra,
         )
-        self.chat: Chat | None = None
-        if chats:
-            told = "" if thinking is None else f"|enable_thinking:{thinking}"
-            system, multiturn = spec.options.get("system", ""), spec.flag("multiturn") is not False
-            self.chat = ApiChat(system=system, multiturn=multiturn, told=told)
         self._address, self._server = connected(spec)
         self._pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="api")
         facts = self._described()
@@ -104,7 +100,7 @@ class ApiEngine:
             **({"revision": spec.options["revision"]} if "revision" in spec.options else {"url": self._address.shown}),
             **({"server": json.dumps(facts, sort_keys=True, ensure_ascii=False)} if facts else {}),
             **({"logprobs": self._scorer.form} if self._scorer else {}),
-            **{name: spec.options[name] for name in OPTIONS[-8:] if name in spec.options},
+            **{name: spec.options[name] for name in _ANSWER_OPTIONS if name in spec.options},
             **self._options.identity(),
         }
 
@@ -236,8 +232,7 @@ class ApiEngine:
                 f"the server at {self._address.shown} gives no log-probabilities of a prompt: asked with echo and "
                 f"prompt_logprobs, {scorer.reason}"
             )
-        prompt = "?" if self.chat is None else self.chat.render([{"role": "user", "content": "?"}])
-        payload = self._writing.payload(Generate(prompt=prompt, max_tokens=16))
+        payload = self._writing.payload(Generate(prompt="?", max_tokens=16))
         written = self._server.ask(self._writing.service, payload, first_choice)
         if isinstance(written, Refusal):
             raise self._unusable(written)
@@ -255,6 +250,12 @@ class ApiEngine:
         elif "max_completion_tokens" in refusal.reason:
             hint = "; add limit_field=max_completion_tokens"
         return BackendError(said + hint)
+
+
+def _chat_of(spec: ModelSpec) -> ApiChat:
+    thinking = spec.flag("enable_thinking")
+    told = "" if thinking is None else f"|enable_thinking:{thinking}"
+    return ApiChat(system=spec.options.get("system", ""), multiturn=spec.flag("multiturn") is not False, told=told)
 
 
 def load(spec: ModelSpec) -> ApiEngine:

@@ -25,6 +25,8 @@ Json = dict[str, object]
 _MOST_STOPS = 4
 """Most stop strings that OpenAI's own servers take; texts are cut here at all of them anyway."""
 
+_CONVERSATION = "<conversation>"
+
 
 class ApiChat:
     """Conversations as JSON, for a server that has the chat template.
@@ -42,7 +44,17 @@ class ApiChat:
     def render(self, messages: Sequence[Mapping[str, str]], add_generation_prompt: bool = True) -> str:
         """The messages; whether the last of them is to be continued is told by its role."""
         assert add_generation_prompt or messages[-1]["role"] == "assistant"
-        return json.dumps([dict(message) for message in messages], ensure_ascii=False)
+        return _CONVERSATION + json.dumps([dict(message) for message in messages], ensure_ascii=False)
+
+    def messages(self, prompt: str) -> list[dict[str, str]]:
+        """What :meth:`render` was given; a text that it did not make (a task without prompts) is what the user says."""
+        if not prompt.startswith(_CONVERSATION):
+            return [*self._system(), {"role": "user", "content": prompt}]
+        found: list[dict[str, str]] = json.loads(prompt.removeprefix(_CONVERSATION))
+        return found
+
+    def _system(self) -> list[dict[str, str]]:
+        return [{"role": "system", "content": self.system}] if self.system else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +62,13 @@ class Writing:
     """How text is asked for.
 
     Attributes:
-        model: The server's name of the model. chat: Whether prompts are conversations.
+        model: The server's name of the model. chat: How conversations are read back; ``None`` for plain text.
         limit: The field that holds the most new tokens. stops: Whether the server is told the stop strings.
         omit: Fields that the server does not take. extra: Fields that are sent besides.
     """
 
     model: str
-    chat: bool
+    chat: ApiChat | None
     limit: str = "max_tokens"
     stops: bool = True
     omit: frozenset[str] = frozenset()
@@ -64,13 +76,13 @@ class Writing:
 
     @property
     def service(self) -> str:
-        return "/chat/completions" if self.chat else "/completions"
+        return "/completions" if self.chat is None else "/chat/completions"
 
     def payload(self, request: Generate) -> Json:
         """The question for one answer; what is not sampled has no seed."""
         asked: Json = {"model": self.model, self.limit: request.max_tokens, "temperature": request.temperature}
-        if self.chat:
-            messages = json.loads(request.prompt)
+        if self.chat is not None:
+            messages = self.chat.messages(request.prompt)
             asked["messages"] = messages
             if messages[-1]["role"] == "assistant":
                 asked |= {"add_generation_prompt": False, "continue_final_message": True}
@@ -92,7 +104,7 @@ class Writing:
         White space between reasoning and text is left out, as by ``think_end``.
         """
         choice = first_choice(answer)
-        if not self.chat:
+        if self.chat is None:
             return GenerateResponse(text=cut(_text(choice.get("text"), "choices[0].text"), until))
         message = choice.get("message")
         if not isinstance(message, dict):

@@ -82,10 +82,13 @@ def test_conversations_keep_their_turns_and_reasoning_is_kept_apart() -> None:
         turns = [{"role": "user", "content": "早く「犬」"}]
         prompt = own.chat.render(turns)
         begun = own.chat.render([*turns, {"role": "assistant", "content": "返"}], add_generation_prompt=False)
-        found = own.answer([Generate(prompt=prompt, until=("\n",)), Generate(prompt=begun, until=("\n",))])
+        found = own.answer([Generate(prompt=one, until=("\n",)) for one in (prompt, begun, '[{"role": "user"}]')])
         assert found[0] == GenerateResponse(text="」犬「く早", reasoning="እያሰብኩ ነው")
         asked = {json.dumps(one["messages"]): one for one in payloads(server, "/chat/completions")}
-        first, second = asked[json.dumps(turns)], asked[json.dumps(json.loads(begun))]
+        begun_turns = [*turns, {"role": "assistant", "content": "返"}]
+        first, second = asked[json.dumps(turns)], asked[json.dumps(begun_turns)]
+        bare = [{"role": "system", "content": "ትሁት ሁን"}, {"role": "user", "content": '[{"role": "user"}]'}]
+        assert json.dumps(bare) in asked  # of a task without prompts
         assert second["continue_final_message"] is True
         assert "continue_final_message" not in first
         assert first["chat_template_kwargs"] == {"enable_thinking": False}
