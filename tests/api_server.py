@@ -83,7 +83,7 @@ class Transformer:
         ids = self._ids(prompt)
         with self._lock, torch.inference_mode():
             found = self._model.generate(
-                torch.tensor([ids]), max_new_tokens=max(1, payload["max_tokens"]), do_sample=False, pad_token_id=0
+                torch.tensor([ids]), max_new_tokens=payload["max_tokens"], do_sample=False, pad_token_id=0
             )[0, len(ids) :]
         text = str(self._tokenizer.decode(found, skip_special_tokens=True))
         return min((text.split(stop, maxsplit=1)[0] for stop in payload.get("stop", [])), key=len, default=text)
@@ -110,7 +110,7 @@ class ApiServer(ThreadingHTTPServer):
 
     Args:
         model: What answers. behaviour: What becomes of each question. key: Needed in ``Authorization``, if any.
-        takes: Which of ``echo``, ``echo-0`` (``max_tokens=0``) and ``prompt_logprobs`` it understands.
+        takes: Which of ``echo`` and ``prompt_logprobs`` it understands.
         slow: Seconds that a slow answer takes. retry_after: Seconds said with a 429. listed: What ``/models`` says.
 
     Attributes:
@@ -127,7 +127,7 @@ class ApiServer(ThreadingHTTPServer):
         *,
         behaviour: Behaviour = lambda *_: "ok",
         key: str = "",
-        takes: Sequence[str] = ("echo", "echo-0"),
+        takes: Sequence[str] = ("echo",),
         slow: float = 2.0,
         retry_after: str = "",
         listed: Sequence[Mapping[str, Any]] = ({"id": "toy", "root": "org/toy", "created": 1},),
@@ -275,10 +275,7 @@ class _Handler(BaseHTTPRequestHandler):
         tokens = self.server.model.tokens(prompt)
         usage = {"prompt_tokens": len(tokens)}
         if payload.get("echo") and "echo" in takes:
-            if payload["max_tokens"] == 0 and "echo-0" not in takes:
-                return 400, {"error": {"message": "max_tokens must be at least 1"}}
-            if payload["max_tokens"]:
-                tokens = [*tokens, ("!", -0.5, {"!": -0.5})]
+            tokens = [*tokens, ("!", -0.5, {"!": -0.5})]  # what it wrote
             logprobs = {
                 "tokens": [text for text, _, _ in tokens],
                 "token_logprobs": [value for _, value, _ in tokens],

@@ -191,14 +191,15 @@ class ApiEngine:
         return found
 
     def _described(self) -> dict[str, object]:
-        """What the server says of the model that tells it from others; nothing where it does not list models.
+        """What the server says of the model that tells it from others; nothing where it does not list models, or fails
+        to (``transformers serve`` without network): whether it can be used, it is asked next.
 
         Raises:
-            BackendError: It cannot be reached, refuses the key or has other models.
+            BackendError: It cannot be reached or refuses the key.
         """
         listed = self._server.ask("/models", None, lambda found: found.get("data") or [])
         if isinstance(listed, Refusal):
-            if listed.status in (0, 401, 403, 429) or (listed.status >= 500 and listed.status != 501):
+            if listed.status in (0, 401, 403, 429):
                 raise self._unusable(listed)
             return {}
         models = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []

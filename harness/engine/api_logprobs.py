@@ -24,11 +24,12 @@ from harness.engine.retries import MalformedError, Refusal, Server
 from harness.engine.windows import spaces_to_continuation
 from harness.types import Failed, LogLikelihoodResponse
 
-Form = Literal["echo, max_tokens=0", "echo, max_tokens=1", "prompt_logprobs"]
-FORMS: tuple[Form, ...] = ("echo, max_tokens=0", "echo, max_tokens=1", "prompt_logprobs")
+Form = Literal["echo", "prompt_logprobs"]
+FORMS: tuple[Form, ...] = ("echo", "prompt_logprobs")
 
 _PROBE = "The capital of France is Paris, and the capital of Ghana is Accra."
 _FEWEST = 5
+_WRITTEN = 1
 _CANNOT = re.compile(r"echo|logprob|max_tokens|max_completion_tokens", re.IGNORECASE)
 _UNKNOWN_FIELDS = (400, 405, 415, 422, 501)
 _REMEMBERED = 4096
@@ -97,7 +98,7 @@ class PromptScorer:
             known = self._counts.get(context)
         if known is not None:
             return known
-        asked: Json = {"model": self.model, "prompt": context, "max_tokens": 1, "temperature": 0, **self.extra}
+        asked: Json = {"model": self.model, "prompt": context, "max_tokens": _WRITTEN, "temperature": 0, **self.extra}
         found = self.server.ask("/completions", asked, read_prompt_tokens)
         if not isinstance(found, Refusal):
             with self._lock:
@@ -131,21 +132,13 @@ def probed(server: Server, model: str, bos: str, extra: Mapping[str, object]) ->
 
 
 def _payload(form: Form, model: str, text: str, extra: Mapping[str, object]) -> Json:
-    asked: Json = {"model": model, "prompt": text, "temperature": 0}
-    match form:
-        case "prompt_logprobs":
-            asked |= {"max_tokens": 1, "prompt_logprobs": 1}
-        case _:
-            asked |= {"max_tokens": _written(form), "echo": True, "logprobs": 1}
-    return {**asked, **extra}
-
-
-def _written(form: Form) -> int:
-    return 0 if form == "echo, max_tokens=0" else 1
+    """The question about a text. One new token is asked for: none at all makes some servers fail."""
+    wanted: Json = {"echo": True, "logprobs": 1} if form == "echo" else {"prompt_logprobs": 1}
+    return {"model": model, "prompt": text, "temperature": 0, "max_tokens": _WRITTEN, **wanted, **extra}
 
 
 def _read(form: Form, answer: Mapping[str, object]) -> list[Token]:
-    return read_prompt_logprobs(answer) if form == "prompt_logprobs" else read_echoed(answer, _written(form))
+    return read_prompt_logprobs(answer) if form == "prompt_logprobs" else read_echoed(answer, _WRITTEN)
 
 
 def _probe_read(form: Form, answer: Mapping[str, object]) -> list[Token] | str:
