@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.engine.retries import MalformedError
+from harness.engine.retries import MalformedError, whole
 from harness.engine.stops import cut
 from harness.types import Failed, Generate, GenerateResponse
 
@@ -193,17 +193,20 @@ def read_prompt_tokens(answer: Mapping[str, object]) -> int:
 
 def read_embeddings(answer: Mapping[str, object], count: int) -> list[NDArray[np.float32]]:
     """``count`` vectors ``[d]`` float32, in the order of the texts."""
-    rows: dict[object, NDArray[np.float32]] = {}
+    rows: dict[int, NDArray[np.float32]] = {}
     for place, entry in enumerate(_list(answer.get("data"), "data")):
         if not isinstance(entry, dict):
             raise MalformedError("no object in data")
         try:
             vector = np.asarray(_list(entry.get("embedding"), "embedding"), dtype=np.float32)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise MalformedError("no numbers in embedding") from error
         if vector.ndim != 1 or not len(vector) or not np.isfinite(vector).all():
             raise MalformedError("no finite vector in embedding")
-        rows[entry.get("index", place)] = vector
+        index = entry.get("index", place)
+        if not isinstance(index, int):
+            raise MalformedError("no number in index")
+        rows[index] = vector
     if set(rows) != set(range(count)) or len({len(row) for row in rows.values()}) > 1:
         raise MalformedError(f"not {count} vectors of one length in data")
     return [rows[place] for place in range(count)]
@@ -226,20 +229,32 @@ def _prompt_tokens(answer: Mapping[str, object]) -> int | None:
 def _token(text: str, value: object, highest: float | None) -> Token:
     if value is None:
         return Token(text, None, greedy=False)
-    if not isinstance(value, int | float) or isinstance(value, bool) or math.isnan(value):
+    number = _number(value)
+    if number is None:
         raise MalformedError("no number in token_logprobs")
-    return Token(text, float(value), greedy=highest is not None and value >= highest)
+    return Token(text, number, greedy=highest is not None and number >= highest)
 
 
 def _highest(top: object) -> float | None:
-    values = [value for value in top.values() if isinstance(value, int | float)] if isinstance(top, dict) else []
-    return max(values) if values else None
+    numbers = [_number(value) for value in top.values()] if isinstance(top, dict) else []
+    return max((number for number in numbers if number is not None), default=None)
+
+
+def _number(value: object) -> float | None:
+    """A number of any size; ``None`` for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return None if math.isnan(number) else number
 
 
 def _text(value: object, where: str) -> str:
     if not isinstance(value, str):
         raise MalformedError(f"no text in {where}")
-    return value
+    return whole(value)
 
 
 def _list(value: object, where: str) -> list[object]:

@@ -94,10 +94,12 @@ class Address:
 
 
 class _Held(threading.local):
-    """The connection of a thread, and whether it has carried an answer already."""
+    """The connection of a thread, its socket (which the connection itself forgets once the server says that it will
+    close), and whether it has carried an answer already."""
 
     def __init__(self) -> None:
         self.connection: http.client.HTTPConnection | None = None
+        self.socket: socket.socket | None = None
         self.used = False
 
 
@@ -113,7 +115,7 @@ class Exchange:
     headers: Mapping[str, str]
     timeout: float
     _held: _Held = field(default_factory=_Held, init=False)
-    _open: set[http.client.HTTPConnection] = field(default_factory=set, init=False)
+    _open: set[socket.socket] = field(default_factory=set, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _closed: bool = field(default=False, init=False)
 
@@ -145,7 +147,7 @@ class Exchange:
             except http.client.HTTPException as error:
                 self._drop()
                 raise ExchangeError(f"the answer is no HTTP ({_said(error)})") from error
-            except OSError as error:
+            except (OSError, UnicodeError) as error:  # a host's name may be no name
                 self._drop()
                 raise ExchangeError(f"the server cannot be reached ({_said(error)})") from error
         raise ExchangeError("the server closed the connection")
@@ -153,12 +155,10 @@ class Exchange:
     def close(self) -> None:
         """Close every connection for good; a thread that waits for an answer is woken and gets none."""
         with self._lock:
-            connections, self._open, self._closed = self._open, set(), True
-        for connection in connections:
-            if connection.sock is not None:
-                with contextlib.suppress(OSError):  # the other side was faster
-                    connection.sock.shutdown(socket.SHUT_RDWR)
-            connection.close()
+            sockets, self._open, self._closed = self._open, set(), True
+        for one in sockets:
+            with contextlib.suppress(OSError):  # the other side was faster
+                one.shutdown(socket.SHUT_RDWR)
 
     def _once(self, service: str, body: bytes | None) -> Answer:
         end = time.monotonic() + self.timeout
@@ -169,14 +169,14 @@ class Exchange:
         headers = {**self.headers, **({"Content-Type": "application/json"} if body is not None else {})}
         connection.request("GET" if body is None else "POST", target, body, headers)
         response = connection.getresponse()
-        found = self._body(connection, response, end)
+        found = self._body(response, end)
         response.close()
         self._held.used = True
         if response.will_close:
             self._drop()
         return Answer(response.status, {name.lower(): text for name, text in response.getheaders()}, found)
 
-    def _body(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse, end: float) -> bytes:
+    def _body(self, response: http.client.HTTPResponse, end: float) -> bytes:
         """The body, piece by piece, so that one that trickles is given up in time."""
         pieces: list[bytes] = []
         size = 0
@@ -184,8 +184,8 @@ class Exchange:
             left = end - time.monotonic()
             if left <= 0:
                 raise TimeoutError
-            if connection.sock is not None:
-                connection.sock.settimeout(left)
+            if self._held.socket is not None:
+                self._held.socket.settimeout(left)
             piece = response.read1(_PIECE)
             if not piece:
                 break
@@ -201,17 +201,15 @@ class Exchange:
         if self._held.connection is None:
             made = self._made()
             made.connect()
-            if made.sock is not None:
-                made.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._held.connection, self._held.used = made, False
+            made.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._held.connection, self._held.socket, self._held.used = made, made.sock, False
             with self._lock:
-                self._open.add(made)
+                self._open.add(made.sock)
                 if self._closed:
                     raise OSError("closed here")
-        connection = self._held.connection
-        if connection.sock is not None:
-            connection.sock.settimeout(self.timeout)
-        return connection
+        if self._held.socket is not None:
+            self._held.socket.settimeout(self.timeout)
+        return self._held.connection
 
     def _made(self) -> http.client.HTTPConnection:
         address, proxy = self.address, self._proxy()
@@ -230,10 +228,12 @@ class Exchange:
         return urlsplit(named if "://" in named else f"http://{named}") if named else None
 
     def _drop(self) -> None:
-        connection, self._held.connection, self._held.used = self._held.connection, None, False
-        if connection is not None:
+        connection, held = self._held.connection, self._held.socket
+        self._held.connection, self._held.socket, self._held.used = None, None, False
+        if held is not None:
             with self._lock:
-                self._open.discard(connection)
+                self._open.discard(held)
+        if connection is not None:
             connection.close()
 
 

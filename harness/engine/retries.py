@@ -28,6 +28,7 @@ _AGAIN = frozenset({408, 425, 429})
 _NEVER_AGAIN = frozenset({501, 505})
 _LONGEST_WAIT = 60.0
 _SHOWN = 200
+_HALVES = re.compile("[\ud800-\udfff]")
 _READ = 2**16
 _SURE = 12
 """Characters from which on a secret is nothing that a model writes by itself."""
@@ -161,7 +162,12 @@ class Server:
 
 
 def _shown(text: str, secrets: Sequence[str]) -> str:
-    return " ".join(redacted(text, secrets).split())[:_SHOWN]
+    return " ".join(redacted(whole(text), secrets).split())[:_SHOWN]
+
+
+def whole(text: str) -> str:
+    """A text without halves of surrogate pairs, which JSON can hold and no file of ours can."""
+    return _HALVES.sub("\ufffd", text)
 
 
 def _object(body: bytes) -> dict[str, object] | None:

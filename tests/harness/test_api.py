@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.engine.api import ApiEngine
+from harness.engine.api_forms import (
+    ApiChat,
+    Writing,
+    read_echoed,
+    read_embeddings,
+    read_prompt_logprobs,
+    read_prompt_tokens,
+)
 from harness.engine.base import Engine
 from harness.engine.models import load_model, parse_model
+from harness.engine.retries import MalformedError
 from harness.errors import BackendError, UserError
 from harness.loader import load_tasks
 from harness.runner import RunPlan, run
@@ -186,6 +198,41 @@ def answered(local: Engine, requests: list[Request]) -> list[Response]:
     for batch in local.plan(requests):
         found.update(zip(batch, local.answer([requests[place] for place in batch]), strict=True))
     return [found[place] for place in range(len(requests))]
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=3)
+FIELDS = [
+    *("choices", "text", "message", "content", "reasoning", "finish_reason", "usage", "prompt_tokens", "data", "index"),
+    *("embedding", "logprobs", "tokens", "token_logprobs", "top_logprobs", "prompt_logprobs", "rank", "logprob", "7"),
+]
+ANSWERS = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.dictionaries(st.sampled_from(FIELDS), ANSWERS, max_size=4), st.lists(ANSWERS, min_size=1, max_size=2))
+def test_an_answer_of_any_form_is_read_or_malformed(answer: dict[str, object], inner: list[object]) -> None:
+    chat = ApiChat(system="", multiturn=True)
+    readers: list[Callable[[dict[str, object]], object]] = [
+        lambda found: Writing(model="m", chat=None, extra={}).read(found, ("\n",)),
+        lambda found: Writing(model="m", chat=chat, extra={}).read(found, ("\n",)),
+        lambda found: read_echoed(found, 1),
+        read_prompt_logprobs,
+        read_prompt_tokens,
+        lambda found: read_embeddings(found, 1),
+    ]
+    for found in (answer, {**answer, "choices": inner}, {**answer, "data": inner}):
+        for reader in readers:
+            with contextlib.suppress(MalformedError):
+                str(reader(found)).encode("utf-8")  # what is read can be written
+
+
+def test_half_a_character_is_replaced() -> None:
+    found = Writing(model="m", chat=None, extra={}).read({"choices": [{"text": "ሰ\ud83d"}]}, ())
+    assert found == GenerateResponse(text="ሰ\ufffd")
 
 
 def test_embeddings_keep_their_order_and_options() -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import yaml
 
+from harness.commands.run import run as command
 from harness.engine.models import parse_model
-from harness.error_rate import ErrorRate
+from harness.error_rate import DEFAULT_MAX_ERROR_RATE, ErrorRate
 from harness.errors import RunIncompleteError
 from harness.loader import load_tasks
 from harness.runner import RunPlan, run
@@ -75,6 +76,11 @@ def test_none_and_all_may_be_allowed() -> None:
     everything = ErrorRate(1.0, "m", "t")
     everything.told(answers(900, 0))
     everything.settle()
+
+
+def test_the_command_lines_default_is_the_plans() -> None:
+    (option,) = [one for one in command.params if one.name == "max_error_rate"]
+    assert option.default == DEFAULT_MAX_ERROR_RATE
 
 
 def test_known_answers_count() -> None:
