@@ -112,6 +112,7 @@ class ApiServer(ThreadingHTTPServer):
         model: What answers. behaviour: What becomes of each question. key: Needed in ``Authorization``, if any.
         takes: Which of ``echo`` and ``prompt_logprobs`` it understands.
         slow: Seconds that a slow answer takes. retry_after: Seconds said with a 429. listed: What ``/models`` says.
+        reasoning: Said beside the answers of conversations. keeps: Whether connections stay open.
 
     Attributes:
         url: Its address. asked: Questions in the order of their arrival: service, payload, headers.
@@ -132,10 +133,12 @@ class ApiServer(ThreadingHTTPServer):
         retry_after: str = "",
         listed: Sequence[Mapping[str, Any]] = ({"id": "toy", "root": "org/toy", "created": 1},),
         reasoning: str = "",
+        keeps: bool = True,
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.model, self.behaviour, self.key, self.takes = model, behaviour, key, takes
         self.slow, self.retry_after, self.listed, self.reasoning = slow, retry_after, listed, reasoning
+        self.keeps = keeps
         self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
         self.asked: list[tuple[str, Mapping[str, Any], Mapping[str, str]]] = []
         self.faults: Counter[str] = Counter()
@@ -210,6 +213,9 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
             if value:
                 self.send_header(name.replace("_", "-"), value)
+        if not self.server.keeps:
+            self.send_header("Connection", "close")
+            self.close_connection = True
         self.end_headers()
         self.wfile.write(body)
 

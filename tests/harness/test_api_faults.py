@@ -147,6 +147,17 @@ def test_connections_are_kept_and_a_stale_one_is_replaced() -> None:
         assert isinstance(ask(own), str)  # without an attempt of its own
 
 
+def test_a_server_that_keeps_no_connection_is_asked_on_new_ones() -> None:
+    with serving(keeps=False) as server:
+        own = asker(server, retries=0)
+        assert all(isinstance(ask(own), str) for _ in range(3))
+        assert own.exchange._held.connection is None
+        own.close()
+        refused = ask(own)
+        assert isinstance(refused, Refusal)
+        assert "closed here" in refused.reason
+
+
 def test_a_run_through_faults_ends_with_the_scores_of_one_without(tasks: Path, tmp_path: Path) -> None:
     with serving() as server:
         calm = RunFolder(run(plan(tasks, tmp_path / "calm", server), silent)).record
