@@ -30,13 +30,14 @@ class Tally:
     """What was done so far, of a task or of several.
 
     Attributes:
-        requests, computed, known: As in :class:`~harness.records.StageRecord`.
+        requests, computed, known, failed: As in :class:`~harness.records.StageRecord`.
         generated: Tokens written. done: The model's work. seconds: By part. total: Seconds in all.
     """
 
     requests: int = 0
     computed: int = 0
     known: int = 0
+    failed: int = 0
     generated: float = 0.0
     done: Counts = field(default_factory=Counts)
     seconds: dict[Part, float] = field(default_factory=lambda: dict[Part, float](dict.fromkeys(PARTS, 0.0)))
@@ -108,6 +109,7 @@ class Account(Tally):
             requests=tally.requests,
             computed=tally.computed,
             known=tally.known,
+            failed=tally.failed,
             seconds=round(tally.total, 3),
             seconds_by_part={name: round(max(0.0, tally.seconds[name]), 6) for name in PARTS},
             tokens=round(done.tokens) if counted else None,

@@ -1,7 +1,8 @@
 """Requests -> responses of one engine: what is known is looked up, the rest is planned and computed batch by batch.
 
 A batch is computed whole or not at all, and stored before the next but one begins: a resumed run that plans the same
-requests together computes the same batches as an uninterrupted one, and so the same numbers to the last bit.
+requests together computes the same batches as an uninterrupted one, and so the same numbers to the last bit. (Of an
+engine that answers each request alone, such as a server, only what is missing is asked.)
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from harness.account import Account
-from harness.engine.base import Engine
+from harness.engine.base import Engine, is_independent
 from harness.store import ResponseStore
 from harness.types import Request, Response
 
@@ -64,6 +65,8 @@ class Answerer:
             keys = [order[position] for position in batch]
             if all(key in answers for key in keys):
                 continue
+            if is_independent(self._engine):
+                keys = [key for key in keys if key not in answers]
             found = self._account.answered(self._engine.answer, [requests[key] for key in keys])
             new = [(key, response) for key, response in zip(keys, found, strict=True) if key not in answers]
             if self._engine.stored:

@@ -1,4 +1,5 @@
-"""The command line. Only here and in ``harness.commands`` is anything printed, or the environment read.
+"""The command line. Only here and in ``harness.commands`` is anything printed. The environment is read here and there,
+and by engines that live with other processes: a server's key, the ranks of ``torchrun``.
 
 Data goes to standard output, progress and remarks to standard error. Exit codes: 0 done, 1 regression, 2 mistake of the
 user, 3 inconclusive (strict gate), 4 baseline missing or not comparable, 5 run incomplete, 70 our bug. Everything heavy
@@ -27,6 +28,7 @@ from harness.commands.gate import gate
 from harness.commands.imports import import_
 from harness.commands.leaderboard import leaderboard
 from harness.commands.mbr import mbr
+from harness.commands.output import without_secrets
 from harness.commands.report import report
 from harness.commands.run import run
 from harness.commands.score import score
@@ -82,7 +84,7 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except GlotbenchError as error:
-        click.echo(f"error: {told(error)}", err=True)
+        click.echo(without_secrets(f"error: {told(error)}"), err=True)
         code = error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -104,11 +106,12 @@ def _unexpected(error: Exception) -> int:
     from metrics.base import MetricError  # here, because it brings NumPy, which most commands do without
 
     if isinstance(error, MetricError):
-        click.echo(f"error: {told(error)}", err=True)
+        click.echo(without_secrets(f"error: {told(error)}"), err=True)
         return 2
     if isinstance(error, OSError) and error.errno in _OF_PATHS and error.filename is not None:
-        click.echo(plain_lines(f"error: {str(error.filename)[:500]}: {error.strerror}; check the path"), err=True)
+        line = f"error: {str(error.filename)[:500]}: {error.strerror}; check the path"
+        click.echo(without_secrets(plain_lines(line)), err=True)
         return 2
-    click.echo(plain_lines(traceback.format_exc()), err=True, nl=False)
+    click.echo(without_secrets(plain_lines(traceback.format_exc())), err=True, nl=False)
     click.echo("error: this is a bug in glotbench; please report it with the lines above", err=True)
     return 70

@@ -170,6 +170,7 @@ class StageRecord(_Frozen):
         requests: How many answers the task needed, texts that stand twice counted twice. computed: How many the model
             was asked for.
         known: How many distinct ones of a unit were there already, summed over units.
+        failed: How many of those that were computed have no answer.
         seconds_by_part: ``reading`` data and making requests of it; ``preparing`` (looking for known answers, making
             tokens, planning batches); ``model``; ``scoring``; ``writing`` answers, statistics and texts. What is
             missing to ``seconds`` is none of them.
@@ -192,6 +193,7 @@ class StageRecord(_Frozen):
     requests: int
     computed: int
     known: int = 0
+    failed: int = 0
     seconds: float
     seconds_by_part: dict[str, float] = Field(default_factory=dict)
     tokens: int | None = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.account import Account
-from harness.engine.base import Engine
+from harness.engine.base import Engine, Explaining
+from harness.error_rate import ErrorRate
 from harness.records import ScoreRecord
 from harness.scoring import score_unit
 from harness.store import RunWriter, SegmentRow, UnitKey
@@ -18,27 +19,32 @@ class TaskResults:
 
     Attributes:
         scores: In the order of units. units: How many were scored.
-        left_out: Languages of the units that the model does not offer.
+        left_out: Languages of the units that the model does not offer. errors: How much of it failed.
     """
 
-    def __init__(self, engine: Engine, task: str, *, writer: RunWriter, seed: int) -> None:
+    def __init__(self, engine: Engine, task: str, *, writer: RunWriter, seed: int, max_error_rate: float) -> None:
         self._model = engine.name
-        self._backend = engine.backend
         self._task = task
         self._writer = writer
         self._seed = seed
         self._think_end = engine.identity.get("think_end") if Generate in engine.requests_answered() else None
         self._divided = 0
         self._unended = 0
-        self._cannot = False
+        self._refused = ""
         self.scores: list[ScoreRecord] = []
         self.units = 0
         self.left_out: list[str] = []
+        self.errors = ErrorRate(max_error_rate, engine.name, task)
 
     def refuses(self, units: Sequence[Unit], engine: Engine) -> bool:
         """Whether the engine cannot answer what the task's units ask, which is then a note and not a failure."""
-        self._cannot = not units or not units[0].requests_made <= engine.requests_answered()
-        return self._cannot
+        if units and units[0].requests_made <= engine.requests_answered():
+            return False
+        kinds = units[0].requests_made if units else frozenset()
+        reason = engine.why_not(kinds) if isinstance(engine, Explaining) else ""
+        said = f"{self._model} (backend {engine.backend}) cannot answer task {self._task}"
+        self._refused = f"{said}: {reason}" if reason else said
+        return True
 
     def add_rows(self, unit: Unit, rows: Sequence[SegmentRow], account: Account) -> None:
         """Write the texts of a part of a unit."""
@@ -66,13 +72,15 @@ class TaskResults:
     def notes(self) -> list[str]:
         """What is not in the scores, in sentences."""
         found = []
-        if self._cannot:
-            found.append(f"{self._model} (backend {self._backend}) cannot answer task {self._task}")
+        if self._refused:
+            found.append(self._refused)
         if self._unended:
             found.append(
                 f"{self._model}: {self._unended} of {self._divided} answers to task {self._task} never ended their "
                 f"reasoning (no '{self._think_end}'); they are scored as a whole"
             )
+        if self.errors.failed:
+            found.append(f"{self._model} on {self._task}: {self.errors.summary()}")
         if self.left_out:
             found.append(f"{self._model} does not offer {', '.join(self.left_out)} of task {self._task}")
         return found

@@ -24,6 +24,7 @@ from harness.embedding_cache import EmbeddingCache
 from harness.engine.base import Engine, ModelSpec
 from harness.engine.faults import told_of_device
 from harness.engine.models import load_model
+from harness.error_rate import DEFAULT_MAX_ERROR_RATE
 from harness.errors import UserError
 from harness.loader import TaskFile
 from harness.machine import git_commit, hardware, versions
@@ -52,6 +53,7 @@ class RunPlan:
         out: Results folder; the response store and the run folder are made in it.
         seed: Seed of every bootstrap. command: The command line, for the record. arguments: The same taken apart.
         cache: Where final embeddings are kept beyond this results folder; without it they are kept in it.
+        max_error_rate: Share of one model's answers to one task that may fail before the run stops, 0-1.
     """
 
     tasks: Sequence[TaskFile]
@@ -63,6 +65,7 @@ class RunPlan:
     command: str = ""
     arguments: RunArguments | None = None
     cache: EmbeddingCache | None = None
+    max_error_rate: float = DEFAULT_MAX_ERROR_RATE
 
 
 def run(plan: RunPlan, progress: Progress) -> Path:
@@ -73,6 +76,7 @@ def run(plan: RunPlan, progress: Progress) -> Path:
 
     Raises:
         UserError: Something named or found is wrong; nothing was computed unless a model failed to load after another.
+        RunIncompleteError: Too much failed; what was computed is kept.
         StorageError: The disk is full, or the results folder cannot be written; what was computed before is kept.
         DeviceError: The GPU stopped working; what was computed before is kept.
     """
@@ -159,7 +163,12 @@ def _run_model(
     engine: Engine, plan: RunPlan, work: Work, *, store: ResponseStore, writer: RunWriter, progress: Progress
 ) -> tuple[list[TaskResults], list[StageRecord]]:
     """What a model gives for every task, in their order: all tasks of texts together, then those of vectors."""
-    results = {task.spec.task: TaskResults(engine, task.spec.task, writer=writer, seed=plan.seed) for task, _ in work}
+    results = {
+        task.spec.task: TaskResults(
+            engine, task.spec.task, writer=writer, seed=plan.seed, max_error_rate=plan.max_error_rate
+        )
+        for task, _ in work
+    }
     able = {
         task.spec.task: task_units
         for task, task_units in work
@@ -170,10 +179,13 @@ def _run_model(
     if texts := [(task, unit) for task, task_units in able.items() if task not in vectors for unit in task_units]:
         scheduler = Scheduler(engine, store=store, progress=progress, results=results)
         scheduler.run(texts)
+        for task, _ in texts:
+            results[task].errors.settle()
         stages = {task: scheduler.account.record(task) for task, _ in texts}
     for task, task_units in vectors.items():
         stage = VectorStage(engine, store=store, cache=plan.cache, progress=progress, results=results[task])
         stage.run(task, task_units)
+        results[task].errors.settle()
         stages[task] = stage.account.record(task)
     return [*results.values()], [stages[task] for task in results if task in stages and stages[task].requests]
 

@@ -145,8 +145,11 @@ class Scheduler:
         def booked(keys: Sequence[str], new: Sequence[str]) -> None:
             computed.update(id(owned[key][0]) for key in new)
             self._share([owned[key][0] for key in keys], each=1)
+            self._tell(owned, {key: answers[key] for key in new})
 
         answers.update(self._answerer.known(list(ready.earlier)))
+        for task, count in Counter(owned[key][0].asked.task for key in answers).items():
+            self._results[task].errors.known(count)
         again: dict[type, dict[str, Request]] = {}
         for key, (_, request) in owned.items():
             if key in ready.earlier and key not in answers:
@@ -161,6 +164,20 @@ class Scheduler:
             tally.requests += len(piece.keys) if piece.counted else 0
             tally.computed += new
             tally.known += len(set(piece.keys)) - new if piece.counted else 0
+
+    def _tell(self, owned: Owned, new: Mapping[str, Response]) -> None:
+        """Count what failed, for the task that asked first.
+
+        Raises:
+            RunIncompleteError: Too much of it.
+        """
+        by_task: dict[str, list[Response]] = {}
+        for key, response in new.items():
+            by_task.setdefault(owned[key][0].asked.task, []).append(response)
+        for task, responses in by_task.items():
+            errors = self._results[task].errors
+            errors.told(responses)
+            self.account.of(task).failed = errors.failed
 
     def _deliver(self, ready: _Ready) -> None:
         """Hand answers to the units that asked, and score those that wait for no more."""

@@ -19,9 +19,10 @@ def run_lines(record: RunRecord) -> Iterator[str]:
 
 def stage_lines(stage: StageRecord) -> Iterator[str]:
     """One to four lines; what the record does not say is left out."""
+    failed = f"{stage.failed:,} failed, " if stage.failed else ""
     yield (
         f"{stage.model} on {stage.task}: {stage.requests:,} requests, {stage.computed:,} computed, "
-        f"{stage.known:,} known, {duration(stage.seconds)}"
+        f"{stage.known:,} known, {failed}{duration(stage.seconds)}"
     )
     if stage.tokens is not None and stage.positions is not None:
         facts = [f"{stage.tokens:,} tokens"]

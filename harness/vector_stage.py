@@ -153,6 +153,13 @@ class VectorStage:
         keys = self._keys(requests)
         answers = self._answerer.known(list(dict.fromkeys(keys)))
         self.account.known += len(answers)
+        self._results.errors.known(len(answers))
+
+        def computed(_: Sequence[str], new: Sequence[str]) -> None:
+            self.account.computed += len(new)
+            self._results.errors.told(answers[key] for key in new)
+            self.account.failed = self._results.errors.failed
+
         by_language: dict[str, dict[str, Request]] = {}
         for key, request in zip(keys, requests, strict=True):
             language = request.language if isinstance(request, Embed) else ""
@@ -166,15 +173,12 @@ class VectorStage:
                     {key: distinct[key] for key in everything[start : start + WINDOW]},
                     answers,
                     label=label,
-                    answered=self._computed,
+                    answered=computed,
                     done=start,
                     total=len(everything),
                 )
             self._progress(label, len(everything), len(everything))
         return [answers[key] for key in keys]
-
-    def _computed(self, _: Sequence[str], new: Sequence[str]) -> None:
-        self.account.computed += len(new)
 
 
 def _outcome_to_bytes(outcome: Outcome) -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.output import PATH, emit, tell
+from harness.commands.output import PATH, emit, tell, without_secrets
 
 if TYPE_CHECKING:
     from harness.gate_reports import Link
@@ -101,7 +101,7 @@ def gate_check(
     if json_file:
         write_text_atomic(json_file, gate_reports.gate_json(report, strict=strict))
     if summary:
-        command = shlex.join(["glotbench", *sys.argv[1:]])
+        command = without_secrets(shlex.join(["glotbench", *sys.argv[1:]]))
         summary.parent.mkdir(parents=True, exist_ok=True)
         with summary.open("a", encoding="utf-8") as stream:
             stream.write(gate_reports.gate_markdown(report, command=command, link=_linked(site), strict=strict))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
 
-from harness.commands.output import PATH, TRUST_CODE, cache_folder, emit, listed, say, task_folders
+from harness.commands.output import PATH, TRUST_CODE, cache_folder, command_line, emit, listed, say, task_folders
 
 if TYPE_CHECKING:
     from harness.exchange.tables import Scale
@@ -32,7 +31,7 @@ def import_mteb(files: tuple[Path, ...], model: str, out: Path) -> None:
     """
     from harness.mteb_results import imported_run
 
-    emit(imported_run(files, model, out, cache_folder(), _command()), nl=True)
+    emit(imported_run(files, model, out, cache_folder(), command_line()), nl=True)
 
 
 @import_.command("lm-eval")
@@ -61,7 +60,7 @@ def import_lm_eval(
     task_folders(folders)
     known = KnownTasks(folders, shipped_tasks(), cache_folder(), trusted=trust_code)
     options = lm_eval_import.LmEvalOptions(model=model, tasks=listed(tasks))
-    emit(lm_eval_import.import_lm_eval(files, out, _command(), known, options), nl=True)
+    emit(lm_eval_import.import_lm_eval(files, out, command_line(), known, options), nl=True)
 
 
 @import_.command("sacrebleu")
@@ -79,7 +78,7 @@ def import_sacrebleu(files: tuple[Path, ...], task: str, language: str, model: s
     from harness.exchange import sacrebleu_scores
 
     options = sacrebleu_scores.ScoreOptions(task=task, language=language, model=model)
-    emit(sacrebleu_scores.import_sacrebleu(files, out, _command(), options), nl=True)
+    emit(sacrebleu_scores.import_sacrebleu(files, out, command_line(), options), nl=True)
 
 
 @import_.command("csv")
@@ -112,7 +111,7 @@ def import_csv(
         scale=cast("Scale", scale),
         rename=_pairs("--rename", rename),
     )
-    folder, remarks = import_tables(files, out, _command(), options)
+    folder, remarks = import_tables(files, out, command_line(), options)
     for remark in remarks:
         say(remark)
     emit(folder, nl=True)
@@ -133,7 +132,3 @@ def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
             raise UserError(f"{option} {text}: is not NAME=VALUE")
         found[name] = value
     return found
-
-
-def _command() -> str:
-    return " ".join(["glotbench", *sys.argv[1:]])

@@ -56,6 +56,18 @@ def emit(text: object, *, nl: bool = False) -> None:
     click.echo(plain_lines(written) if sys.stdout.isatty() else written, nl=nl, color=True)  # or click would cut texts
 
 
+def command_line() -> str:
+    """The command as typed, for a record: without the secrets in it."""
+    return without_secrets(" ".join(["glotbench", *sys.argv[1:]]))
+
+
+def without_secrets(text: str) -> str:
+    """A text to be printed or kept, without what looks like a secret or stands in a variable that is named like one."""
+    from harness.redaction import environment_secrets, redacted
+
+    return redacted(text, environment_secrets(os.environ))
+
+
 def task_folders(folders: Sequence[Path]) -> list[Path]:
     """Folders of task files: those named, then the shipped one.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+import dataclasses
+
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,19 @@ if TYPE_CHECKING:
     from harness.records import RunArguments, RunRecord
     from harness.runner import RunPlan
 
-from harness.commands.output import CACHE_LIMIT, PATH, TRUST_CODE, embedding_cache, emit, listed, named_tasks, say, tell
+from harness.commands.output import (
+    CACHE_LIMIT,
+    PATH,
+    TRUST_CODE,
+    command_line,
+    embedding_cache,
+    emit,
+    listed,
+    named_tasks,
+    say,
+    tell,
+    without_secrets,
+)
 
 
 @click.command()
@@ -40,6 +53,13 @@ from harness.commands.output import CACHE_LIMIT, PATH, TRUST_CODE, embedding_cac
     show_default=True,
     help="Another draw of sampled text: added to the task's seed.",
 )
+@click.option(
+    "--max-error-rate",
+    type=click.FloatRange(0, 1),
+    default=0.05,
+    show_default=True,
+    help="Share of a model's answers to a task that may fail before the run stops; 1 never stops.",
+)
 @click.option("--plan", "dry", is_flag=True, help="Say what would be done and about how long it takes; run nothing.")
 @click.option("--price-per-hour", "price", type=click.FloatRange(min=0), help="Of the machine, for --plan.")
 @click.pass_context
@@ -62,6 +82,7 @@ def run(
     no_cache: bool,
     seed: int,
     sampling_seed: int,
+    max_error_rate: float,
     dry: bool,
     price: float | None,
 ) -> None:
@@ -108,6 +129,7 @@ def run(
         )
     cache = None if no_cache else embedding_cache(cache_limit)
     plan = _plan(arguments, source, trust_code=trust_code, out=out, seed=seed, cache=cache)
+    plan = dataclasses.replace(plan, max_error_rate=max_error_rate)
     if earlier is not None:
         for line in planned_differences(earlier, plan.tasks):
             say(f"different now: {line}")
@@ -123,7 +145,7 @@ def run(
 
 
 _BESIDE_FROM = frozenset(
-    ["source", "out", "folders", "data_root", "trust_code", "cache_limit", "no_cache", "dry", "price"]
+    ["source", "out", "folders", "data_root", "trust_code", "cache_limit", "no_cache", "max_error_rate", "dry", "price"]
 )
 
 
@@ -202,8 +224,8 @@ def _plan(
         data_root=Path(arguments.data_root) if arguments.data_root else None,
         seed=seed,
         cache=cache,
-        command=" ".join(["glotbench", *sys.argv[1:]]),
-        arguments=arguments,
+        command=command_line(),
+        arguments=arguments.model_copy(update={"models": tuple(map(without_secrets, arguments.models))}),
     )
 
 

@@ -104,6 +104,30 @@ class Preparer(Protocol):
         depends on whether it was."""
 
 
+@runtime_checkable
+class Explaining(Protocol):
+    """An engine that can say why it does not answer a kind of request that its backend answers elsewhere."""
+
+    def why_not(self, kinds: frozenset[type]) -> str:
+        """One reason for ``kinds`` of request together; empty where there is nothing to say."""
+
+
+@runtime_checkable
+class Independent(Protocol):
+    """An engine that may say that what shares a batch changes nothing.
+
+    Attributes:
+        independent: Whether a request is answered alone, so that of a batch only what is missing needs to be asked.
+    """
+
+    independent: bool
+
+
+def is_independent(engine: Engine) -> bool:
+    """Whether what shares a batch changes no answer of ``engine``; not unless it says so."""
+    return isinstance(engine, Independent) and engine.independent
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """``--model BACKEND:NAME[,key=value...]``, taken apart.

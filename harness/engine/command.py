@@ -16,6 +16,7 @@ from pathlib import Path
 from harness.engine.base import ModelSpec
 from harness.errors import BackendError
 from harness.languages import find
+from harness.redaction import redacted
 from harness.store import sha256_file
 from harness.types import Chat, Failed, Generate, GenerateResponse, Request, Response
 
@@ -42,7 +43,7 @@ class CommandEngine:
             )
         self.name = spec.options.get("name") or Path(self._words[0]).name
         self.label = spec.options.get("label", "")
-        self.identity = {"backend": "command", "command": spec.target, "program": sha256_file(Path(program))}
+        self.identity = {"backend": "command", "command": redacted(spec.target), "program": sha256_file(Path(program))}
         self._batch_size = spec.integer("batch_size", 100)
         self._directions = frozenset(filter(None, spec.options.get("directions", "").split(";")))
 
@@ -121,7 +122,8 @@ def _translate(command: list[str], sources: list[str]) -> list[str] | Failed:
         return Failed(reason=f"cannot be run: {error}")
     if done.returncode != 0:
         message = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        return Failed(reason=f"exit code {done.returncode}: {message[-1] if message else 'no message'}")
+        said = redacted(message[-1]) if message else "no message"
+        return Failed(reason=f"exit code {done.returncode}: {said}")
     lines = done.stdout.decode("utf-8", "replace").removesuffix("\n").split("\n")
     if len(lines) != len(sources):
         return Failed(reason=f"{len(sources)} lines in, {len(lines)} lines out")

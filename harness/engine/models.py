@@ -17,6 +17,7 @@ _BACKENDS = {
     "st": "harness.engine.st:load",
     "reward": "harness.engine.reward:load",
     "metric": "harness.engine.metric:load",
+    "api": "harness.engine.api:load",
     "command": "harness.engine.command:load",
     "outputs": "harness.engine.outputs:load",
     "echo": "harness.engine.echo:load",

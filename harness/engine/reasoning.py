@@ -44,7 +44,9 @@ class Reasoning(Wrapped):
 
     def answer(self, batch: Sequence[Request]) -> list[Response]:
         return [
-            divided(response.text, self._end) if isinstance(response, GenerateResponse) else response
+            divided(response.text, self._end)
+            if isinstance(response, GenerateResponse) and not response.reasoning  # a server may have divided it
+            else response
             for response in super().answer(batch)
         ]
 

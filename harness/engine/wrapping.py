@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.engine.base import Engine
+from harness.engine.base import Engine, Explaining, is_independent
 from harness.engine.fitting import fitting_of
 from harness.engine.work import work_of
 from harness.types import Request, Response
@@ -23,6 +23,7 @@ class Wrapped:
         self.chat = engine.chat
         self.work = work_of(engine)
         self.fitting = fitting_of(engine)
+        self.independent = is_independent(engine)
 
     def requests_answered(self) -> frozenset[type]:
         return self._engine.requests_answered()
@@ -35,6 +36,9 @@ class Wrapped:
 
     def answer(self, batch: Sequence[Request]) -> list[Response]:
         return self._engine.answer(batch)
+
+    def why_not(self, kinds: frozenset[type]) -> str:
+        return self._engine.why_not(kinds) if isinstance(self._engine, Explaining) else ""
 
     def close(self) -> None:
         self._engine.close()

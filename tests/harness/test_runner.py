@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sqlite3
@@ -201,7 +202,8 @@ def test_failed_segments_are_counted_and_not_scored(task_folder: Path, tmp_path:
         f"""{sys.executable} -c 'import sys; t = sys.stdin.read(); """
         """sys.exit("seven is unlucky") if "7" in t else print(t, end="")'"""
     )
-    folder = run(plan(task_folder, tmp_path, "translate", model=f"command:{program},name=c,batch_size=10"), silent)
+    asked = plan(task_folder, tmp_path, "translate", model=f"command:{program},name=c,batch_size=10")
+    folder = run(dataclasses.replace(asked, max_error_rate=0.1), silent)
     record = RunFolder(folder).record
     assert {(score.n, score.n_failed) for score in record.scores} == {(36, 4)}
     rows = RunFolder(folder).segments(("c", "translate", "", "", "eng_Latn-tha_Thai"))
