@@ -35,7 +35,16 @@ def encode(response: Response) -> tuple[str, bytes]:
             raise ValueError("a failed request has no response to store")
 
 
+def decoded(kind: str, body: bytes) -> Response | None:
+    """A stored response; ``None`` where the bytes are not what their kind says."""
+    try:
+        return decode(kind, body)
+    except (ValueError, TypeError, IndexError, OverflowError, RecursionError):
+        return None
+
+
 def decode(kind: str, body: bytes) -> Response:
+    """A stored response; any error of NumPy's or JSON's where the bytes are not what their kind says."""
     if kind == "loglikelihood":
         logprob, is_greedy, *counted = json.loads(body)
         return LogLikelihoodResponse(logprob=logprob, is_greedy=is_greedy, tokens=counted[0] if counted else None)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from harness.errors import RecordError
 from harness.store import salvage
 from harness.store.disk import explained, of_database
-from harness.store.encoding import decode, encode
+from harness.store.encoding import decoded, encode
 from harness.store.locks import FolderLock
 from harness.store.schema import (
     COLUMNS,
@@ -128,8 +128,15 @@ class ResponseStore:
         for start in range(0, len(keys), _SQL_CHUNK):
             chunk = keys[start : start + _SQL_CHUNK]
             marks = ",".join("?" * len(chunk))
-            rows = self._whole("responses", f"key IN ({marks})", chunk)
-            found.update((key, decode(kind, body)) for key, kind, body in rows)
+            wrong = []
+            for row in self._whole("responses", f"key IN ({marks})", chunk):
+                response = decoded(row[1], row[2])
+                if response is None:
+                    wrong.append(row)
+                else:
+                    found[row[0]] = response
+            if wrong and not self._read_only:
+                self._put_aside("responses", wrong)
         return found
 
     def missing(self, keys: Sequence[str]) -> list[str]:
