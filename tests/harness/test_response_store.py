@@ -283,7 +283,7 @@ def test_a_checksum_depends_on_every_part_and_where_it_ends() -> None:
 def test_what_is_said_of_disks(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=rf"{tmp_path}: the disk is full .* goes on where"), explained(tmp_path):
         raise OSError(28, "No space left on device")
-    with pytest.raises(StorageError, match=r"x/y: cannot be written .*permissions"), explained(tmp_path):
+    with pytest.raises(StorageError, match=r"x/y: cannot be read or written .*permissions"), explained(tmp_path):
         raise PermissionError(13, "Permission denied", "x/y")
     with pytest.raises(FileNotFoundError), explained(tmp_path):
         raise FileNotFoundError(2, "No such file", "x")
