@@ -25,7 +25,8 @@ def explained(folder: Path) -> Iterator[None]:
         if error.errno in _FULL:
             raise StorageError(f"{where}: the disk is full ({error.strerror}); free some space: {_GOES_ON}") from error
         if error.errno in _REFUSED:
-            raise StorageError(f"{where}: cannot be written ({error.strerror}); check its permissions") from error
+            what = f"cannot be read or written ({error.strerror})"
+            raise StorageError(f"{where}: {what}; check its permissions") from error
         raise
 
 

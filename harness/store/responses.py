@@ -128,8 +128,15 @@ class ResponseStore:
         for start in range(0, len(keys), _SQL_CHUNK):
             chunk = keys[start : start + _SQL_CHUNK]
             marks = ",".join("?" * len(chunk))
-            rows = self._whole("responses", f"key IN ({marks})", chunk)
-            found.update((key, decoded(kind, body, f"{self.path}: response {key[:12]}")) for key, kind, body in rows)
+            wrong = []
+            for row in self._whole("responses", f"key IN ({marks})", chunk):
+                response = decoded(row[1], row[2])
+                if response is None:
+                    wrong.append(row)
+                else:
+                    found[row[0]] = response
+            if wrong and not self._read_only:
+                self._put_aside("responses", wrong)
         return found
 
     def missing(self, keys: Sequence[str]) -> list[str]:

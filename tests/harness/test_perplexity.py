@@ -199,9 +199,8 @@ def test_answers_stored_without_a_count_are_still_answers(tmp_path: Path) -> Non
     counted = LogLikelihoodResponse(logprob=-2.5, is_greedy=True, tokens=4)
     with ResponseStore(tmp_path / "responses.sqlite") as store:
         store.put([("new", counted)])
-    with sqlite3.connect(tmp_path / "responses.sqlite") as database:
         body = json.dumps([-1.5, False]).encode()
-        database.execute("INSERT INTO responses VALUES ('old', 'loglikelihood', ?)", (body,))
+        store._insert("responses", [("old", "loglikelihood", body)])
     with ResponseStore(tmp_path / "responses.sqlite") as store:
         assert store.get(["old", "new"]) == {"old": LogLikelihoodResponse(logprob=-1.5), "new": counted}
 

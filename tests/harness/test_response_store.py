@@ -150,6 +150,19 @@ def test_a_row_that_does_not_fit_its_checksum_is_put_aside(
     assert rows == [("plans", PLAN), ("reductions", PLAN), *[("responses", key) for key in (first, second)]]
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"), [("embed", b"\x01"), ("reasoned", b"[1"), ("loglikelihood", b"7"), ("?", b"")]
+)
+def test_a_row_that_fits_its_checksum_and_is_no_response_is_put_aside(tmp_path: Path, kind: str, body: bytes) -> None:
+    path = tmp_path / "responses.sqlite"
+    with ResponseStore(path) as store:
+        store.put([("good", response(1))])
+        store._insert("responses", [("bad", kind, body)])
+        assert store.get(["bad", "good"]) == {"good": response(1)}
+        assert store.missing(["bad", "good"]) == ["bad"]
+        assert len(store.notes) == 1
+
+
 def test_a_store_of_version_1_is_read_on(tmp_path: Path) -> None:
     path = tmp_path / "responses.sqlite"
     with sqlite3.connect(path) as db:
@@ -270,7 +283,7 @@ def test_a_checksum_depends_on_every_part_and_where_it_ends() -> None:
 def test_what_is_said_of_disks(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=rf"{tmp_path}: the disk is full .* goes on where"), explained(tmp_path):
         raise OSError(28, "No space left on device")
-    with pytest.raises(StorageError, match=r"x/y: cannot be written .*permissions"), explained(tmp_path):
+    with pytest.raises(StorageError, match=r"x/y: cannot be read or written .*permissions"), explained(tmp_path):
         raise PermissionError(13, "Permission denied", "x/y")
     with pytest.raises(FileNotFoundError), explained(tmp_path):
         raise FileNotFoundError(2, "No such file", "x")
