@@ -30,7 +30,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "tokenizer_parity": lambda: single("tokenizer_parity", 50),
     "f1_macro": lambda: single("f1_macro", 120),
     "span_f1": lambda: single("span_f1", 50),
-    "pair_ap": lambda: single("pair_ap", 400),
+    "pair_ap": lambda: single("pair_ap", 100),
     "mexa": lambda: single("mexa", 100),
     "mcc": lambda: single("mcc", 204),
     "cosine_spearman": lambda: single("cosine_spearman", 50),
