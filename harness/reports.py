@@ -66,7 +66,7 @@ def comparison_json(comparison: Comparison) -> str:
 
 
 def comparison_rows(comparison: Comparison) -> Iterator[tuple[object, ...]]:
-    """Cells for a CSV writer, header first; numbers unrounded, ``None`` if unknown. What was not compared comes last."""
+    """Cells for a CSV writer, header first; numbers unrounded, ``None`` if unknown. Last, what was not compared."""
     yield COMPARE_COLUMNS
     for row in comparison.contrasts:
         names = (row.system, row.against, row.task, row.variant, row.prompt, row.language, row.metric)

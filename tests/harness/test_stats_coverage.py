@@ -32,7 +32,6 @@ CASES: dict[str, Callable[[], Case]] = {
     "span_f1": lambda: single("span_f1", 50),
     "pair_ap": lambda: single("pair_ap", 100),
     "mexa": lambda: single("mexa", 100),
-    "mcc": lambda: single("mcc", 204),
     "cosine_spearman": lambda: single("cosine_spearman", 50),
     "passages": lambda: clusters.clustered_right(60, 0.7, 0.2, size=2),
     "unequal documents, high accuracy": lambda: clusters.clustered_right(30, 0.9, 0.2, unequal=True),
