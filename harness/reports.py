@@ -59,24 +59,18 @@ def comparison_json(comparison: Comparison) -> str:
     return json_text(body)
 
 
-def comparison_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
-    """Cells for a CSV writer, header first; numbers unrounded, unknown ones empty. What was not compared comes last."""
+def comparison_rows(comparison: Comparison) -> Iterator[tuple[object, ...]]:
+    """Cells for a CSV writer, header first; numbers unrounded, ``None`` if unknown. Last, what was not compared."""
     yield COMPARE_COLUMNS
     for row in comparison.contrasts:
-        numbers = (row.value, row.value_against, row.delta, row.stderr, row.low, row.high, row.p, row.p_corrected)
         names = (row.system, row.against, row.task, row.variant, row.prompt, row.language, row.metric)
-        cells = [_number(number) for number in numbers]
-        clusters = "" if row.clusters is None else str(row.clusters)
+        numbers = (row.value, row.value_against, row.delta, row.stderr, row.low, row.high, row.p, row.p_corrected)
         correction = "none" if row.language == MACRO else comparison.correction
-        more = (_number(row.minimum_detectable_effect), str(row.left_out), clusters, correction, "")
-        yield (*names, *cells, row.verdict, str(row.n), *more)
+        more = (row.minimum_detectable_effect, row.left_out, row.clusters, correction, "")
+        yield (*names, *numbers, row.verdict, row.n, *more)
     for left in comparison.not_compared:
         names = (left.system, left.against, left.task, left.variant, left.prompt, left.language, left.metric)
-        yield (*names, *[""] * 8, "not compared", *[""] * 5, left.reason)
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else repr(float(value))
+        yield (*names, *[None] * 8, "not compared", *[None] * 5, left.reason)
 
 
 def comparison_markdown(comparison: Comparison, *, worst: int | None = None) -> str:

@@ -52,8 +52,8 @@ def compare(runs: tuple[Path, ...], models: str, correction: str, form: str, wor
     if form == "csv":
         from harness.export import csv_text
 
-        header, *rows = reports.comparison_rows(found)
-        emit(csv_text(header, rows))
+        _, *rows = reports.comparison_rows(found)
+        emit(csv_text(reports.COMPARE_COLUMNS, rows))
     elif form == "matrix":
         from harness.significance import matrices, matrices_markdown
 

@@ -16,7 +16,7 @@ from harness.comparison_lines import WIDTH, comparison_lines, cut, wrapped
 from harness.comparison_words import grouped_reasons, tables, verdict_words
 from harness.export import csv_text
 from harness.records import Fingerprint
-from harness.reports import comparison_json, comparison_markdown, comparison_rows
+from harness.reports import COMPARE_COLUMNS, comparison_json, comparison_markdown, comparison_rows
 from tests.harness.synthetic_runs import HOSTILE, Unit, create, write_run
 
 OPTIONS = CompareOptions(create=create, draws=500)
@@ -144,7 +144,8 @@ class TestFiles:
     def test_csv_has_what_was_not_compared(self, found: Comparison) -> None:
         header, *rows = comparison_rows(found)
         assert {len(row) for row in rows} == {len(header)}
-        table = list(csv.DictReader(io.StringIO(csv_text(header, rows))))
+        table = list(csv.DictReader(io.StringIO(csv_text(COMPARE_COLUMNS, rows))))
+        assert float(table[1]["delta"]) == found.contrasts[1].delta, "a negative number is no formula"
         assert table[-1]["verdict"] == "not compared"
         assert table[-1]["reason"].startswith("not comparable: dataset differs")
         assert (table[0]["correction"], table[1]["correction"]) == ("none", "bh")

@@ -22,6 +22,7 @@ from metrics.preference import PreferenceMetric
 from metrics.probing import ProbeAccuracy, ProbeF1
 from metrics.ranking import PairAveragePrecision, Ranking, RankingMetric
 from metrics.tagging import SpanF1, TagAccuracy
+from tests.metric_statistics import COMPLETE, random_statistics
 
 N = 80
 
@@ -159,6 +160,26 @@ def expected_method(metric: Metric) -> str:
             return "clt"
         return ""  # wilson or bounded, by what the values are
     return {"fraction": "bounded bootstrap", "correlation": "fisher bootstrap"}.get(metric.info.unit, "bootstrap")
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+@pytest.mark.filterwarnings("error::RuntimeWarning:harness")
+def test_few_items_give_an_interval_or_none(name: str) -> None:
+    """One to twelve items at random, alone or in clusters: ends in order, inside the scale, around the score."""
+    metric, rng = registry.create(name), RNG(3)
+    low_end, high_end = metric.info.bounds
+    for n in (1, 2, 3, 5, 12):
+        rows = random_statistics(metric, rng, n)
+        for labels in (None, [str(row // 2) for row in range(n)], ["one"] * n):
+            found = stats.interval(metric, rows, labels, rng=rng, resamples=50)
+            if not found.method:
+                assert (found.stderr, found.low, found.high) == (None, None, None)
+                continue
+            assert found.low is not None
+            assert found.high is not None
+            assert low_end <= found.low <= found.high <= high_end
+            if not metric.resampling_shifts and "fisher" not in found.method and found.method != "bootstrap":
+                assert found.low - 1e-9 <= metric.value(rows) <= found.high + 1e-9
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
