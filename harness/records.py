@@ -164,12 +164,13 @@ class StageRecord(_Frozen):
     """How long one model spent on one task, and what it did.
 
     What an engine does not say, and what records of earlier versions lack, is ``None``. Tokens and operations are those
-    of the answers that were computed now, not of those that were known.
+    of the answers that were computed now, not of those that were known. What tasks have in common is divided among them
+    by their requests; what went on in the background while the model computed is no one's time.
 
     Attributes:
         requests: How many answers the task needed, texts that stand twice counted twice. computed: How many the model
             was asked for.
-        known: How many distinct ones of a unit were there already, summed over units.
+        known: How many distinct ones of a unit were there already, or asked by an earlier unit, summed over units.
         failed: How many of those that were computed have no answer.
         seconds_by_part: ``reading`` data and making requests of it; ``preparing`` (looking for known answers, making
             tokens, planning batches); ``model``; ``scoring``; ``writing`` answers, statistics and texts. What is

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import datasets
 import pytest
 import yaml
 
@@ -24,6 +25,7 @@ from harness.overlap import ReadAhead
 from harness.records import RunRecord
 from harness.runner import RunPlan, run
 from harness.store import ResponseStore, RunFolder
+from harness.tasks import lm, lm_eval_task
 from harness.tasks.lm_own import LanguageModelUnit
 from harness.types import Failed, Generate, LogLikelihood, LogLikelihoodResponse, Request, Response
 
@@ -45,7 +47,9 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = {"dataset": {"files": "{lang}.jsonl", "text": "q"}, "languages": list(WORDS)}
     write = {"doc_to_text": "{{q}} =", "doc_to_target": "{{gold}}", "generation_kwargs": {"max_gen_toks": 4}}
     ask = {"kind": "multiple_choice", "metrics": ["acc"], **common}
+    own_examples = {"dataset": {"files": "{lang}.jsonl", "fewshot_split": "test"}, "num_fewshot": 2}
     specs = {
+        "shots": {**ask, **own_examples, "metrics": ["acc", "f1_macro"], "prompts": {"plain": prompt}},
         "ask": {**ask, "prompts": {"plain": prompt}},
         "again": {**ask, "prompts": {"plain": prompt}},
         "more": {**ask, "prompts": {"long": {**prompt, "doc_to_text": "{{q}} 水とパン"}}},
@@ -195,6 +199,33 @@ def test_a_unit_may_be_larger_than_a_window(
     planned.clear()
     assert scores_csv(done(tasks, tmp_path / "parts", "ask", "surprise")) == scores_csv(whole)
     assert planned == []
+
+
+def test_documents_are_judged_in_parts_as_they_would_be_at_once(
+    tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("shots", "ask", "write")
+    whole = RunFolder(run(plan(tasks, tmp_path / "whole", *names), silent))
+    monkeypatch.setattr(asking, "WINDOW", 5)
+    monkeypatch.setattr(lm, "_PART", 4)
+    monkeypatch.setattr(lm_eval_task, "_BLOCK", 2)
+    parts = RunFolder(run(plan(tasks, tmp_path / "parts", *names), silent))
+    assert scores_csv(parts.record) == scores_csv(whole.record)
+    for unit in whole.units():
+        assert parts.segments(unit) == whole.segments(unit)
+        assert len({row.source for row in parts.segments(unit)}) == ASKED
+        for metric in whole.metrics(unit):
+            assert parts.statistics(unit, metric).stats.tolist() == whole.statistics(unit, metric).stats.tolist()
+
+
+def test_a_table_made_in_blocks_is_the_table_of_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lm_eval_task, "_BLOCK", 2)
+    alike = [{"q": "ውሃ", "n": number, "a": ["ߖߌ", "🍞"]} for number in range(5)]
+    for rows in (alike, [{"n": 1}, {"n": 2}, {"n": 2.5}], [{"n": 1}, {"n": None}, {"n": None}], alike[:1], []):
+        made = lm_eval_task._Splits(lambda _, rows=rows: iter(rows), "here")["test"]  # type: ignore[misc]
+        expected = datasets.Dataset.from_list(rows)
+        assert made.to_list() == expected.to_list()
+        assert made.features == expected.features
 
 
 def test_what_failed_is_tried_again_by_the_next_window_that_asks(

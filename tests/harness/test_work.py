@@ -135,6 +135,12 @@ def test_rows_of_a_plan_are_kept_until_they_are_answered(monkeypatch: pytest.Mon
     assert encoder.taken(requests[::-1]) == expected[::-1]
     assert encoder.taken(requests) == expected
     assert calls == [4, 1, 4]  # what failed is looked at again, and what was taken is forgotten
+    calls.clear()
+    encoder.prepare(requests)
+    assert encoder.planned(requests) == expected
+    assert encoder.taken(requests) == expected
+    assert calls == [4, 1, 1]  # tokens made beforehand are not made again
+    calls[:] = [0, 0, 0]
     monkeypatch.setattr("harness.engine.windows._REMEMBERED", 64 + 2 * len("ሰላም ለዓለም".encode()))
     assert encoder.planned(requests) == expected
     assert encoder.taken(requests) == expected
