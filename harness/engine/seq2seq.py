@@ -36,16 +36,16 @@ from harness.engine.base import ModelSpec, batches_by_length
 from harness.engine.fitting import Fitting, Kind
 from harness.engine.hf import longest_input
 from harness.engine.identity import library_versions, weights_identity
-from harness.engine.language_codes import CODES, LanguageCodes
 from harness.engine.loading import OPTIONS as LOADING_OPTIONS
 from harness.engine.loading import load_pretrained
 from harness.engine.pooling import LayerPooler
+from harness.engine.source_texts import OPTIONS as SOURCE_OPTIONS
+from harness.engine.source_texts import SourceTexts
 from harness.engine.stops import cut
 from harness.engine.target_scoring import TargetRow, TargetScorer, prompted_row
 from harness.engine.target_writing import TargetWriter
 from harness.engine.work import Work
 from harness.errors import BackendError
-from harness.languages import find
 from harness.types import (
     Chat,
     Embed,
@@ -57,10 +57,8 @@ from harness.types import (
     Request,
     Response,
 )
-from metrics.spelling import did_you_mean
 
-OPTIONS = ("codes", "prefix", "beams", *LOADING_OPTIONS, "batch_size", "batch_tokens", "max_length")
-_T5_PREFIX = "translate {source_language} to {target_language}: "
+OPTIONS = (*SOURCE_OPTIONS, "beams", *LOADING_OPTIONS, "batch_size", "batch_tokens", "max_length")
 _NO_LIMIT = 10**9
 _CPU_BATCH_TOKENS = 1024
 _CUDA_BATCH_TOKENS = 16384
@@ -75,7 +73,6 @@ class Seq2SeqEngine:
 
     def __init__(self, spec: ModelSpec) -> None:
         spec.require_known(OPTIONS)
-        self._where = f"--model hf:{spec.target}"
         self.name = spec.name
         self.label = spec.options.get("label", "")
         loaded = load_pretrained(spec, lambda _: "AutoModelForSeq2SeqLM")
@@ -87,12 +84,14 @@ class Seq2SeqEngine:
         self._pooler: Any = LayerPooler(self._model.get_encoder(), self.name)
         self.fitting = Fitting(self.name)
         self._tokenizer.padding_side = "right"
-        self._codes = self._chosen_codes(spec)
-        self._prefix = self._chosen_prefix(spec)
         self._beams = spec.integer("beams", 1)
         # Embedded positions end somewhere; T5's and MADLAD's are relative, and their configurations name none.
         self._most_new = (getattr(self._model.config, "max_position_embeddings", None) or _NO_LIMIT) - 1
         self._max_length = spec.integer("max_length", longest_input(self._model.config, self._tokenizer))
+        self._texts = SourceTexts(
+            spec, self._tokenizer, model_type=self._model.config.model_type, max_length=self._max_length
+        )
+        self._codes = self._texts.codes
         self._batch_size = spec.integer("batch_size", 64)
         default_budget = _CPU_BATCH_TOKENS if self._device == "cpu" else _CUDA_BATCH_TOKENS
         self._batch_tokens = spec.integer("batch_tokens", default_budget)
@@ -113,7 +112,7 @@ class Seq2SeqEngine:
             "dtype": dtype,
             "device": self._device.partition(":")[0],
             "codes": self._codes.scheme,
-            "prefix": "" if self._prefix is None else repr(self._prefix),
+            "prefix": "" if self._texts.prefix is None else repr(self._texts.prefix),
             "beams": str(self._beams),
             "decoding": "plain" if self._beams > 1 else self._writer.decoding,
             "max_length": str(self._max_length),
@@ -126,19 +125,7 @@ class Seq2SeqEngine:
         return frozenset({Generate, LogLikelihood, Embed})
 
     def covers(self, request: Request) -> bool:
-        """Whether the model has a code for both languages; with ``codes=none``, whether there is something to read."""
-        if isinstance(request, Embed):
-            return not self._codes.forced or self._codes.code(request.language) is not None
-        if not isinstance(request, Generate | LogLikelihood):
-            return False
-        source, languages = _source(request)
-        if self._codes.scheme == "none":
-            return self._prefix is None or source is not None
-        if source is None or not languages[1]:
-            return False
-        return self._codes.code(languages[1]) is not None and (
-            self._codes.scheme == "madlad" or self._codes.code(languages[0]) is not None
-        )
+        return self._texts.covers(request)
 
     def plan(self, requests: Sequence[Request]) -> list[list[int]]:
         groups: dict[object, list[int]] = {}
@@ -150,7 +137,7 @@ class Seq2SeqEngine:
                 rows = self._rows([requests[position] for position in positions])
                 batches += [[positions[index] for index in batch] for batch in self._scorer.plan(rows)]
                 continue
-            texts = [self._text(requests[position]) for position in positions]
+            texts = [self._texts.text(requests[position]) for position in positions]
             lengths = [max(1, min(len(ids), self._max_length)) for ids in self._tokenizer(texts)["input_ids"]]
             beams = 1 if isinstance(requests[positions[0]], Embed) else self._beams
             budget = max(1, self._batch_tokens // beams)
@@ -159,7 +146,7 @@ class Seq2SeqEngine:
         return batches
 
     def amount(self, requests: Sequence[Request]) -> tuple[int, int]:
-        encoded = self._tokenizer([self._text(request) for request in requests])["input_ids"] if requests else []
+        encoded = self._tokenizer([self._texts.text(request) for request in requests])["input_ids"] if requests else []
         tokens = sum(min(len(ids), self._max_length) for ids in encoded)
         return tokens, tokens
 
@@ -190,12 +177,12 @@ class Seq2SeqEngine:
         if self._codes.forced:
             self._tokenizer.src_lang = self._codes.code(first.source_language)
             forced["forced_bos_token_id"] = self._codes.forced_token(first.target_language)
-        sources = self._sources([self._text(request) for request in requests])
+        sources = self._texts.ids([self._texts.text(request) for request in requests])
         if self.identity["decoding"] == "leaving":
             most = max(1, self._most_new - len(forced))
             with torch.inference_mode():
                 answers = self._writer.write(requests, sources, forced=tuple(forced.values()), most=most)
-            return self._texts(answers, requests)
+            return self._written(answers, requests)
         encoded = self._tokenizer.pad({"input_ids": sources}, return_tensors="pt")
         with torch.inference_mode():
             generated = self._model.generate(
@@ -209,9 +196,9 @@ class Seq2SeqEngine:
                 **forced,
             )
         # Before the text stand the token that starts every answer and the forced one, which not every tokenizer skips.
-        return self._texts(generated[:, 1 + len(forced) :], requests)
+        return self._written(generated[:, 1 + len(forced) :], requests)
 
-    def _texts(self, answers: Any, requests: Sequence[Generate]) -> list[Response]:
+    def _written(self, answers: Any, requests: Sequence[Generate]) -> list[Response]:
         """What was written, special tokens left out, up to the first stop string of each."""
         texts = self._tokenizer.batch_decode(answers, skip_special_tokens=True)
         return [GenerateResponse(text=cut(text, one.until)) for text, one in zip(texts, requests, strict=True)]
@@ -248,8 +235,8 @@ class Seq2SeqEngine:
             self._tokenizer.src_lang = self._codes.code(direction[0])
             self._tokenizer.tgt_lang = self._codes.code(direction[1])
             forced = (self._codes.forced_token(direction[1]),)
-        distinct = list(dict.fromkeys(self._text(pair) for pair in pairs))
-        sources = dict(zip(distinct, map(tuple, self._sources(distinct)), strict=True))
+        distinct = list(dict.fromkeys(self._texts.text(pair) for pair in pairs))
+        sources = dict(zip(distinct, map(tuple, self._texts.ids(distinct)), strict=True))
         written = self._tokenizer(
             text_target=[pair.continuation for pair in pairs], return_special_tokens_mask=True, padding=False
         )
@@ -258,7 +245,7 @@ class Seq2SeqEngine:
             own = ids if not forced or ids[:1] == [*forced] else [*forced, *(one for one in ids if one not in forced)]
             rows.append(
                 TargetRow(
-                    source=sources[self._text(pair)],
+                    source=sources[self._texts.text(pair)],
                     labels=tuple(own),
                     given=len(forced),
                     tokens=len(special) - sum(special),
@@ -279,55 +266,9 @@ class Seq2SeqEngine:
             pooled = self._pooler(inputs, poolings or ("mean",)).cpu().numpy()
         return [EmbedResponse(vectors=row if poolings else row[0, -1]) for row in pooled]
 
-    def _sources(self, texts: list[str]) -> list[list[int]]:
-        """Token ids of what the encoder reads: a source loses its end where it is too long, a prompt its beginning, as
-        in HFLM, since what is asked stands at its end."""
-        if self._codes.scheme == "none" and self._prefix is None:
-            return [ids[-self._max_length :] for ids in self._tokenizer(texts)["input_ids"]]
-        return list(self._tokenizer(texts, truncation=True, max_length=self._max_length)["input_ids"])
-
     def _encode(self, texts: list[str]) -> Any:
         """``input_ids`` and ``attention_mask`` of a batch, ``[batch, tokens]``, padded on the right."""
         return self._tokenizer(texts, padding=True, truncation=True, max_length=self._max_length, return_tensors="pt")
-
-    def _chosen_codes(self, spec: ModelSpec) -> LanguageCodes:
-        """The scheme of codes: as the option says, else as the tokenizer and its vocabulary tell."""
-        said = spec.options.get("codes")
-        if said is not None and said not in CODES:
-            raise BackendError(
-                f"{self._where}: unknown codes '{said}'{did_you_mean(said, CODES)}; use one of {', '.join(CODES)}"
-            )
-        return LanguageCodes(self._tokenizer, said)
-
-    def _chosen_prefix(self, spec: ModelSpec) -> str | None:
-        """What stands before the source; ``None`` where the model reads the prompt, or says languages otherwise."""
-        said = spec.options.get("prefix")
-        if self._codes.scheme == "t5":
-            return _T5_PREFIX if said is None else said
-        if said is not None and self._codes.scheme != "none":
-            raise BackendError(
-                f"{self._where}: codes={self._codes.scheme} and prefix exclude each other; leave one out"
-            )
-        return (
-            "" if said is None and self._codes.scheme == "none" and self._model.config.model_type == "marian" else said
-        )
-
-    def _text(self, request: Request) -> str:
-        """What the encoder reads, before the codes that the tokenizer adds."""
-        if isinstance(request, Embed):
-            return request.text
-        assert isinstance(request, Generate | LogLikelihood), "the engine said that it answers nothing else"
-        source, languages = _source(request)
-        if self._codes.forced:
-            return source or ""
-        if self._codes.scheme == "madlad":
-            return f"<2{self._codes.code(languages[1])}> {source}"
-        if self._prefix is None:
-            return request.prompt if isinstance(request, Generate) else request.context
-        prefix = self._prefix
-        for name, language in zip(("source", "target"), languages, strict=True):
-            prefix = prefix.replace("{" + name + "_language}", find(language).name if language else "")
-        return prefix + (source or "")
 
     def _group(self, request: Request) -> object:
         """Requests of one batch must share this: a batch has one source code and one forced token, and one limit and
@@ -341,13 +282,6 @@ class Seq2SeqEngine:
         if self.identity["decoding"] == "leaving":
             return (Generate, languages)
         return (request.until, request.max_tokens, languages)
-
-
-def _source(request: Generate | LogLikelihood) -> tuple[str | None, tuple[str, str]]:
-    """The bare source segment, if the request has one, and the languages of its two sides."""
-    if isinstance(request, Generate):
-        return request.source, (request.source_language, request.target_language)
-    return (None, ("", "")) if request.direction is None else (request.context, request.direction)
 
 
 def _generate(request: Request) -> Generate:

@@ -340,6 +340,12 @@ def test_a_source_longer_than_the_model_is_cut_and_answered(nllb: Path) -> None:
     assert text == answers(nllb, [request(long + "a")], ",max_length=16")[0]
 
 
+def test_an_empty_source_is_the_token_before_texts(t5: Path) -> None:
+    texts = answers(t5, [request(""), request("ሰላም"), request("<s>")], ",prefix=")
+    assert texts[0] == texts[2]
+    assert texts[1:2] == answers(t5, [request("ሰላም")], ",prefix=")
+
+
 def test_sampled_text_is_refused(t5: Path) -> None:
     with pytest.raises(BackendError, match=r"the task asks for sampled text \(temperature 0.8\)"):
         answers(t5, [Generate(prompt="ሰላም", source="ሰላም", temperature=0.8)])
