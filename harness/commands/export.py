@@ -47,7 +47,7 @@ def export_mteb(run_folder: Path, out: Path) -> None:
 def export_lm_eval(run_folder: Path, out: Path) -> None:
     """lm-eval's results and samples files, with all that our record says inside; prints the paths."""
     from harness.errors import UserError
-    from harness.exchange.lm_eval_own import result_files
+    from harness.exchange.lm_eval_export import result_files
     from harness.store import RunFolder, write_text_atomic
 
     for path, lines in result_files(RunFolder(run_folder)):

@@ -54,7 +54,7 @@ def import_lm_eval(
     path, alone, on standard output.
     """
     from harness.exchange import lm_eval_import
-    from harness.exchange.lm_eval_places import KnownTasks
+    from harness.exchange.lm_eval_known import KnownTasks
     from harness.resources import shipped_tasks
 
     task_folders(folders)

@@ -19,9 +19,11 @@ import numpy as np
 
 from harness.data import documents_hash
 from harness.errors import RecordError
-from harness.exchange.lm_eval_files import Reported, ResultsFile, Sample, find_results, read_results, read_samples
+from harness.exchange.lm_eval_files import Reported, ResultsFile, find_results, read_results
+from harness.exchange.lm_eval_known import KnownTasks
 from harness.exchange.lm_eval_own import add_own
-from harness.exchange.lm_eval_places import KnownTasks, Place, places
+from harness.exchange.lm_eval_places import Place, places
+from harness.exchange.lm_eval_samples import Sample, read_samples
 from harness.exchange.lm_eval_values import Wanted, gives, statistics_of, wanted_scores
 from harness.imported import LABEL, ImportedRun, info_facts, metric_facts
 from harness.records import Fingerprint, ModelRecord, ScoreRecord

@@ -11,16 +11,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from harness.errors import SpecError, UserError
+from harness.errors import UserError
 from harness.exchange.lm_eval_files import ResultsFile
+from harness.exchange.lm_eval_known import KnownTasks, leaves_of
 from harness.languages import UND
-from harness.lm_eval_index import PREFIX, Index, folder_index, stock_index
 from harness.lm_eval_languages import LANG, Facts, read_languages
-from harness.loader import load_tasks
 from harness.records import TaskRecord
 from harness.store import content_hash
 from harness.task_file import TaskFile
@@ -74,61 +71,6 @@ class Place:
         return [self.unit.document(row, parts[leaf], number) for leaf, number, row in samples]
 
 
-class KnownTasks:
-    """lm-eval's own tasks and those in users' folders.
-
-    Args:
-        folders: Users' folders. shipped: The folder of ours. cache: Where the index of lm-eval's tasks is kept.
-        trusted: Whether code may run that files in users' folders name.
-
-    Indexes are made when a name is first looked up, which raises :class:`UserError` where lm-eval is not installed.
-    """
-
-    def __init__(self, folders: Sequence[Path], shipped: Path, cache: Path | None, *, trusted: bool) -> None:
-        self._folders = tuple(folders)
-        self._shipped = shipped
-        self._cache = cache
-        self._trusted = trusted
-
-    @cached_property
-    def _stock(self) -> Index:
-        return stock_index(self._cache)
-
-    @cached_property
-    def _own(self) -> list[Index]:
-        return [folder_index(folder, lambda: self._stock) for folder in self._folders]
-
-    def named(self, name: str) -> list[TaskFile]:
-        """Task files of a name that a person gave, as ``glotbench run`` finds them. Raises as ``load_tasks``."""
-        return load_tasks([name], [*self._folders, self._shipped], trust_code=self._trusted, cache=self._cache)
-
-    def found(self, name: str) -> list[TaskFile]:
-        """Task files of a name in a results file; none where it is unknown or nothing of it can run here.
-
-        Raises:
-            SpecError: A user's file of that name is wrong, or its code is not trusted.
-        """
-        own = any(name in index for index in self._own)
-        if not own and name not in self._stock:
-            return []
-        try:
-            return self.named(name if own else f"{PREFIX}{name}")
-        except SpecError:
-            raise
-        except UserError:
-            return []
-
-    @cached_property
-    def collections(self) -> dict[str, frozenset[str]]:
-        """Groups and tags with the tasks in them."""
-        return {
-            name: frozenset(_leaves(index, name))
-            for index in [self._stock, *self._own]
-            for name in index.names()
-            if not index.entry(name).is_task
-        }
-
-
 def places(results: ResultsFile, known: KnownTasks, named: Sequence[str] = ()) -> list[Place]:
     """Where every task of a results file belongs, in the file's order.
 
@@ -178,13 +120,6 @@ def _wholes(names: Sequence[str], results: ResultsFile, known: KnownTasks) -> It
         left -= holders[best]
 
 
-def _leaves(index: Index, name: str) -> tuple[str, ...]:
-    try:
-        return index.leaves(name)
-    except UserError:
-        return ()
-
-
 def _in_task(file: TaskFile, results: ResultsFile, left: Sequence[str]) -> Iterator[Place]:
     """Units of a task whose tasks of lm-eval's are all among the names that are left."""
     if not file.spec.from_lm_eval or file.index is None:
@@ -192,7 +127,7 @@ def _in_task(file: TaskFile, results: ResultsFile, left: Sequence[str]) -> Itera
     free = set(left)
     for unit in units(file, Selection(), None):
         assert isinstance(unit, StockUnit), "tasks with patterns of lm-eval's names are made of them"
-        leaves = _leaves(file.index, unit.lm_eval_pattern)
+        leaves = leaves_of(file.index, unit.lm_eval_pattern)
         if leaves and free.issuperset(leaves):
             free -= set(leaves)
             yield _placed(file, unit, leaves, results)

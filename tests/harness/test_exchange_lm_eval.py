@@ -56,7 +56,7 @@ WRITE = {
 TEXT = {
     "output_type": "generate_until",
     "doc_to_text": "{{question}}\nA:",
-    "doc_to_target": "{{choices[label]}}",
+    "doc_to_target": "{{['= 0 ^ . # |', '. R 0 #', choices[0]][label]}}",  # an untrained model gets some of this
     "generation_kwargs": {"until": ["\n"], "max_gen_toks": 12, "do_sample": False},
     "metric_list": [{"metric": name, "aggregation": name, "higher_is_better": True} for name in ("bleu", "chrf")],
 }
@@ -196,6 +196,9 @@ def test_scores_are_lm_evals_to_the_last_digit(imported: RunFolder, reported: di
     for chain in ("first", "vowel"):
         value = found["write_yor_Latn", "", "", "yor_Latn", f"exact_match@{chain}"].value
         assert value == reported["write_yor_Latn"][f"exact_match,{chain}"]
+    assert found["write_yor_Latn", "", "", "yor_Latn", "exact_match@vowel"].value
+    assert found["text_amh_Ethi", "", "", "amh_Ethi", "bleu"].value
+    assert found["text_amh_Ethi", "", "", "amh_Ethi", "chrf"].value
     for task, metric in (("text_amh_Ethi", "bleu"), ("text_amh_Ethi", "chrf"), ("whole_mya_Mymr", "word_perplexity")):
         assert found[task, "", "", task.partition("_")[2], metric].value == reported[task][f"{metric},none"]
 
