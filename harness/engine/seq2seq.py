@@ -160,7 +160,7 @@ class Seq2SeqEngine:
 
     def _lengths(self, requests: Sequence[Request]) -> list[int]:
         """Tokens of sources, as far as the model reads them."""
-        texts = [self._text(request) for request in requests]
+        texts = [self._texts.text(request) for request in requests]
         return [max(1, min(len(ids), self._max_length)) for ids in self._tokenizer(texts)["input_ids"]]
 
     def _answer(self, batch: Sequence[Request]) -> list[Response]:
