@@ -258,9 +258,9 @@ def _spec(family: _Family, name: str) -> TaskSpec:
     try:
         return TaskSpec.model_validate(written)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise UserError(f"lm-eval's '{name}': {place}: {first['msg']}; it cannot be a task here") from error
+        detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(map(str, detail["loc"]))
+        raise UserError(f"lm-eval's '{name}': {place}: {detail['msg']}; it cannot be a task here") from error
 
 
 def _settings(family: _Family) -> Iterable[tuple[str, list[str], list[str]]]:
