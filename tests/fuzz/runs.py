@@ -19,7 +19,7 @@ def run_targets(folder: Path) -> list[Target]:
     from harness.doctor import examine
     from harness.export import scores_csv
     from harness.mteb_results import result_files
-    from harness.store import ResponseStore, RunFolder
+    from harness.store import RunFolder
     from leaderboard.site import build
     from tests.leaderboard_runs import write_run
 
@@ -68,25 +68,6 @@ def run_targets(folder: Path) -> list[Target]:
                 opened.statistics(unit, metric)
         return list(examine(opened))
 
-    def responses(content: bytes) -> object:
-        kind, _, body = content.partition(b"\n")
-        place = folder / "responses.sqlite"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with ResponseStore(place) as store:
-            db = sqlite3.connect(place)
-            db.execute("DELETE FROM responses")
-            db.execute("INSERT INTO responses VALUES ('k', ?, ?)", (kind.decode("latin-1"), body))
-            db.commit()
-            db.close()
-            return store.get(["k"])
-
-    bodies = [
-        b"loglikelihood\n[-1.5, true, 3]",
-        b"reward\n0.25",
-        "generate\nሰላም".encode(),
-        b'reasoned\n["because", "ok"]',
-        b"embed\n" + bytes([1, 0, 0, 0, 3, 0, 0, 0]) + bytes(12),
-    ]
     return [
         of_file("record", folder / "record" / "run.json", [small], of_json, record, share=3),
         of_file(
@@ -109,8 +90,40 @@ def run_targets(folder: Path) -> list[Target]:
             tables,
             0.1,
         ),
-        Target(name="stored response", inputs=bodies, mutate=of_bytes, use=responses),
+        _stored_response(folder),
     ]
+
+
+def _stored_response(folder: Path) -> Target:
+    """Answers in a store, whose checksums are right."""
+    from harness.errors import RecordError
+    from harness.store import ResponseStore
+    from harness.store.schema import checksum
+
+    def responses(content: bytes) -> object:
+        kind, _, body = content.partition(b"\n")
+        place = folder / "responses.sqlite"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with ResponseStore(place) as store:
+            name = kind.decode("latin-1")
+            db = sqlite3.connect(place)
+            db.execute("DELETE FROM responses")
+            db.execute("INSERT INTO responses VALUES ('k', ?, ?, ?)", (name, body, checksum("k", name, body)))
+            db.commit()
+            db.close()
+            found = store.get(["k"])
+        if not found:
+            raise RecordError("put aside")
+        return found
+
+    bodies = [
+        b"loglikelihood\n[-1.5, true, 3]",
+        b"reward\n0.25",
+        "generate\nሰላም".encode(),
+        b'reasoned\n["because", "ok"]',
+        b"embed\n" + bytes([1, 0, 0, 0, 3, 0, 0, 0]) + bytes(12),
+    ]
+    return Target(name="stored response", inputs=bodies, mutate=of_bytes, use=responses)
 
 
 def _command(words: list[str]) -> None:
@@ -131,8 +144,21 @@ def _small_record(content: bytes, files: dict[str, str]) -> bytes:
 
 def result_targets(folder: Path) -> list[Target]:
     """Results of other programs: the importers."""
+    from harness.exchange.sacrebleu_scores import ScoreOptions, import_sacrebleu
+    from harness.exchange.tables import import_tables
     from harness.mteb_results import imported_run
 
+    bleu = {
+        "name": "BLEU",
+        "score": 31.5,
+        "signature": "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0",
+        "verbose_score": "60.1/38.2/26.1/18.4 (BP = 0.97 ratio = 0.97 hyp_len = 970 ref_len = 1000)",
+        "confidence_mean": 31.4,
+        "confidence_var": 1.2,
+    }
+    wide = "model,prompt,eng,amh,nqo\nmodel α,p1,90.25,54.17,3\nb/🦁,p1,70,,50\n"
+    long = "model\tlanguage\tmetric\tscore\nm\tyor\tacc\t0.5\nm\tmya\tacc\t0.25\n"
+    options = ScoreOptions(task="quiz", language="eng-yor", model="m")
     score = {"main_score": 0.5, "hf_subset": "fr-en", "languages": ["fra-Latn", "eng-Latn"], "accuracy": 0.5}
     mteb = {
         "task_name": "Tatoeba",
@@ -149,6 +175,30 @@ def result_targets(folder: Path) -> list[Target]:
             [json.dumps(mteb).encode()],
             of_json,
             lambda path: imported_run([path], "model", folder / "out", folder / "cache", "import"),
+            share=0.5,
+        ),
+        of_file(
+            "sacrebleu's JSON",
+            folder / "s.json",
+            [json.dumps(bleu).encode(), json.dumps([bleu, {**bleu, "name": "chrF2", "score": 50.1}]).encode()],
+            of_json,
+            lambda path: import_sacrebleu([path], folder / "out", "import", options),
+            share=0.5,
+        ),
+        of_file(
+            "table of scores",
+            folder / "t.csv",
+            [wide.encode()],
+            of_bytes,
+            lambda path: import_tables([path], folder / "out", "import"),
+            share=0.5,
+        ),
+        of_file(
+            "long table of scores",
+            folder / "t.tsv",
+            [long.encode()],
+            of_bytes,
+            lambda path: import_tables([path], folder / "out", "import"),
             share=0.5,
         ),
     ]
