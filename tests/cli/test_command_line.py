@@ -288,7 +288,7 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(folder: Path) -> None:
     assert first == "x on mini: 2 units, 6 requests, 6 distinct, 0 known, 6 to compute"
     assert characters.endswith("(this backend counts no tokens)")
     assert written == "  at most 1,536 tokens to write"
-    assert "cost 0.00 (measured on 3 requests now" in spent
+    assert "cost 0.00 (measured on 6 requests now" in spent
     assert last == "in all: 6 to compute, about 0.0 s, cost 0.00; nothing was run"
     assert not (folder / "results").exists()
     alone = glotbench(*command, "--price-per-hour", "2.5")
