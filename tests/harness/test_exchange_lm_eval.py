@@ -436,7 +436,7 @@ def test_samples_that_do_not_give_the_score_do_not_count(tmp_path: Path) -> None
         ({**RESULT, "results": {"x": {"acc,none": 10**400}}}, None, "digits"),
         ({**RESULT, "results": {"a\x1b[31m": {"acc,none": 1}}}, None, "is no name"),
         ({**RESULT, "results": {"x" * 900: {"acc,none": 1}}}, None, "is no name"),
-        ('{"results": {"x\\ud800": {"acc,none": 1}}}', None, "lone surrogate"),
+        ('{"results": {"x\\ud800": {"acc,none": 1}}}', None, "half a character"),
         ({**RESULT, "config": {}, "model_name": ""}, None, "--model"),
         ({**RESULT, "n-shot": {"quiz_yor_Latn": -1}}, None, "expected a count"),
         (RESULT, ["{"], "no JSON"),

@@ -266,7 +266,7 @@ def test_threads_take_turns(tmp_path: Path) -> None:
 
 
 def test_vectors_come_back_bit_by_bit(tmp_path: Path) -> None:
-    vectors = np.array([[np.nan, np.inf, -0.0, 1e-42]], dtype=np.float32)
+    vectors = np.array([np.nan, np.inf, -0.0, 1e-42], dtype=np.float32)
     with ResponseStore(tmp_path / "responses.sqlite") as store:
         store.put([("v", EmbedResponse(vectors=vectors))])
         found = store.get(["v"])["v"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sqlite3
 import threading
@@ -69,8 +70,9 @@ def silent(*_: object) -> None:
     pass
 
 
-def done(folder: Path, out: Path, *names: str, model: str = "echo:x") -> RunRecord:
-    return RunFolder(run(plan(folder, out, *names, model=model), silent)).record
+def done(folder: Path, out: Path, *names: str, model: str = "echo:x", max_error_rate: float = 0.05) -> RunRecord:
+    wanted = dataclasses.replace(plan(folder, out, *names, model=model), max_error_rate=max_error_rate)
+    return RunFolder(run(wanted, silent)).record
 
 
 def answers(out: Path) -> dict[str, str]:
@@ -240,7 +242,7 @@ def test_what_failed_is_tried_again_by_the_next_window_that_asks(
         return [LogLikelihoodResponse(logprob=-1.0) if lucky else Failed(reason="no luck") for _ in batch]
 
     monkeypatch.setattr(EchoEngine, "answer", failing)
-    record = done(tasks, tmp_path, "ask", "again", model="echo:x,batch_size=16")
+    record = done(tasks, tmp_path, "ask", "again", model="echo:x,batch_size=16", max_error_rate=1.0)
     failed = {(score.task, score.language): score.n_failed for score in record.scores}
     assert sum(failed.values()) == failed["ask", "amh_Ethi"] * 4 == ASKED * 4
     assert {stage.task: stage.computed for stage in record.stages} == {"ask": 72, "again": 72}

@@ -298,7 +298,7 @@ def test_directions_are_named_on_the_command_line(tmp_path: Path) -> None:
     options = ["--directions", "deu-fra, yor-my", "--data-root", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
     done = CliRunner().invoke(cli, ["run", "flores200", "--model", "echo:x", "--num-fewshot", "1", *options])
     assert done.exit_code == 0, done.output
-    record = RunFolder(next((tmp_path / "out").iterdir())).record
+    record = RunFolder(next((tmp_path / "out").glob("*/run.json"))).record
     assert {score.language for score in record.scores} == {"deu_Latn-fra_Latn", "yor_Latn-mya_Mymr"}
 
 
