@@ -16,15 +16,13 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from harness.engine.models import parse_model
 from harness.errors import RunIncompleteError
 from harness.export import scores_csv
 from harness.loader import load_tasks
 from harness.runner import RunPlan, run
 from harness.store import RunFolder
-from tests.api_server import ApiServer, seeded, serving
+from tests.api_server import ApiServer, seeded, serving, write_translation_task
 
 TEXTS = {
     "eng_Latn": "Sentence {} about water, bread and salt.",
@@ -34,25 +32,6 @@ TEXTS = {
     "tha_Thai": "ประโยคที่ {} เกี่ยวกับน้ำและขนมปัง",
 }
 _BATCH = 32
-
-
-def task_folder(folder: Path, sentences: int) -> Path:
-    """A translation task from English into the other languages."""
-    folder.mkdir()
-    for language, text in TEXTS.items():
-        rows = "".join(f"{number}\t{text.format(number)}\n" for number in range(sentences))
-        (folder / f"{language}.tsv").write_text("id\ttext\n" + rows, encoding="utf-8")
-    spec = {
-        "task": "translate",
-        "kind": "translation",
-        "dataset": {"files": "{lang}.tsv", "key": "id"},
-        "languages": list(TEXTS),
-        "directions": "eng-xx",
-        "prompts": {"p": {"doc_to_text": "{{target_language}} {{source}}", "doc_to_target": "target"}},
-        "metrics": ["chrf++"],
-    }
-    (folder / "translate.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
-    return folder
 
 
 def scored(tasks: Path, out: Path, server: ApiServer, options: str = "") -> tuple[str, int]:
@@ -101,7 +80,7 @@ def main() -> None:
     result: dict[str, object] = {"answers": answers}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        tasks = task_folder(folder / "tasks", arguments.sentences)
+        tasks = write_translation_task(folder / "tasks", TEXTS, arguments.sentences)
         with serving() as server:
             calm, _ = scored(tasks, folder / "calm", server)
         with serving(behaviour=seeded(11, 0.4), slow=0.6) as server:

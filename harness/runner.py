@@ -28,7 +28,7 @@ from harness.error_rate import DEFAULT_MAX_ERROR_RATE
 from harness.errors import UserError
 from harness.loader import TaskFile
 from harness.machine import git_commit, hardware, versions
-from harness.records import ModelRecord, RunArguments, RunRecord, ScoreRecord, StageRecord, TaskRecord
+from harness.records import ModelRecord, RunArguments, RunRecord, ScoreRecord, StageRecord
 from harness.results import TaskResults
 from harness.scheduling import Scheduler
 from harness.store import ResponseStore, RunWriter, alone, content_hash, explained
@@ -132,7 +132,7 @@ def _run(plan: RunPlan, progress: Progress, held: ExitStack) -> Path:
         hardware=hardware(),
         git_commit=git_commit(),
         models=tuple(models),
-        tasks=tuple(_task_record(task) for task, _ in work),
+        tasks=tuple(task.record for task, _ in work),
         scores=tuple(scores),
         stages=tuple(stages),
         seconds={
@@ -252,17 +252,3 @@ def _run_id(plan: RunPlan, question: str, models: Sequence[ModelRecord]) -> str:
     names = "+".join(model.name for model in plan.models)
     readable = re.sub(r"[^\w.+-]+", "-", f"{tasks}--{names}", flags=re.ASCII).strip("-")[:80]
     return f"{readable}-{content_hash([question, [model.identity for model in models]])[:8]}"
-
-
-def _task_record(task: TaskFile) -> TaskRecord:
-    spec = task.spec
-    return TaskRecord(
-        name=spec.task,
-        kind=spec.kind,
-        description=spec.description,
-        source=spec.source,
-        license=spec.license,
-        pivot=spec.pivot,
-        languages=tuple(spec.languages),
-        file_sha256=task.sha256,
-    )

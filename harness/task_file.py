@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.lm_eval_index import Index
+from harness.records import TaskRecord
 from harness.spec import TaskSpec
 
 
@@ -30,3 +31,18 @@ class TaskFile:
     trusted: bool = False
     subsets: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     mteb: str = ""
+
+    @property
+    def record(self) -> TaskRecord:
+        """What a run says of the task."""
+        spec = self.spec
+        return TaskRecord(
+            name=spec.task,
+            kind=spec.kind,
+            description=spec.description,
+            source=spec.source,
+            license=spec.license,
+            pivot=spec.pivot,
+            languages=tuple(spec.languages),
+            file_sha256=self.sha256,
+        )

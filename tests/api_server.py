@@ -17,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Protocol
 
+import yaml
+
 Behaviour = Callable[[str, Mapping[str, Any], int], str]
 """``behaviour(service, payload, attempt)``: what becomes of a question; ``ok``, or one of the names in ``_spoiled``."""
 
@@ -305,3 +307,22 @@ def _ranked(text: str, value: float | None, top: Mapping[str, float] | None) -> 
     best = max(top.values())
     own = {"7": {"logprob": value, "rank": 1 if value >= best else 5, "decoded_token": text}}
     return own if value >= best else {**own, "9": {"logprob": best, "rank": 1, "decoded_token": "?"}}
+
+
+def write_translation_task(folder: Path, texts: Mapping[str, str], sentences: int) -> Path:
+    """A translation task from English into the other languages of ``texts``, whose sentences have a number in them."""
+    folder.mkdir(exist_ok=True)
+    for language, text in texts.items():
+        rows = "".join(f"{number}\t{text.format(number)}\n" for number in range(sentences))
+        (folder / f"{language}.tsv").write_text("id\ttext\n" + rows, encoding="utf-8")
+    spec = {
+        "task": "translate",
+        "kind": "translation",
+        "dataset": {"files": "{lang}.tsv", "key": "id"},
+        "languages": list(texts),
+        "directions": "eng-xx",
+        "prompts": {"p": {"doc_to_text": "{{target_language}} {{source}}", "doc_to_target": "target"}},
+        "metrics": ["chrf++"],
+    }
+    (folder / "translate.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+    return folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,8 +126,15 @@ def run(
             data_root=str(data_root or ""),
         )
     cache = None if no_cache else embedding_cache(cache_limit)
-    plan = _plan(arguments, source, trust_code=trust_code, out=out, seed=seed, cache=cache)
-    plan = dataclasses.replace(plan, max_error_rate=max_error_rate)
+    plan = _plan(
+        arguments,
+        source,
+        trust_code=trust_code,
+        out=out,
+        seed=seed,
+        cache=cache,
+        max_error_rate=max_error_rate,
+    )
     if earlier is not None:
         for line in planned_differences(earlier, plan.tasks):
             say(f"different now: {line}")
@@ -189,6 +195,7 @@ def _plan(
     out: Path,
     seed: int,
     cache: EmbeddingCache | None,
+    max_error_rate: float,
 ) -> RunPlan:
     """What to run.
 
@@ -223,6 +230,7 @@ def _plan(
         data_root=Path(arguments.data_root) if arguments.data_root else None,
         seed=seed,
         cache=cache,
+        max_error_rate=max_error_rate,
         command=command_line(),
         arguments=arguments.model_copy(update={"models": tuple(map(without_secrets, arguments.models))}),
     )

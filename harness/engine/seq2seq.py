@@ -137,8 +137,7 @@ class Seq2SeqEngine:
                 rows = self._rows([requests[position] for position in positions])
                 batches += [[positions[index] for index in batch] for batch in self._scorer.plan(rows)]
                 continue
-            texts = [self._texts.text(requests[position]) for position in positions]
-            lengths = [max(1, min(len(ids), self._max_length)) for ids in self._tokenizer(texts)["input_ids"]]
+            lengths = self._lengths([requests[position] for position in positions])
             beams = 1 if isinstance(requests[positions[0]], Embed) else self._beams
             budget = max(1, self._batch_tokens // beams)
             for batch in batches_by_length(lengths, size=self._batch_size, budget=budget):

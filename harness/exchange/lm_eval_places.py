@@ -135,7 +135,6 @@ def _in_task(file: TaskFile, results: ResultsFile, left: Sequence[str]) -> Itera
 
 def _placed(file: TaskFile, unit: StockUnit, leaves: tuple[str, ...], results: ResultsFile) -> Place:
     shots = [results.shots.get(leaf, 0) for leaf in leaves]
-    spec = file.spec
     prompt_hash, decoding = _asked_hash(results, leaves), ""
     try:
         usual = [int(config.get("num_fewshot") or 0) for config in unit.configs().values()]
@@ -159,16 +158,7 @@ def _placed(file: TaskFile, unit: StockUnit, leaves: tuple[str, ...], results: R
     return Place(
         leaves=leaves,
         whole=unit.lm_eval_pattern,
-        task=TaskRecord(
-            name=spec.task,
-            kind=spec.kind,
-            description=spec.description,
-            source=spec.source,
-            license=spec.license,
-            pivot=spec.pivot,
-            languages=tuple(spec.languages),
-            file_sha256=file.sha256,
-        ),
+        task=file.record,
         variant=unit.variant,
         prompt=unit.prompt,
         language=unit.language,

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from harness.cli import main
 from harness.engine.http_exchange import Address, Exchange
@@ -26,7 +25,7 @@ from harness.export import scores_csv
 from harness.loader import load_tasks
 from harness.runner import RunPlan, run
 from harness.store import RunFolder
-from tests.api_server import FAULTS, ApiServer, Letters, seeded, serving
+from tests.api_server import FAULTS, ApiServer, Letters, seeded, serving, write_translation_task
 
 KEY = 'glot-never-seen/7+=x"quoted\\key'
 TEXTS = {
@@ -39,21 +38,7 @@ TEXTS = {
 @pytest.fixture(scope="module")
 def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two directions with 40 sentences each."""
-    folder = tmp_path_factory.mktemp("tasks")
-    for language, text in TEXTS.items():
-        rows = "".join(f"{number}\t{text.format(number)}\n" for number in range(40))
-        (folder / f"{language}.tsv").write_text("id\ttext\n" + rows, encoding="utf-8")
-    spec = {
-        "task": "translate",
-        "kind": "translation",
-        "dataset": {"files": "{lang}.tsv", "key": "id"},
-        "languages": list(TEXTS),
-        "directions": "eng-xx",
-        "prompts": {"p": {"doc_to_text": "{{target_language}} {{source}}", "doc_to_target": "target"}},
-        "metrics": ["chrf++"],
-    }
-    (folder / "translate.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
-    return folder
+    return write_translation_task(tmp_path_factory.mktemp("tasks"), TEXTS, 40)
 
 
 def plan(tasks: Path, out: Path, server: ApiServer, options: str = "") -> RunPlan:
