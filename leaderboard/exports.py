@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 from harness.boards import Board
 from harness.export import CSV_COLUMNS, csv_text
+from harness.groups import ALL
 from harness.ranks import Estimate, Ranking
 from harness.summary_rows import Cells
+from leaderboard.metric_view import MetricView
+from leaderboard.views import BoardView
 
 SCORE_COLUMNS = CSV_COLUMNS
 """Columns of a task's CSV: those of ``glotbench export csv``."""
@@ -48,6 +51,16 @@ def standings(board: Board, metric: str, group: str, languages: int, ranking: Ra
             *(row.scored, len(ranking.common), languages, row.n, row.n_failed),
         )
         rows.append(dict(zip(STANDING_COLUMNS, values, strict=True)))
+    return rows
+
+
+def all_standings(view: BoardView, metric: MetricView) -> list[Row]:
+    """The ranking by a metric over all languages, and over every group that it was made for."""
+    board, name = view.board, metric.facts.metric
+    rows = standings(board, name, ALL, len(board.languages), metric.ranking)
+    for group in view.groups:
+        if (own := metric.by_group.get(group.id)) is not None:
+            rows += standings(board, name, group.title, len(group.rows), own.ranking)
     return rows
 
 

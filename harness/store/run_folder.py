@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.errors import RecordError
 from harness.records import LATER_COLUMNS, SEGMENT_COLUMNS, STATISTICS_COLUMNS
+from harness.store.files import sha256_file
 from harness.store.rows import SegmentRow, UnitKey, UnitStatistics
 from harness.store.run_files import RECORD, read_record, table_problem
 from harness.store.tables import GroupedTable
@@ -20,6 +21,10 @@ class RunFolder:
     Args:
         path: The folder, or its ``run.json``.
 
+    Attributes:
+        record: What the run says of itself.
+        digest: SHA-256 of the record, which has those of the tables.
+
     Raises:
         RecordError: There is no record, it is damaged, or of an unknown version.
     """
@@ -27,6 +32,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path.parent if path.name == "run.json" else path
         self.record = read_record(self.path / RECORD)
+        self.digest = sha256_file(self.path / RECORD)
         self._tables: dict[str, GroupedTable] = {}
 
     def units(self) -> frozenset[UnitKey]:

@@ -1,0 +1,39 @@
+"""A page for every language: how does every model do in it, in every task?"""
+
+from __future__ import annotations
+
+from leaderboard.folder import Writer
+from leaderboard.jobs import Job
+from leaderboard.labels import label
+from leaderboard.pages import language_page
+from leaderboard.parts import render_parts
+from leaderboard.rendering import Entry
+from leaderboard.site_data import Site
+
+
+def entries(_: Site) -> list[Entry]:
+    return []
+
+
+def jobs(site: Site) -> list[Job]:
+    """One a language."""
+    codes = sorted({side.code for view in site.views for row in view.labels for side in row.sides})
+    digest = site.digest()
+    return [_job(site, code, digest) for code in codes]
+
+
+def _job(site: Site, code: str, digest: str) -> Job:
+    def make(writer: Writer) -> str:
+        found = [(view, view.concerning(code)) for view in site.views]
+        render_parts(
+            site,
+            writer,
+            language_page(code),
+            "language.html.j2",
+            [(view, rows) for view, rows in found if rows],
+            language=label(code).sides[0],
+            without=[view for view, rows in found if not rows],
+        )
+        return ""
+
+    return Job(name=f"language {code}", digest=digest, make=make)

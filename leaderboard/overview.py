@@ -1,0 +1,52 @@
+"""The first page: every task's models in order, and its scores by language as far as they fit."""
+
+from __future__ import annotations
+
+from harness.groups import together
+from leaderboard import exports, paging
+from leaderboard.folder import Writer
+from leaderboard.jobs import Job
+from leaderboard.rendering import Entry
+from leaderboard.site_data import Site
+
+
+def entries(_: Site) -> list[Entry]:
+    return [Entry(page="index.html", title="Overview")]
+
+
+def jobs(site: Site) -> list[Job]:
+    def make(writer: Writer) -> str:
+        _write(site, writer)
+        return ""
+
+    return [Job(name="overview", digest=site.digest(), make=make)]
+
+
+def _write(site: Site, writer: Writer) -> None:
+    views, records = site.views, site.records
+    rows = [row for view in views for metric in view.metrics for row in exports.all_standings(view, metric)]
+    writer.write("overview.csv", exports.as_csv(exports.STANDING_COLUMNS, rows))
+    writer.write("overview.json", exports.as_json(rows))
+    languages = {side.code for view in views for row in view.labels for side in row.sides}
+    text = site.render(
+        "index.html",
+        "index.html.j2",
+        views=views,
+        models=site.models,
+        languages=len(languages),
+        segments=sum(cell.score.n for view in views for cell in view.headline.table.cells.values()),
+        imported=sum(
+            not cell.score.segments and records[cell.run].imported is not None
+            for view in views
+            for table in view.board.metrics
+            for cell in table.cells.values()
+        ),
+        incomplete=[record.run_id for record in records if not record.complete],
+        groups=together(group for view in views for group in view.groups),
+        grids=paging.fitting(
+            [(view.headline.id, len(view.labels), len(view.board.models)) for view in views if not view.is_matrix]
+        ),
+        shown=paging.standings_shown(len(views)),
+        has_pages=False,
+    )
+    writer.write("index.html", text)

@@ -1,0 +1,110 @@
+"""What all pages of a site are made from: runs, boards, where the texts behind a score are, and digests of all that."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import harness
+from harness.boards import Board, Model, boards
+from harness.records import RunRecord
+from harness.store import RunFolder, UnitKey, content_hash
+from leaderboard.pages import SegmentKey
+from leaderboard.rendering import Entry, render
+from leaderboard.views import BoardView
+
+_CODE = (".py", ".j2", ".css", ".js")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentSource:
+    """Where the segments of one model in one language of a board come from."""
+
+    model: Model
+    language: str
+    board: tuple[str, str, str]
+    folder: RunFolder
+    unit: UnitKey
+
+
+@dataclass(slots=True, kw_only=True)
+class Site:
+    """The runs of a site and what follows from them.
+
+    Attributes:
+        folders: The runs, in the order that ``Cell.run`` counts.
+        boards: By task, variant and prompt.
+        sources: The units whose texts a run keeps.
+        entries: Links in the head of every page.
+        views: The boards with their models in order, once the tasks' pages are made.
+    """
+
+    folders: Sequence[RunFolder]
+    boards: Sequence[Board]
+    sources: Mapping[SegmentKey, SegmentSource]
+    entries: Sequence[Entry] = ()
+    views: Sequence[BoardView] = field(default_factory=list)
+
+    @property
+    def records(self) -> list[RunRecord]:
+        return [folder.record for folder in self.folders]
+
+    @property
+    def models(self) -> list[Model]:
+        return sorted({model for board in self.boards for model in board.models})
+
+    def render(self, page: str, template: str, **context: object) -> str:
+        """A page of this site, see :func:`leaderboard.rendering.render`."""
+        return render(page, template, self.entries, **context)
+
+    def digest(self, *parts: object, runs: Sequence[RunFolder] | None = None) -> str:
+        """Of the code, of runs (by default all) and of whatever else decides what a file holds."""
+        own = self.folders if runs is None else runs
+        links = [(entry.page, entry.title) for entry in self.entries]
+        return content_hash([code_digest(), links, [folder.digest for folder in own], [repr(part) for part in parts]])
+
+    def runs_of(self, *boards: Board) -> list[RunFolder]:
+        """The runs that scores of these boards come from."""
+        own = {cell.run for board in boards for table in board.metrics for cell in table.cells.values()}
+        return [self.folders[run] for run in sorted(own)]
+
+
+def site_data(runs: Sequence[Path]) -> Site:
+    """Read runs and put their scores side by side.
+
+    Raises:
+        RecordError: A run cannot be read.
+    """
+    folders = [RunFolder(path) for path in runs]
+    found = boards([folder.record for folder in folders])
+    return Site(folders=folders, boards=found, sources=_sources(found, folders))
+
+
+def _sources(found: Sequence[Board], folders: Sequence[RunFolder]) -> dict[SegmentKey, SegmentSource]:
+    """For every model and language of a board whose run keeps texts, where they are."""
+    units = [folder.units() for folder in folders]
+    sources: dict[SegmentKey, SegmentSource] = {}
+    for board in found:
+        for (model, language), cell in sorted(board.metrics[0].cells.items(), key=lambda item: item[0]):
+            unit = cell.score.unit_key
+            if unit in units[cell.run]:
+                sources[model.title, *board.key, language] = SegmentSource(
+                    model=model, language=language, board=board.key, folder=folders[cell.run], unit=unit
+                )
+    return sources
+
+
+@cache
+def code_digest() -> str:
+    """Of the code that makes pages and computes what they show."""
+    digest = hashlib.sha256(harness.__version__.encode("utf-8"))
+    for package in ("leaderboard", "harness", "metrics"):
+        root = Path(str(resources.files(package)))
+        for path in sorted(path for path in root.rglob("*") if path.suffix in _CODE):
+            digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,160 @@
+"""A page for every task, and what belongs to it: rankings over groups, its scores as data, a page a model where there
+are too many scores for one.
+
+The models are ranked here, once; the other pages get the rankings from these jobs' summaries.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from itertools import groupby
+
+from pydantic import TypeAdapter
+
+from harness.boards import Board, MetricTable
+from harness.evidence import SegmentEvidence
+from harness.groups import ALL, groups_of, together
+from harness.prompt_spread import prompt_spread
+from harness.ranks import Ranking, ranking
+from harness.summary_rows import PROMPT_COLUMNS, prompt_rows
+from leaderboard import exports, paging
+from leaderboard.folder import Writer
+from leaderboard.jobs import Job
+from leaderboard.pages import SegmentKey, group_file, model_page, task_page
+from leaderboard.parts import render_parts
+from leaderboard.prompts_view import PromptsView
+from leaderboard.rendering import part
+from leaderboard.site_data import Site
+from leaderboard.views import BoardView
+
+_RANKINGS = TypeAdapter(list[list[Ranking]])
+
+
+def jobs(site: Site) -> list[Job]:
+    """One a task."""
+    return [_job(site, task, list(own)) for task, own in groupby(site.boards, key=lambda board: board.task.name)]
+
+
+def views(site: Site, summaries: dict[str, str]) -> list[BoardView]:
+    """All boards, their models in the order that the jobs found, over all languages."""
+    found = []
+    for task, own in groupby(site.boards, key=lambda board: board.task.name):
+        rankings = _RANKINGS.validate_json(summaries[_name(task)])
+        found += [
+            BoardView(board, [{ALL: one} for one in known], groups_of(board), site.sources)
+            for board, known in zip(own, rankings, strict=True)
+        ]
+    return found
+
+
+def _name(task: str) -> str:
+    return f"task {task}"
+
+
+def _job(site: Site, task: str, own: Sequence[Board]) -> Job:
+    linked = sorted(key for key in site.sources if key[1] == task)
+
+    def make(writer: Writer) -> str:
+        ranked, prompted = _ranked(site, own, linked)
+        _write(site, writer, ranked, prompted)
+        for view in ranked:
+            _write_groups(writer, view)
+        return _RANKINGS.dump_json([[metric.ranking for metric in view.metrics] for view in ranked]).decode("utf-8")
+
+    named = [model for board in own for model in board.models]
+    return Job(name=_name(task), digest=site.digest(task, named, linked, runs=site.runs_of(*own)), make=make)
+
+
+def _ranked(
+    site: Site, own: Iterable[Board], linked: Collection[SegmentKey]
+) -> tuple[list[BoardView], list[PromptsView]]:
+    """Rank the models of every board of a task, and put those of one variant in several prompts together.
+
+    The statistics of one variant are held at a time.
+    """
+    found: list[BoardView] = []
+    prompted: list[PromptsView] = []
+    for _, boards in groupby(own, key=lambda board: board.variant):
+        asked: dict[str, list[tuple[Board, MetricTable, SegmentEvidence]]] = {}
+        for board in boards:
+            read = [(board, table, SegmentEvidence(board, table, site.folders)) for table in board.metrics]
+            found.append(_view(board, [evidence for _, _, evidence in read], linked))
+            for tables in read:
+                asked.setdefault(tables[1].facts.metric, []).append(tables)
+        spreads = [prompt_spread(tables, language_intervals=False) for tables in asked.values() if len(tables) > 1]
+        prompted += [PromptsView(spread) for spread in spreads if spread is not None]
+    return found, prompted
+
+
+def _view(board: Board, evidence: Sequence[SegmentEvidence], linked: Collection[SegmentKey]) -> BoardView:
+    """Rank the models of a board, over all its languages and over every group of them."""
+    groups = groups_of(board)
+    subsets = {ALL: frozenset(board.languages)} | {group.id: group.rows for group in groups}
+    rankings = [
+        {name: ranking(table, board.pivot, segments.of(within), within) for name, within in subsets.items()}
+        for table, segments in zip(board.metrics, evidence, strict=True)
+    ]
+    return BoardView(board, rankings, groups, linked)
+
+
+def _write(site: Site, writer: Writer, own: Sequence[BoardView], spreads: Sequence[PromptsView]) -> None:
+    """The page of a task; where it has too many scores for one, also a page for each of its models."""
+    task = own[0].board.task
+    page = task_page(task.name)
+    stem = page.removesuffix(".html")
+    scored = [view.board for view in own]
+    writer.write(f"{stem}.csv", exports.as_csv(exports.SCORE_COLUMNS, exports.score_rows(scored)))
+    writer.write(f"{stem}.json", exports.scores_json(scored))
+    if spreads:
+        rows = [row for view in spreads for row in prompt_rows(view.spread)]
+        writer.write(f"{stem}-prompts.csv", exports.as_csv(PROMPT_COLUMNS, rows))
+        writer.write(f"{stem}-prompts.json", exports.as_json(rows))
+    ranked = [row for view in own for metric in view.metrics for row in exports.all_standings(view, metric)]
+    places = f"ranking{stem.removeprefix('task')}"
+    writer.write(f"{places}.csv", exports.as_csv(exports.STANDING_COLUMNS, ranked))
+    writer.write(f"{places}.json", exports.as_json(ranked))
+    metrics = [(view, metric) for view in own for metric in view.metrics]
+    has_pages = sum(len(metric.table.cells) for _, metric in metrics) > paging.PAGE_ROWS
+    sizes = [(metric.id, len(view.labels), len(view.board.models)) for view, metric in metrics]
+    models = sorted({model for board in scored for model in board.models})
+    text = site.render(
+        page,
+        "task.html.j2",
+        task=task,
+        views=own,
+        spreads=spreads,
+        stem=stem,
+        places=places,
+        models=models,
+        groups=together(group for view in own for group in view.groups),
+        grids=paging.fitting(sizes) if has_pages else frozenset(),
+        shown=paging.standings_shown(len(metrics)),
+        groups_models=paging.GROUP_MODELS,
+        matrix_models=paging.MATRIX_MODELS,
+        has_pages=has_pages,
+    )
+    writer.write(page, text)
+    for model in models if has_pages else ():
+        sections = [((view, metric), view.rows(metric, model)) for view, metric in metrics]
+        render_parts(
+            site, writer, model_page(task.name, model.title), "model.html.j2", sections, model=model, task=task
+        )
+
+
+def _write_groups(writer: Writer, view: BoardView) -> None:
+    """The rankings over groups of languages, as scripts that hand over their markup: a page from a file may load
+    nothing else."""
+    for metric in view.metrics:
+        for name, standings in metric.by_group.items():
+            markup = part(
+                "standings.html.j2",
+                view=view,
+                metric=metric,
+                standings=standings,
+                shown=paging.PAGE_STANDINGS,
+                has_pages=False,
+            )
+            means = standings.means(metric.models, metric.table.digits)
+            arguments = ", ".join(json.dumps(value) for value in (metric.id, name, markup, means))
+            writer.write(group_file(metric.id, name), f"glotbenchGroup({arguments});\n")
