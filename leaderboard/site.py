@@ -17,7 +17,10 @@ from leaderboard.folder import SiteFolder, Writer
 from leaderboard.jobs import Job
 from leaderboard.site_data import Site, site_data
 
-_ASSETS = ("style.css", "table.js")
+_STYLES = ("style.css",)
+"""Put together into one sheet, in this order."""
+
+_SCRIPTS = ("table.js",)
 _FAMILIES = (overview, language_pages, about_page, segment_pages)
 """Modules that make pages: each knows the links in the head it needs and the jobs that write its files."""
 
@@ -53,8 +56,13 @@ def build(runs: Sequence[Path], out: Path, *, workers: int | None = None) -> Pat
 
 def _assets(site: Site) -> Job:
     def make(writer: Writer) -> str:
-        for name in _ASSETS:
-            writer.write(f"assets/{name}", resources.files("leaderboard").joinpath("assets", name).read_text("utf-8"))
+        writer.write("assets/style.css", "\n".join(map(_asset, _STYLES)))
+        for name in _SCRIPTS:
+            writer.write(f"assets/{name}", _asset(name))
         return ""
 
     return Job(name="assets", digest=site.digest(runs=()), make=make)
+
+
+def _asset(name: str) -> str:
+    return resources.files("leaderboard").joinpath("assets", name).read_text("utf-8")
