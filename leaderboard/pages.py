@@ -7,6 +7,8 @@ from leaderboard.text import slug
 SegmentKey = tuple[str, str, str, str, str]
 """``(model title, task, variant, prompt, language)``: what a segment page is about."""
 
+_PAIR_NAME = 15  # characters of each name that stay readable where there are two
+
 
 def task_page(task: str) -> str:
     return f"task-{slug(task)}.html"
@@ -34,3 +36,9 @@ def group_file(metric: str, group: str) -> str:
 def segment_page(key: SegmentKey) -> str:
     """Kept short: an overview of 20,000 cells names 20,000 of them."""
     return f"s/{slug(key[-1], *key)}.html"
+
+
+def pair_page(first: str, second: str) -> str:
+    """The comparison of two models, in either order."""
+    titles = sorted((first, second))
+    return f"pair-{slug(' '.join(title[:_PAIR_NAME] for title in titles), *titles)}.html"
