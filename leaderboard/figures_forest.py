@@ -15,6 +15,7 @@ from leaderboard.figures import Axis, number
 from leaderboard.text import plain
 
 _WIDTH, _HEIGHT, _MARGIN = 220, 18, 8
+_BEYOND = 40  # the zero line reaches beyond the drawing; the cell of the table cuts it off
 _DOT = 3.4
 _DIAMOND = 4.6
 _SIZE, _LEFT, _RIGHT, _TOP, _BOTTOM = 340, 44, 12, 12, 44
@@ -40,7 +41,7 @@ def forest_row(
     """A difference on ``scale``; hidden from screen readers, the numbers stand in the row."""
     middle = _HEIGHT / 2
     x = _x(delta, scale)
-    parts = [f'<path class="fz" d="M{_x(0.0, scale)} 0V{_HEIGHT}"/>']
+    parts = [f'<path class="fz" d="M{_x(0.0, scale)} {-_BEYOND}V{_HEIGHT + _BEYOND}"/>']
     if low is not None and high is not None:
         parts.append(f'<path class="fi" d="M{_x(low, scale)} {middle:g}H{_x(high, scale)}"/>')
     kind = "fd" if shown else "fo"
