@@ -16,9 +16,9 @@ def language_page(code: str) -> str:
     return f"language-{slug(code)}.html"
 
 
-def model_page(task: str, model: str) -> str:
-    """A model's scores in a task that has too many for one page."""
-    return f"model-{slug(model, task)}.html"
+def model_page(model: str) -> str:
+    """Everything about one model, named by its title."""
+    return f"model-{slug(model)}.html"
 
 
 def numbered(page: str, number: int) -> str:

@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 from harness.errors import UserError
-from leaderboard import about_page, jobs, language_pages, overview, segment_pages, task_pages
+from leaderboard import about_page, jobs, language_pages, model_pages, overview, segment_pages, task_pages
 from leaderboard.folder import SiteFolder, Writer
 from leaderboard.jobs import Job
 from leaderboard.site_data import Site, site_data
@@ -21,7 +21,7 @@ _STYLES = ("style.css",)
 """Put together into one sheet, in this order."""
 
 _SCRIPTS = ("table.js",)
-_FAMILIES = (overview, language_pages, about_page, segment_pages)
+_FAMILIES = (overview, model_pages, language_pages, about_page, segment_pages)
 """Modules that make pages: each knows the links in the head it needs and the jobs that write its files."""
 
 
