@@ -76,8 +76,9 @@ def media(driver: Driver, kind: str = "", **features: str) -> None:
 
 
 def evaluate(driver: Driver, expression: str) -> Any:
-    """The value of a JavaScript expression, as JSON; works where the page's own scripts are switched off."""
-    found = driver.execute_cdp_cmd("Runtime.evaluate", {"expression": expression, "returnByValue": True})
+    """The value of a JavaScript expression, or of its promise; works where the page's own scripts are switched off."""
+    command = {"expression": expression, "returnByValue": True, "awaitPromise": True}
+    found = driver.execute_cdp_cmd("Runtime.evaluate", command)
     assert "exceptionDetails" not in found, found["exceptionDetails"]
     return found["result"].get("value")
 
@@ -98,6 +99,16 @@ def first(site: Path, pattern: str) -> Path:
     found = sorted(site.glob(pattern))
     assert found, f"{site}: no {pattern}"
     return found[0]
+
+
+def kinds(site: Path) -> dict[str, Path]:
+    """A page of every kind, the largest: by what its name begins with; every page of a task, they differ most."""
+    found: dict[str, Path] = {}
+    for page in sorted(site.rglob("*.html"), key=lambda path: (path.stat().st_size, path)):
+        stem = page.relative_to(site).as_posix().removesuffix(".html")
+        kind = stem if stem.startswith("task-") else stem.split("/")[0].split("-")[0]
+        found[kind] = page
+    return found
 
 
 def heat(driver: Driver, task: int = 0) -> str:
