@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from harness.boards import Board
 from harness.export import CSV_COLUMNS, csv_text
@@ -82,7 +83,7 @@ def scores_json(boards: Sequence[Board]) -> str:
     """Every score of the boards with everything its record holds."""
     return as_json(
         [
-            cell.score.model_dump(mode="json") | {"model": model.title, "comparable": cell.comparable}
+            asdict(cell.score) | {"model": model.title, "comparable": cell.comparable}
             for board in boards
             for table in board.metrics
             for (model, _), cell in sorted(table.cells.items(), key=lambda item: item[0])

@@ -79,7 +79,7 @@ def score(model: str, language: str, value: float | None, **changes: object) -> 
         "higher_is_better": True,
         "signature": "m|v:1",
     }
-    return ScoreRecord.model_validate(facts | changes)
+    return ScoreRecord(**(facts | changes))  # type: ignore[arg-type]
 
 
 def record_of(*scores: ScoreRecord, run_id: str = "r", created: str = "2026-01-01", **changes: object) -> RunRecord:

@@ -2,6 +2,7 @@ import csv
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -203,8 +204,11 @@ def test_rebuilding_removes_stale_pages_and_nothing_else(run: Path, tmp_path: Pa
 def test_runs_from_other_data_are_shown_and_marked(run: Path, tmp_path: Path) -> None:
     writer = RunWriter(tmp_path / "other")
     record = RunFolder(run).record
-    foreign = [own.model_copy(update={"model": "foreign", "fingerprint": own.fingerprint.model_copy(
-        update={"dataset": "d2"})}) for own in record.scores if own.model == "good" and own.task == "mt"]  # fmt: skip
+    foreign = [
+        replace(own, model="foreign", fingerprint=replace(own.fingerprint, dataset="d2"))
+        for own in record.scores
+        if own.model == "good" and own.task == "mt"
+    ]
     writer.finish(record_of(*foreign, run_id="other"))
     index = build([run, tmp_path / "other"], tmp_path / "site").read_text(encoding="utf-8")
     assert "not comparable with the other models" in index
