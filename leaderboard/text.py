@@ -61,12 +61,14 @@ def visible(text: str) -> Markup:
     return Markup(_STRANGE_OR_LAYOUT.sub(_keeping_flags(_box), escaped))
 
 
-def shortened(text: str) -> Markup:
+def shortened(text: str, longest: int = LONGEST_TEXT) -> Markup:
     """``text`` as :func:`visible` shows it, cut where it is so long that a page of such texts would not open."""
-    if len(text) <= LONGEST_TEXT:
-        return visible(text)
-    left = count(len(text) - LONGEST_TEXT)
-    return visible(text[:LONGEST_TEXT]) + Markup(' <span class="no">… and {} more characters</span>').format(left)
+    return visible(text) if len(text) <= longest else visible(text[:longest]) + left_out(len(text) - longest)
+
+
+def left_out(characters: int) -> Markup:
+    """How much of a text is not shown."""
+    return Markup(' <span class="no">… and {} more characters</span>').format(count(characters))
 
 
 def fold(text: str) -> str:

@@ -172,10 +172,13 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // ---- permalink -----------------------------------------------------------------------------------------------
   function save() {
-    const state = new URLSearchParams();
-    if (group()) state.set("g", group());
-    if (input?.value) state.set("q", input.value);
-    for (const [id, value] of sorted) state.set(id, value);
+    const hash = location.hash.slice(1);
+    const state = new URLSearchParams(hash.includes("=") ? hash : ""); // what other scripts keep there stays
+    const own = [...(select ? [["g", group()]] : []), ...(input ? [["q", input.value]] : []), ...sorted];
+    for (const [key, value] of own) {
+      if (value) state.set(key, value);
+      else state.delete(key);
+    }
     history.replaceState(null, "", `#${state}`);
   }
 

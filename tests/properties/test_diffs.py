@@ -1,5 +1,6 @@
 import html
 import re
+from itertools import pairwise
 
 import regex
 from hypothesis import given, settings
@@ -47,7 +48,7 @@ def test_runs_put_together_are_the_texts_and_cut_no_grapheme(texts: tuple[str, s
         assert "".join(own) == text
         assert boundaries(own) <= boundaries(regex.findall(r"\X", text))
     assert all(run.text for run in runs)
-    assert all(one.kind is not other.kind for one, other in zip(runs, runs[1:], strict=False))
+    assert all(one.kind is not other.kind for one, other in pairwise(runs))
 
 
 @settings(max_examples=100, deadline=None)
