@@ -34,3 +34,20 @@ def group_file(metric: str, group: str) -> str:
 def segment_page(key: SegmentKey) -> str:
     """Kept short: an overview of 20,000 cells names 20,000 of them."""
     return f"s/{slug(key[-1], *key)}.html"
+
+
+SEGMENTS_PER_PAGE = 200
+
+
+def segment_anchor(segment: str) -> str:
+    """What a segment's row is called on its page, whatever the segment itself is called."""
+    return f"seg-{slug(segment)}"
+
+
+def segment_link(key: SegmentKey, segment: str, position: int) -> str:
+    """Where a segment stands.
+
+    Args:
+        position: Its place among the unit's segments, worst first, counted from 0 (``segments.listed``).
+    """
+    return f"{numbered(segment_page(key), position // SEGMENTS_PER_PAGE + 1)}#{segment_anchor(segment)}"

@@ -17,10 +17,10 @@ from leaderboard.folder import SiteFolder, Writer
 from leaderboard.jobs import Job
 from leaderboard.site_data import Site, site_data
 
-_STYLES = ("style.css",)
+_STYLES = ("style.css", "segments.css")
 """Put together into one sheet, in this order."""
 
-_SCRIPTS = ("table.js",)
+_SCRIPTS = ("table.js", "segments.js")
 _FAMILIES = (overview, model_pages, language_pages, about_page, segment_pages)
 """Modules that make pages: each knows the links in the head it needs and the jobs that write its files."""
 

@@ -9,7 +9,9 @@ const storedTheme = () => {
     return null;
   }
 };
-if (storedTheme()) document.documentElement.dataset.theme = storedTheme();
+const linkedTheme = () => /[#&]theme=(light|dark)\b/.exec(location.hash)?.[1];
+let chosenTheme = linkedTheme() ?? "";
+if (chosenTheme || storedTheme()) document.documentElement.dataset.theme = chosenTheme || storedTheme();
 
 document.addEventListener("DOMContentLoaded", () => {
   const collator = new Intl.Collator("en", { numeric: true });
@@ -351,11 +353,19 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // ---- permalink -----------------------------------------------------------------------------------------------
   function save() {
-    const state = new URLSearchParams();
-    if (group()) state.set("g", group());
-    if (input?.value) state.set("q", input.value);
-    if (dropped().length) state.set("without", dropped().join(" "));
-    for (const [id, value] of sorted) state.set(id, value);
+    const hash = location.hash.slice(1);
+    const state = new URLSearchParams(hash.includes("=") ? hash : ""); // what other scripts keep there stays
+    const own = [
+      ...(select ? [["g", group()]] : []),
+      ...(input ? [["q", input.value]] : []),
+      ...(boxes.length ? [["without", dropped().join(" ")]] : []),
+      ["theme", chosenTheme],
+      ...sorted,
+    ];
+    for (const [key, value] of own) {
+      if (value) state.set(key, value);
+      else state.delete(key);
+    }
     history.replaceState(null, "", `#${state}`);
   }
 
@@ -395,13 +405,15 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   theme.hidden = false;
   theme.addEventListener("click", () => {
-    document.documentElement.dataset.theme = dark() ? "light" : "dark";
+    chosenTheme = dark() ? "light" : "dark";
+    document.documentElement.dataset.theme = chosenTheme;
     try {
       localStorage.setItem("glotbench-theme", document.documentElement.dataset.theme);
     } catch {
       // A browser that stores nothing keeps the theme for this page.
     }
     name();
+    save();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
   name();

@@ -153,11 +153,8 @@ def test_data_files_have_full_precision(site: Path, run: Path) -> None:
 def test_labels_stand_wherever_the_name_does(pages: list[Page]) -> None:
     for page in pages:
         names = page.text.count('<bdi class="mn">weak</bdi>')
-        labels = len(
-            re.findall(
-                '<bdi class="mn">weak</bdi>(?:</a>)? <span class="lab" title="Remark about this model">toy<', page.text
-            )
-        )
+        labelled = '<bdi class="mn">weak</bdi>(?:</a>)? <span class="lab" title="Remark about this model">toy<'
+        labels = len(re.findall(labelled, page.text))
         assert names == labels
 
 
