@@ -7,6 +7,8 @@ from leaderboard.text import slug
 SegmentKey = tuple[str, str, str, str, str]
 """``(model title, task, variant, prompt, language)``: what a segment page is about."""
 
+_PAIR_NAME = 15  # characters of each name that stay readable where there are two
+
 
 def task_page(task: str) -> str:
     return f"task-{slug(task)}.html"
@@ -51,3 +53,9 @@ def segment_link(key: SegmentKey, segment: str, position: int) -> str:
         position: Its place among the unit's segments, worst first, counted from 0 (``segments.listed``).
     """
     return f"{numbered(segment_page(key), position // SEGMENTS_PER_PAGE + 1)}#{segment_anchor(segment)}"
+
+
+def pair_page(first: str, second: str) -> str:
+    """The comparison of two models, in either order."""
+    titles = sorted((first, second))
+    return f"pair-{slug(' '.join(title[:_PAIR_NAME] for title in titles), *titles)}.html"
