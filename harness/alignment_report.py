@@ -145,15 +145,22 @@ def report_of(
         folders: The runs that the boards were made from, in the same order.
         scope: Models may be named by their title, which tells apart those of one name.
     """
-    groups, measured = _groups(found, folders, scope)
+    groups, _ = _groups(found, folders, scope)
     rankings = tuple(_ranking(key, sources, seed) for key, sources in groups.items())
-    estimates = [
+    return AlignmentReport(rankings=rankings, estimates=estimates_of(found, folders, scope, seed=seed))
+
+
+def estimates_of(
+    found: Sequence[Board], folders: Sequence[RunFolder], scope: Scope = EVERYTHING, *, seed: int = 0
+) -> tuple[Estimate, ...]:
+    """The estimates of :func:`report_of` alone: from the scores, without their statistics."""
+    groups, measured = _groups(found, folders, scope)
+    return tuple(
         estimate
         for key, sources in groups.items()
         for other, scores in measured.items()
         if other[0] == key[0] and (estimate := _estimate(key, sources, other, scores, seed))
-    ]
-    return AlignmentReport(rankings=rankings, estimates=tuple(estimates))
+    )
 
 
 _Groups = dict[tuple[str, ...], list[ScoreSource]]
