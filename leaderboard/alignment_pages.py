@@ -144,15 +144,19 @@ def _write_overview(
     panels: dict[str, EstimateView] = {}
     for one in beside:
         panels.setdefault(one.estimate.model, one)
+    curves = {}
+    for view in views:
+        ordered = [model for model in view.headline.models if model in models]
+        heats = (layer_heats(view.metrics, model, view.labels) for model in ordered)
+        distinct = [heat.metrics[0] for heat in next(filter(None, heats), [])]
+        curves[view.id] = (distinct, ordered[:_CURVES])
     text = site.render(
         PAGE,
         "alignment.html.j2",
         sections=[(view, [(heat, metric) for own, heat, metric in found if own is view]) for view in views],
         models=models,
         without=without,
-        curve_models_of={
-            view.id: [model for model in view.headline.models if model in models][:_CURVES] for view in views
-        },
+        curves=curves,
         beside=beside,
         panels=list(panels.values())[:PANELS],
         pages={model.title: alignment_page(model.title) for model in models},

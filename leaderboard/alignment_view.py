@@ -17,6 +17,8 @@ from leaderboard.text import short_hash
 from leaderboard.views import BoardView
 
 _NAMED = 6
+"""Most languages that are named in the drawing, and the least number of all for each of them."""
+
 _FAR = 0.25
 """Share of all places between a language's two places from which on it is named in the drawing."""
 
@@ -112,7 +114,7 @@ class EstimateView:
     def outliers(self) -> list[EstimateRow]:
         """The languages whose two places are farthest apart."""
         far = [row for row in self.rows if abs(row.apart) >= _FAR * len(self.rows)]
-        return sorted(far, key=lambda row: (-abs(row.apart), row.label.code))[:_NAMED]
+        return sorted(far, key=lambda row: (-abs(row.apart), row.label.code))[: min(_NAMED, len(self.rows) // _NAMED)]
 
     @property
     def tendency(self) -> str:

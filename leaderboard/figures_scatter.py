@@ -11,7 +11,7 @@ from leaderboard import figures
 from leaderboard.figures import Axis
 from leaderboard.text import plain
 
-_WIDTH, _HEIGHT = 520, 340
+_WIDTH, _HEIGHT = 430, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 14, 42
 _LABEL_HEIGHT, _LETTER = 13.0, 6.4
 _LONGEST_LABEL = 20
@@ -40,7 +40,8 @@ def scatter(
         level: Height of a dotted line, where guessing ends up; ``None`` for none.
     """
     across = figures.axis([point.x for point in points])
-    up = figures.axis([point.y for point in points])
+    lined = [] if slope is None else [slope * point.x for point in points]
+    up = figures.axis([*(point.y for point in points), *lined])
     parts = _frame(across, up, x_title, y_title)
     if level is not None and up.low <= level <= up.high:
         parts.append(f'<path class="fc" d="M{_LEFT} {_y(level, up)}H{_WIDTH - _RIGHT}"/>')

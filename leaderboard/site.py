@@ -12,16 +12,25 @@ from importlib import resources
 from pathlib import Path
 
 from harness.errors import UserError
-from leaderboard import about_page, alignment_pages, jobs, language_pages, overview, segment_pages, task_pages
+from leaderboard import (
+    about_page,
+    alignment_pages,
+    jobs,
+    language_pages,
+    languages_index,
+    overview,
+    segment_pages,
+    task_pages,
+)
 from leaderboard.folder import SiteFolder, Writer
 from leaderboard.jobs import Job
 from leaderboard.site_data import Site, site_data
 
-_STYLES = ("style.css", "alignment.css")
+_STYLES = ("style.css", "alignment.css", "languages.css")
 """Put together into one sheet, in this order."""
 
-_SCRIPTS = ("table.js",)
-_FAMILIES = (overview, language_pages, alignment_pages, about_page, segment_pages)
+_SCRIPTS = ("table.js", "languages.js")
+_FAMILIES = (overview, languages_index, language_pages, alignment_pages, about_page, segment_pages)
 """Modules that make pages: each knows the links in the head it needs and the jobs that write its files."""
 
 

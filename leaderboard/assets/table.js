@@ -172,9 +172,12 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // ---- permalink -----------------------------------------------------------------------------------------------
   function save() {
-    const state = new URLSearchParams();
-    if (group()) state.set("g", group());
-    if (input?.value) state.set("q", input.value);
+    // What other scripts of the page keep there stays.
+    const state = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
+    for (const [name, value] of [["g", group()], ["q", input?.value]]) {
+      if (value) state.set(name, value);
+      else state.delete(name);
+    }
     for (const [id, value] of sorted) state.set(id, value);
     history.replaceState(null, "", `#${state}`);
   }
