@@ -10,6 +10,7 @@ from harness.export import csv_text
 from harness.markup import json_text
 from harness.pairing import MACRO
 from harness.reports import COMPARE_COLUMNS, comparison_body, comparison_rows
+from harness.summary_rows import Cells
 from harness.untested import VERDICT
 from leaderboard.compare_view import PairView, Row, SectionView
 
@@ -21,8 +22,6 @@ INDEX_COLUMNS = (
 """Columns of the index's CSV: one row a pair, board and metric; counts of languages are about ``system``."""
 
 _NUMBERS = ("value", "value_against", "delta", "ci_low", "ci_high")
-
-Cells = dict[str, object]
 
 
 def pair_csv(view: PairView, comparison: Comparison) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from harness.boards import Board, MetricTable, Model
+from harness.boards import Board, Cell, MetricTable, Model
 from harness.compare import CompareOptions, Comparison, Contrast, NotCompared, compare_pairs
 from harness.pairing import ScoreSource
 from harness.systems import Key, System
@@ -23,6 +24,7 @@ LISTED = 3
 """Segments that are listed of every language in which a system loses, and in which it gains."""
 
 _COMPARISON = TypeAdapter(Comparison)
+_Found = TypeVar("_Found", Contrast, NotCompared)
 
 
 def jobs(site: Site) -> list[Job]:
@@ -100,12 +102,6 @@ class Comparisons:
         return _grouped([row for one in self._parsed.values() for row in one.not_compared])
 
 
-def source(site: Site, table: MetricTable, model: Model, language: str) -> ScoreSource:
-    """Where a score of a table lies."""
-    cell = table.cells[model, language]
-    return ScoreSource(folder=site.folders[cell.run], score=cell.score)
-
-
 def _job(site: Site, task: str, boards: Sequence[Board], pairs: Sequence[Pair]) -> Job:
     def make(_: Writer) -> str:
         systems = _systems(site, boards, pairs)
@@ -136,12 +132,12 @@ def _names(pair: Pair) -> tuple[str, str]:
     return pair.system.title, pair.against.title
 
 
-def _cells(board: Board) -> list[object]:
+def _cells(board: Board) -> list[Cell]:
     return [cell for table in board.metrics for cell in table.cells.values()]
 
 
-def _grouped(rows: Sequence[Contrast]) -> dict[tuple[str, ...], list[Contrast]]:
-    found: dict[tuple[str, ...], list[Contrast]] = {}
+def _grouped(rows: Iterable[_Found]) -> dict[tuple[str, ...], list[_Found]]:
+    found: dict[tuple[str, ...], list[_Found]] = {}
     for row in rows:
         found.setdefault((row.system, row.against, row.task, row.variant, row.prompt, row.metric), []).append(row)
     return found

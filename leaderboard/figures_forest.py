@@ -50,7 +50,7 @@ def forest_row(
         parts.append(f'<path class="{kind}" d="M{x} {middle - side:g}l{side} {side}l-{side} {side}l-{side} -{side}z"/>')
     else:
         parts.append(f'<circle class="{kind}" cx="{x}" cy="{middle:g}" r="{_DOT}"/>')
-    return _svg("iv", _WIDTH, _HEIGHT, "".join(parts))
+    return _svg("fp", _WIDTH, _HEIGHT, "".join(parts))
 
 
 def forest_scale(scale: Axis) -> Markup:
@@ -63,7 +63,7 @@ def forest_scale(scale: Axis) -> Markup:
         text = number(tick, scale.digits)
         parts.append(f'<text class="ft" x="{at}" y="11" text-anchor="{anchor}">{"+" * (tick > 0)}{text}</text>')
         parts.append(f'<path class="fk" d="M{_x(tick, scale)} 14V18"/>')
-    return _svg("iv", _WIDTH, _HEIGHT, "".join(parts))
+    return _svg("fp", _WIDTH, _HEIGHT, "".join(parts))
 
 
 def scatter(dots: Sequence[Dot], scale: Axis, names: tuple[str, str], title: str) -> Markup:
