@@ -8,7 +8,7 @@ mostly fail on the same ones; then this interval is wider than a paired one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,9 +65,14 @@ class Differences:
 
 
 class UntestedScores:
-    """The scores of one table as arrays, to be asked about any two of its models."""
+    """The scores of one table as arrays, to be asked about any two of its models.
 
-    def __init__(self, table: MetricTable) -> None:
+    Args:
+        table: The scores.
+        bare: Runs, as ``Cell.run`` counts them, that do not keep the statistics of their scores.
+    """
+
+    def __init__(self, table: MetricTable, bare: Collection[int] = ()) -> None:
         self._table = table
         self._models = {model: row for row, model in enumerate(table.models)}
         columns = {language: column for column, language in enumerate(table.languages)}
@@ -83,7 +88,7 @@ class UntestedScores:
             low, high = score.ci_low, score.ci_high
             ends = (low, high) if low is not None and high is not None else (np.nan, np.nan)
             value = np.nan if score.value is None else score.value
-            found.append((row, columns[language], way, score.segments, value, *ends))
+            found.append((row, columns[language], way, score.segments and cell.run not in bare, value, *ends))
         by_column = list(zip(*found, strict=True))
         places = by_column[0], by_column[1]
         shape = (len(table.models), len(table.languages))

@@ -29,11 +29,11 @@ _Found = TypeVar("_Found", Contrast, NotCompared)
 
 def jobs(site: Site) -> list[Job]:
     """One a task that has segments and pairs; its summary is the comparison."""
-    found = []
+    found, bare = [], _bare(site)
     for task, own in groupby(site.boards, key=lambda board: board.task.name):
         boards = list(own)
         pairs = [pair for pair in site.pairs if any(set(pair.models) <= set(board.models) for board in boards)]
-        if pairs and any(cell.score.segments for board in boards for cell in _cells(board)):
+        if pairs and any(cell.score.segments and cell.run not in bare for board in boards for cell in _cells(board)):
             found.append(_job(site, task, boards, pairs))
     return found
 
@@ -52,6 +52,7 @@ class Comparisons:
         tasks = {board.task.name for board in site.boards}
         self._summaries = {task: summaries[_name(task)] for task in tasks if _name(task) in summaries}
         self._untested: dict[int, UntestedScores] = {}
+        self._bare = _bare(site)
 
     def contrasts(self, pair: Pair, board: Board, metric: str) -> list[Contrast]:
         """The macro row, where there is one, and the languages, in the order of ``glotbench compare``."""
@@ -76,7 +77,7 @@ class Comparisons:
         """The scores of a table without their segments."""
         key = id(table)
         if key not in self._untested:
-            self._untested[key] = UntestedScores(table)
+            self._untested[key] = UntestedScores(table, self._bare)
         return self._untested[key]
 
     def refused(self, pair: Pair, board: Board, table: MetricTable) -> list[NotCompared]:
@@ -115,13 +116,20 @@ def _job(site: Site, task: str, boards: Sequence[Board], pairs: Sequence[Pair]) 
 
 def _systems(site: Site, boards: Sequence[Board], pairs: Sequence[Pair]) -> dict[Model, System]:
     """The models of the pairs with their scores in a task, in the order of the records."""
+    bare = _bare(site)
     scores: dict[Model, dict[Key, ScoreSource]] = {model: {} for pair in pairs for model in pair.models}
     for board in boards:
         for table in board.metrics:
             for (model, _), cell in table.cells.items():
                 if model in scores:
-                    scores[model][cell.score.key] = ScoreSource(folder=site.folders[cell.run], score=cell.score)
+                    score = replace(cell.score, segments=False) if cell.run in bare else cell.score
+                    scores[model][score.key] = ScoreSource(folder=site.folders[cell.run], score=score)
     return {model: System(name=model.title, scores=own) for model, own in scores.items()}
+
+
+def _bare(site: Site) -> frozenset[int]:
+    """The runs that do not keep the statistics of their scores."""
+    return frozenset(run for run, folder in enumerate(site.folders) if not folder.has_statistics)
 
 
 def _name(task: str) -> str:

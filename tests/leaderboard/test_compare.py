@@ -312,3 +312,13 @@ def test_of_very_many_languages_the_largest_differences_are_shown(
     assert f"The {FEW_ROWS} of 51 languages with the largest differences both ways" in page
     shown = {row["language"] for row in data(site, "a", "b")["untested"]}
     assert shown == {"macro", *(f"x{place:02d}" for place in (*range(10), *range(41, 51)))}
+
+
+def test_a_run_that_lost_its_statistics_is_not_tested(runs: list[Path], tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for name in ("run.json", "run.json.sha256"):
+        (bare / name).write_bytes((runs[0] / name).read_bytes())
+    found = data(build([bare], tmp_path / "site").parent, "good", "weak")
+    assert found["contrasts"] == []
+    assert len(found["untested"]) > len(TEXTS)
