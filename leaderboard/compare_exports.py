@@ -66,7 +66,7 @@ def _untested(view: PairView) -> Iterator[Cells]:
 
 def _where(view: PairView, section: SectionView) -> Cells:
     board, facts = section.board.board, section.metric.facts
-    names = {"system": view.a.title, "against": view.b.title}
+    names: Cells = {"system": view.a.title, "against": view.b.title}
     return names | {"task": board.task.name, "variant": board.variant, "prompt": board.prompt, "metric": facts.metric}
 
 
