@@ -12,7 +12,9 @@ from harness.pairing import MACRO
 from harness.reports import COMPARE_COLUMNS, comparison_body, comparison_rows
 from harness.summary_rows import Cells
 from harness.untested import VERDICT
-from leaderboard.compare_view import PairView, Row, SectionView
+from leaderboard.compare_rows import Row
+from leaderboard.compare_section import SectionView
+from leaderboard.compare_view import PairView
 
 INDEX_COLUMNS = (
     *("system", "against", "task", "variant", "prompt", "metric", "languages"),

@@ -8,7 +8,9 @@ from functools import cached_property
 from markupsafe import Markup
 
 from harness.boards import Model
-from leaderboard.compare_view import PairView, SectionView, Tally, Winner
+from leaderboard.compare_rows import Tally, Winner
+from leaderboard.compare_section import SectionView
+from leaderboard.compare_view import PairView
 from leaderboard.views import BoardView
 
 MOST_COLUMNS = 40

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from harness.store import RunFolder
 from leaderboard import compare_exports, exports
 from leaderboard.compare_index import IndexView
-from leaderboard.compare_view import FEW_ROWS, PairView, SectionView
+from leaderboard.compare_section import SectionView
+from leaderboard.compare_view import PairView
 from leaderboard.folder import Writer
 from leaderboard.jobs import Job
 from leaderboard.model_pairs import MOST_MODELS, MOST_PAIRS, Pair
@@ -62,7 +63,6 @@ def _write_pair(site: Site, writer: Writer, pair: Pair, gaps: SegmentGaps) -> No
         "pair.html.j2",
         view=view,
         stem=stem,
-        few=FEW_ROWS,
         gaps=[(section, own) for section in view.sections if (own := _gaps(gaps, section))],
         imported=comparison.imported,
     )

@@ -18,7 +18,7 @@ from harness.records import Fingerprint, RunRecord, ScoreRecord
 from harness.store import RunFolder, RunWriter
 from harness.systems import find_systems
 from leaderboard import compare_view
-from leaderboard.compare_view import FEW_ROWS
+from leaderboard.compare_section import FEW_ROWS
 from leaderboard.model_pairs import MOST_MODELS, MOST_PAIRS, others, pairs
 from leaderboard.pages import pair_page
 from leaderboard.site import build
