@@ -58,8 +58,8 @@ FLAGS = {
         Flag(
             id="copied",
             title="copied",
-            words=f"At least {_COPIED.share:.0%} of the words of the hypothesis are the source's; of no reference is that "
-            "so.",
+            words=f"At least {_COPIED.share:.0%} of the words of the hypothesis are the source's; that is so of no "
+            "reference.",
         ),
         Flag(
             id="script",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
@@ -14,6 +14,8 @@ from leaderboard.metric_view import MetricView
 from leaderboard.pages import SegmentKey, segment_anchor
 from leaderboard.segments import SegmentView
 from leaderboard.text import left_out, shortened
+
+_LONGEST_NAME = 80
 
 MOST_REFERENCES = 8
 """Most references of a segment that are shown and compared."""
@@ -38,6 +40,14 @@ class System:
     by_id: Mapping[str, SegmentView]
     free: bool
     flags: Mapping[str, tuple[str, ...]]
+    _shown: dict[tuple[str, int], Markup] = field(default_factory=dict)
+
+    def shown(self, segment: SegmentView, longest: int) -> Markup:
+        """What the system wrote, as the pages of the others show it."""
+        key = (segment.segment, longest)
+        if key not in self._shown:
+            self._shown[key] = shortened(segment.hypothesis or "", longest)
+        return self._shown[key]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +59,30 @@ class Other:
         difference: Its score minus this system's, ``None`` where one has none.
     """
 
-    model: Model
+    system: System
     segment: SegmentView
     link: str
     difference: float | None
+
+    def markup(self, metric: MetricView, lang: Markup, longest: int) -> str:
+        """As an item of a description list.
+
+        Args:
+            metric: The headline metric.
+            lang: Attribute that says the language of the hypothesis; may be empty.
+            longest: Characters of the text that are shown.
+        """
+        name: str = Markup("<bdi>{}</bdi>").format(shortened(self.system.model.title, _LONGEST_NAME))
+        if self.link:
+            name = f'<a href="{self.link.rpartition("/")[2]}">{name}</a>'
+        words = f"<dt>{name} {metric.segment_score(self.segment)}"
+        if self.difference is not None:
+            words += f" <small>{metric.signed(self.difference)} against this one</small>"
+        if self.segment.failed is not None:
+            return f'{words}</dt><dd class="bad">failed</dd>\n'
+        if self.segment.hypothesis is None:
+            return f"{words}</dt>\n"
+        return f'{words}</dt><dd dir="auto"{lang}>{self.system.shown(self.segment, longest)}</dd>\n'
 
 
 class Row:
@@ -80,7 +110,7 @@ class Row:
     @property
     def delta(self) -> float | None:
         """This system's score minus that of the best other one."""
-        best = next((other for other in self.others if other.model == self._best), None)
+        best = next((other for other in self.others if other.system.model == self._best), None)
         return None if best is None or best.difference is None else -best.difference
 
     @property
@@ -114,6 +144,10 @@ class Row:
             found += left_out(len(hypothesis) - len(own))
         return index, found, diffs.direction(own)
 
+    def beside(self, metric: MetricView, lang: Markup, longest: int) -> Markup:
+        """What the other systems wrote, see :meth:`Other.markup`."""
+        return Markup("".join(other.markup(metric, lang, longest) for other in self.others))
+
     def plain(self, longest: int) -> Markup:
         """The hypothesis as it is."""
         return shortened(self.segment.hypothesis or "", longest)
@@ -126,7 +160,7 @@ def _other(rival: System, segment: SegmentView, metric: MetricView) -> Other | N
         return None
     own, its = (one.scores.get(metric.facts.metric) for one in (segment, found))
     return Other(
-        model=rival.model,
+        system=rival,
         segment=found,
         link=rival.links.get(segment.segment, ""),
         difference=None if own is None or its is None else its - own,
