@@ -16,7 +16,7 @@ from leaderboard.jobs import Job
 from leaderboard.labels import label
 from leaderboard.pages import SEGMENTS_PER_PAGE, SegmentKey, numbered, segment_page
 from leaderboard.rendering import Entry
-from leaderboard.segment_rows import Row, System
+from leaderboard.segment_rows import Row, System, short_name
 from leaderboard.site_data import SegmentSource, Site
 from leaderboard.text import LONGEST_TEXT
 from leaderboard.views import BoardView
@@ -94,6 +94,7 @@ def _system(view: BoardView, key: SegmentKey, source: SegmentSource) -> System:
     flagger = Flagger(view.board.task.kind, source.language, free=free)
     return System(
         model=source.model,
+        name=short_name(source.model),
         key=key,
         segments=found,
         listed=shown,

@@ -30,6 +30,7 @@ class System:
         by_id: All of them, by segment.
         free: Whether its outputs are free text.
         flags: Ids of what is striking, by segment.
+        name: What the pages of other systems call it (:func:`short_name`).
     """
 
     model: Model
@@ -40,6 +41,7 @@ class System:
     by_id: Mapping[str, SegmentView]
     free: bool
     flags: Mapping[str, tuple[str, ...]]
+    name: Markup
     _shown: dict[tuple[str, int], Markup] = field(default_factory=dict)
 
     def shown(self, segment: SegmentView, longest: int) -> Markup:
@@ -48,6 +50,11 @@ class System:
         if key not in self._shown:
             self._shown[key] = shortened(segment.hypothesis or "", longest)
         return self._shown[key]
+
+
+def short_name(model: Model) -> Markup:
+    """A model's name as it stands beside every hypothesis."""
+    return Markup("<bdi>{}</bdi>").format(shortened(model.title, _LONGEST_NAME))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +79,9 @@ class Other:
             lang: Attribute that says the language of the hypothesis; may be empty.
             longest: Characters of the text that are shown.
         """
-        name: str = Markup("<bdi>{}</bdi>").format(shortened(self.system.model.title, _LONGEST_NAME))
-        if self.link:
-            name = f'<a href="{self.link.rpartition("/")[2]}">{name}</a>'
-        words = f"<dt>{name} {metric.segment_score(self.segment)}"
+        name = self.system.name
+        linked = f'<a href="{self.link.rpartition("/")[2]}">{name}</a>' if self.link else name
+        words = f"<dt>{linked} {metric.segment_score(self.segment)}"
         if self.difference is not None:
             words += f" <small>{metric.signed(self.difference)} against this one</small>"
         if self.segment.failed is not None:
