@@ -16,6 +16,7 @@ from leaderboard.jobs import Job
 from leaderboard.labels import label
 from leaderboard.pages import SEGMENTS_PER_PAGE, SegmentKey, numbered, segment_page
 from leaderboard.rendering import Entry
+from leaderboard.segment_exports import SegmentData
 from leaderboard.segment_rows import Row, System, short_name
 from leaderboard.site_data import SegmentSource, Site
 from leaderboard.text import LONGEST_TEXT
@@ -115,7 +116,7 @@ def _write(
     same: Sequence[tuple[object, str]],
 ) -> None:
     first = segment_page(own.key)
-    _write_data(writer, first.removesuffix(".html"), own)
+    data = _write_data(writer, first.removesuffix(".html"), own)
     pages = [own.listed[start : start + SEGMENTS_PER_PAGE] for start in range(0, len(own.listed), SEGMENTS_PER_PAGE)]
     flags = Counter(name for segment in own.segments for name in own.flags[segment.segment])
     linked = same[:MODELS_LINKED]
@@ -130,7 +131,7 @@ def _write(
             "rows": [Row(own, segment, view.headline, rivals) for segment in part],
             "best": rivals[0].model if rivals else None,
             "start": (number - 1) * SEGMENTS_PER_PAGE + 1,
-            "data": first.removesuffix(".html"),
+            **data,
             "number": number,
             "pages": [numbered(first, place) for place in range(1, len(pages) + 1)],
             "most": segments.MOST_LISTED,
@@ -164,11 +165,20 @@ def _first(own: System, flag: str) -> str:
     return next((own.links[found.segment] for found in own.listed if flag in own.flags[found.segment]), "")
 
 
-def _write_data(writer: Writer, stem: str, own: System) -> None:
-    """All segments as CSV and JSON, those that the pages show first and in their order."""
+def _write_data(writer: Writer, stem: str, own: System) -> dict[str, object]:
+    """All segments as CSV and JSON, those that the pages show first and in their order; what to say of these files."""
     listed = {segment.segment for segment in own.listed}
     rows = [*own.listed, *(segment for segment in own.segments if segment.segment not in listed)]
-    metrics = list(dict.fromkeys(metric for segment in rows for metric in segment.scores))
-    flags = [own.flags[segment.segment] for segment in rows]
-    writer.write(f"{stem}.csv", segment_exports.as_csv(rows, flags, metrics))
-    writer.write(f"{stem}.json", segment_exports.as_json(own.key, rows, flags, metrics))
+    data = SegmentData(
+        unit=own.key,
+        segments=rows,
+        flags=[own.flags[segment.segment] for segment in rows],
+        metrics=list(dict.fromkeys(metric for segment in rows for metric in segment.scores)),
+    )
+    files: dict[str, list[str]] = {"CSV": [], "JSON": []}
+    for number, part in enumerate(segment_exports.files(data), start=1):
+        for kind, text in zip(files, part, strict=True):
+            name = numbered(f"{stem}.html", number).removesuffix("html") + kind.lower()
+            writer.write(name, text)
+            files[kind].append(name)
+    return {"files": files, "longest_data": segment_exports.LONGEST_DATA if segment_exports.is_cut(rows) else None}
