@@ -56,11 +56,7 @@ def files(data: SegmentData) -> list[tuple[str, str]]:
 
 def is_cut(segments: Sequence[SegmentView]) -> bool:
     """Whether a text is too long for the files."""
-    return any(
-        text is not None and len(text) > LONGEST_DATA
-        for segment in segments
-        for text in (segment.source, segment.hypothesis, segment.reasoning, segment.failed, *segment.references)
-    )
+    return any(len(text) > LONGEST_DATA for segment in segments for text in segment.texts)
 
 
 def _line(segment: SegmentView, flags: Sequence[str], metrics: Sequence[str]) -> str:

@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from leaderboard import paging, segment_exports, segments
-from leaderboard.flags import FLAGS, Flagger, is_free_text
+from leaderboard.flags import FLAGS, LONGEST_LOOKED_AT, Flagger, is_free_text
 from leaderboard.folder import Writer
 from leaderboard.jobs import Job
 from leaderboard.labels import label
 from leaderboard.pages import SEGMENTS_PER_PAGE, SegmentKey, numbered, segment_page
 from leaderboard.rendering import Entry
 from leaderboard.segment_exports import SegmentData
-from leaderboard.segment_rows import Row, System, short_name
+from leaderboard.segment_rows import MOST_REFERENCES, Row, System, short_name
+from leaderboard.segments import SegmentView
 from leaderboard.site_data import SegmentSource, Site
 from leaderboard.text import LONGEST_TEXT
 from leaderboard.views import BoardView
@@ -28,7 +29,9 @@ RIVALS = 5
 MODELS_LINKED = 30
 """Most models whose pages of the same segments a page links to."""
 
+_STEP = 3
 _SHORTEST_TEXT = 10
+_TEXTS_BESIDE = 4
 _TOO_SHORT_FOR_OTHERS = 100
 
 _Sources = Sequence[tuple[SegmentKey, SegmentSource]]
@@ -139,13 +142,25 @@ def _write(
             "here": Counter(name for segment in part for name in own.flags[segment.segment]),
             "same": linked if len(linked) > 1 else [],
             "more_models": len(same) - len(linked),
+            "looked_at": LONGEST_LOOKED_AT,
         }
-        writer.write(page, _fitting(site, page, context))
+        writer.write(page, _fitting(site, page, context, _longest(part, rivals)))
 
 
-def _fitting(site: Site, page: str, context: dict[str, object]) -> str:
-    """The page with its texts cut as far as it takes to open everywhere, the other systems' left out if it must be."""
+def _longest(part: Sequence[SegmentView], rivals: Sequence[System]) -> int:
+    """A length of texts at which their bytes alone would fit on a page; what is around them may take more room."""
+    texts = [text for segment in part for text in segment.texts[: MOST_REFERENCES + _TEXTS_BESIDE]]
+    for segment in part:
+        others = (rival.by_id.get(segment.segment) for rival in rivals)
+        texts += [other.hypothesis for other in others if other is not None and other.hypothesis is not None]
     longest = LONGEST_TEXT
+    while sum(len(text[:longest].encode("utf-8", "surrogatepass")) for text in texts) > paging.PAGE_BYTES:
+        longest //= _STEP
+    return longest
+
+
+def _fitting(site: Site, page: str, context: dict[str, object], longest: int) -> str:
+    """The page with its texts cut as far as it takes to open everywhere, the other systems' left out if it must be."""
     while True:
         text = site.render(
             page,
@@ -157,7 +172,7 @@ def _fitting(site: Site, page: str, context: dict[str, object]) -> str:
         )
         if len(text.encode("utf-8")) <= paging.PAGE_BYTES or longest <= _SHORTEST_TEXT:
             return text
-        longest //= 3
+        longest //= _STEP
 
 
 def _first(own: System, flag: str) -> str:

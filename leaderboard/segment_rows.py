@@ -139,12 +139,16 @@ class Row:
     def compared(self, longest: int) -> tuple[int, Markup, str]:
         """Which reference the hypothesis is compared with, the differences as markup, and the way they are read.
 
+        There is no markup where they have no letter or digit in common.
+
         Args:
             longest: Characters of a text that are shown.
         """
         hypothesis = self.segment.hypothesis or ""
         own = diffs.cut(hypothesis, longest)
         index, runs = diffs.closest([diffs.cut(text, longest) for text in self.references], own)
+        if not diffs.have_common(runs):
+            return index, Markup(""), ""
         found = diffs.markup(runs)
         if len(own) < len(hypothesis):
             found += left_out(len(hypothesis) - len(own))
