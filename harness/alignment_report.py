@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.boards import Board, Model, boards
 from harness.errors import UserError
-from harness.languages import find
+from harness.languages import lookup
 from harness.pairing import ScoreSource, generator, recreate
 from harness.records import ScoreRecord
 from harness.report_scope import Scope
@@ -30,6 +30,9 @@ ALIGNMENT = ("mexa", "mexa_max", "language_ranker", "alignment_topk", "alignment
 ESTIMATING = ("mexa", "mexa_max")
 FEWEST = 4
 """Languages that a correlation is computed from at least."""
+
+UNKNOWN_RESOURCE = -1
+"""Stands for the resource class of a language that the table of languages does not have."""
 
 EVERYTHING = Scope()
 
@@ -214,10 +217,10 @@ def _ranking(key: tuple[str, ...], sources: Sequence[ScoreSource], seed: int) ->
                 place=place,
                 first=first,
                 last=last,
-                resource=find(code).resource,
+                resource=known.resource if (known := lookup(code)) else UNKNOWN_RESOURCE,
             )
         )
-    known = [one for one in languages if one.resource >= 0]
+    classed = [one for one in languages if one.resource > UNKNOWN_RESOURCE]
     return LanguageRanking(
         model=key[0],
         task=key[1],
@@ -227,7 +230,7 @@ def _ranking(key: tuple[str, ...], sources: Sequence[ScoreSource], seed: int) ->
         pivot=_pivot(sources[0].score),
         languages=tuple(languages),
         by_resource=_correlation(
-            [one.value for one in known], [float(one.resource) for one in known], spearman, seed, *key
+            [one.value for one in classed], [float(one.resource) for one in classed], spearman, seed, *key
         ),
     )
 
@@ -328,7 +331,10 @@ def _pivot(score: ScoreRecord) -> str:
     return str(score.metric_options.get("pivot", "eng_Latn"))
 
 
-def rows(report: AlignmentReport) -> Iterator[dict[str, object]]:
+Row = dict[str, str | int | float | None]
+
+
+def rows(report: AlignmentReport) -> Iterator[Row]:
     """Every number with what it is, for CSV: rankings first, then estimates."""
     for ranking in report.rankings:
         for one in ranking.languages:
@@ -356,11 +362,11 @@ COLUMNS = ("what", "model", "task", "metric", "language", "value", "low", "high"
 correlations they are the interval of the coefficient and the number of languages."""
 
 
-def _row(**cells: object) -> dict[str, object]:
+def _row(**cells: str | int | float | None) -> Row:
     return {column: cells.get(column) for column in COLUMNS}
 
 
-def _correlation_row(what: str, model: str, task: str, metric: str, found: Correlation) -> dict[str, object]:
+def _correlation_row(what: str, model: str, task: str, metric: str, found: Correlation) -> Row:
     return _row(
         what=what, model=model, task=task, metric=metric, value=found.value, low=found.low, high=found.high, n=found.n
     )

@@ -82,6 +82,12 @@ class Choice:
         """Languages that were tried and have no comparable score of any model."""
         return self._found.unscored
 
+    @property
+    def pivot(self) -> str:
+        """The pivot, where the scores are of other languages and it; empty where it is a language like the others."""
+        board = self.view.board
+        return board.pivot if self.way or board.task.kind == "alignment" else ""
+
     @cached_property
     def not_run(self) -> frozenset[str]:
         """Languages of the task that nobody ran."""

@@ -74,7 +74,7 @@ class LayerHeat:
     @cached_property
     def over_layers(self) -> dict[str, str]:
         """Which metric's score is the mean and which the highest of the layers, by ``mean`` and ``highest``."""
-        found = {}
+        found: dict[str, str] = {}
         for metric in self.metrics:
             scores = [(row, metric.table.cells[self.model, row.label.code].score.value) for row in self.rows]
             for name, reduced in (("mean", fmean), ("highest", max)):
