@@ -162,6 +162,7 @@ def _write_overview(
         curves=curves,
         beside=beside,
         panels=list(panels.values())[:PANELS],
+        by_title={model.title: model for model in models},
         pages={model.title: alignment_page(model.title) for model in models},
         pivot=views[0].pivot_name,
         fewest=FEWEST,
