@@ -10,7 +10,7 @@ import datetime
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ class ImportedRun:
             raise RecordError(f"{files or self.program}: no score to import; name files that hold some")
         version = ", ".join(self.versions)
         scores = tuple(self.scores.values())
-        digest = content_hash([[score.model_dump(mode="json") for score in scores], sorted(self.files)])[:8]
+        digest = content_hash([[asdict(score) for score in scores], sorted(self.files)])[:8]
         names = _NOT_IN_FOLDERS.sub("-", "+".join([*self.tasks][:3]) + "--" + "+".join([*self.models][:3])).strip("-.")
         run_id = f"{self.program}-{names[:80]}-{digest}"
         record = RunRecord(

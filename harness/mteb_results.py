@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -188,8 +189,7 @@ def _imported(
                 inside = entry.glotbench
                 named = inside.model.model_copy(update={"name": model or inside.model.name})
                 for score in inside.scores:
-                    changes = {"model": named.name, "segments": False}
-                    yield score.model_copy(update=changes), named, inside.task
+                    yield replace(score, model=named.name, segments=False), named, inside.task
                 continue
             made_by = ModelRecord(
                 name=model or _model_of(path),
@@ -200,8 +200,8 @@ def _imported(
             variant = entry.hf_subset if own.count(label) > 1 or label == UND else ""
             score, kind = _score(result, entry, cache)
             task = TaskRecord(name=task_name, kind=kind, languages=tuple(label.split("-")))
-            changes = {"model": made_by.name, "task": task_name, "variant": variant, "language": label}
-            yield score.model_copy(update=changes), made_by, task
+            placed = replace(score, model=made_by.name, task=task_name, variant=variant, language=label)
+            yield placed, made_by, task
 
 
 def _score(result: _Result, entry: _Entry, cache: Path | None) -> tuple[ScoreRecord, str]:

@@ -10,6 +10,7 @@ import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 SCHEMA_VERSION = 1
 
@@ -49,6 +50,9 @@ def _whole_characters(text: object) -> object:
 _Remark = Annotated[str, BeforeValidator(_whole_characters)]
 
 
+_STRICT = ConfigDict(extra="forbid")
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -82,7 +86,8 @@ class TaskRecord(_Frozen):
     file_sha256: str = ""
 
 
-class Fingerprint(_Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Fingerprint:
     """What must be equal for two scores to be comparable: short hashes of the data and prompt, the metric's signature,
     and the decoding settings.
 
@@ -106,8 +111,9 @@ class Fingerprint(_Frozen):
         return self.decoding.partition(DRAW_MARK)[0] if self.sampled else self.decoding
 
 
-class ScoreRecord(_Frozen):
-    """One score with its uncertainty.
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class ScoreRecord:
+    """One score with its uncertainty. Records hold hundreds of thousands of them, so that each is as small as can be.
 
     Attributes:
         language: A canonical code such as ``yor_Latn``; for translation ``source-target``.

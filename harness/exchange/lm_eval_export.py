@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def _results(record: RunRecord, model: ModelRecord, named: Mapping[str, Sequence
             "version": harness.__version__,
             "model": model.model_dump(mode="json"),
             "tasks": {name: task.model_dump(mode="json") for name, task in tasks.items()},
-            "scores": {name: [score.model_dump(mode="json") for score in scores] for name, scores in named.items()},
+            "scores": {name: [asdict(score) for score in scores] for name, scores in named.items()},
         },
     }
 

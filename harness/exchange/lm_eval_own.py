@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
@@ -52,9 +53,13 @@ def add_own(run: ImportedRun, results: ResultsFile, model: str) -> list[str]:
         for score in scores:
             known = score.metric in statistics
             note = score.note if known or not score.segments else _LOST
-            changes = {"model": named.name, "segments": known, "note": note}
             task = ours.tasks.get(score.task) or TaskRecord(name=score.task, kind="")
-            run.add(f"{results.path}: {shown(name)}", score.model_copy(update=changes), named, task)
+            run.add(
+                f"{results.path}: {shown(name)}",
+                replace(score, model=named.name, segments=known, note=note),
+                named,
+                task,
+            )
         if rows:
             (key,) = units
             run.units.append(((named.name, *key[1:]), rows, statistics))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -234,7 +235,7 @@ class TestMatching:
     @pytest.mark.parametrize("facet", ["dataset", "prompt", "metric", "decoding"])
     def test_a_changed_fingerprint_is_not_comparable(self, gate: Gate, facet: str) -> None:
         unit = Unit(values=quality(0))
-        changed = unit.changed(fingerprint=unit.fingerprint.model_copy(update={facet: "changed"}))
+        changed = unit.changed(fingerprint=replace(unit.fingerprint, **{facet: "changed"}))
         report = gate([unit], [changed], policy({"margin": 0.5}, {"margin": 0.5, "scope": "macro"}))
         assert set(verdicts(report)) == {"not comparable"}
         assert f"{facet}" in report.findings[0].reason

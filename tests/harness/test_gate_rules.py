@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -148,7 +149,7 @@ RULES = [{"margin": 0.5}]
 def sampled(seed: int, shift: float = 0.0) -> list[Unit]:
     """A run with draw ``seed`` of two languages, the first of which may be worse."""
     decoding = SAMPLED.decoding + (f"{DRAW_MARK}{seed}" if seed else "")
-    facts = SAMPLED.model_copy(update={"decoding": decoding})
+    facts = replace(SAMPLED, decoding=decoding)
     return [
         Unit(language="amh_Ethi", values=values(10 + seed, shift), fingerprint=facts),
         Unit(language="yor_Latn", values=values(20 + seed), fingerprint=facts),
@@ -209,7 +210,7 @@ class TestConfirmation:
 
     def test_binary_scores_averaged_over_runs_are_no_longer_binary(self, gate: Gate) -> None:
         def run(seed: int, share: float) -> RunFolder:
-            facts = SAMPLED.model_copy(update={"decoding": f"{SAMPLED.decoding}{DRAW_MARK}{seed}"})
+            facts = replace(SAMPLED, decoding=f"{SAMPLED.decoding}{DRAW_MARK}{seed}")
             right = (RNG(seed).random(300) < share).astype(float)
             return gate.run([Unit(metric="acc", values=right, fingerprint=facts)])
 
@@ -226,7 +227,7 @@ class TestConfirmation:
         other = ModelRecord(name="model", backend="hf", identity={"weights": "others"})
         with pytest.raises(NotComparableError, match="another model there"):
             gate(old, new, gate.run(sampled(2), models=(other,)), rules=RULES)
-        changed = [unit.changed(fingerprint=unit.fingerprint.model_copy(update={"prompt": "q"})) for unit in sampled(2)]
+        changed = [unit.changed(fingerprint=replace(unit.fingerprint, prompt="q")) for unit in sampled(2)]
         report = gate(old, new, gate.run(changed), rules=RULES)
         assert set(verdicts(report).values()) == {"not comparable"}
         assert "prompt differs" in report.findings[0].reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ def test_round_trip_keeps_scores_and_intervals(finished: Path, tmp_path: Path) -
     back = invoke("import", "mteb", *files, "--out", tmp_path / "runs")
     assert back.exit_code == 0, back.output
     record, own = RunFolder(Path(back.output.strip())).record, RunFolder(finished).record
-    assert [score.model_copy(update={"segments": True}) for score in record.scores] == list(own.scores)
+    assert [replace(score, segments=True) for score in record.scores] == list(own.scores)
     assert not any(score.segments for score in record.scores)
     assert record.models == own.models
     assert record.tasks == own.tasks
