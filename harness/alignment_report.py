@@ -53,8 +53,8 @@ class Correlation:
 class RankedLanguage:
     """A language's alignment and its place, 1 the best.
 
-    ``first`` and ``last`` are the ends of a simultaneous 95 % interval of the place; all places where the scores came
-    without statistics of segments.
+    ``first`` and ``last`` are the ends of a simultaneous 95 % interval of the place; all places where there are no
+    statistics of sentences to make it from.
     """
 
     language: str
@@ -67,7 +67,12 @@ class RankedLanguage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanguageRanking:
-    """One model's languages by one alignment metric; ``by_resource`` is Spearman's rho with the resource class."""
+    """One model's languages by one alignment metric.
+
+    Attributes:
+        by_resource: Spearman's rho with the resource class.
+        resampled: Whether there were statistics of sentences to make the intervals of places from.
+    """
 
     model: str
     task: str
@@ -77,6 +82,7 @@ class LanguageRanking:
     pivot: str
     languages: tuple[RankedLanguage, ...]
     by_resource: Correlation | None
+    resampled: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,8 +209,9 @@ def _within(scope: Scope, model: Model, score: ScoreRecord) -> bool:
 def _ranking(key: tuple[str, ...], sources: Sequence[ScoreSource], seed: int) -> LanguageRanking:
     metric = recreate(sources[0].score)
     values = np.array([_value(source.score) for source in sources])
-    resampled = len(sources) > 1 and all(source.score.segments for source in sources)
-    intervals = _intervals(metric, sources, values, seed) if isinstance(metric, Metric) and resampled else None
+    known = all(source.score.metric in source.folder.metrics(source.score.unit_key) for source in sources)
+    resampled = known and len(sources) > 1 and isinstance(metric, Metric)
+    intervals = _intervals(metric, sources, values, seed) if resampled else None
     order = sorted(range(len(sources)), key=lambda index: -values[index])
     languages = []
     for place, index in enumerate(order, start=1):
@@ -229,6 +236,7 @@ def _ranking(key: tuple[str, ...], sources: Sequence[ScoreSource], seed: int) ->
         title=sources[0].score.title,
         pivot=_pivot(sources[0].score),
         languages=tuple(languages),
+        resampled=resampled,
         by_resource=_correlation(
             [one.value for one in classed], [float(one.resource) for one in classed], spearman, seed, *key
         ),

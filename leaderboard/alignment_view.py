@@ -50,11 +50,6 @@ class RankingView:
         self.scale = Axis(low=1.0, high=float(last), step=float(last - 1))
         self.rows = [(one, label(one.language)) for one in ranking.languages]
 
-    @property
-    def known(self) -> bool:
-        """Whether statistics of segments were there to make intervals of."""
-        return all(cell.score.segments for cell in self.metric.table.cells.values())
-
     def bar(self, one: RankedLanguage) -> Markup:
         return figures.interval_dot(one.place, one.first, one.last, self.scale, None)
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from statistics import fmean
 
 import pytest
 
-from harness.store import RunWriter
+from harness.alignment_report import alignment_report
+from harness.report_scope import Scope
+from harness.store import RunFolder, RunWriter
 from leaderboard.alignment_pages import COLUMNS, LAYER_COLUMNS, SUMMARY_COLUMNS
 from leaderboard.figures_scatter import Point, scatter
 from leaderboard.site import build
@@ -155,6 +158,15 @@ def test_nothing_is_made_again_and_the_same_runs_give_the_same_bytes(run: Path, 
     times = {name: (again / name).stat().st_mtime_ns for name in pages}
     build([run], again)
     assert {name: (again / name).stat().st_mtime_ns for name in pages} == times
+
+
+def test_without_statistics_no_place_is_sure(run: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    shutil.copy(run / "run.json", bare)
+    ranking = alignment_report([RunFolder(bare)], Scope(models=("model",))).rankings[0]
+    assert {(one.first, one.last) for one in ranking.languages} == {(1, len(LANGUAGES) + 1)}
+    assert not ranking.resampled
 
 
 def test_curves_of_a_metric_that_the_report_does_not_know_are_shown_without_an_order(tmp_path: Path) -> None:
