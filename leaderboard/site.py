@@ -36,11 +36,11 @@ _STYLES = ("style.css", "segments.css", "compare.css", "alignment.css", "languag
 _SCRIPTS = ("table.js", "segments.js", "languages.js")
 _FAMILIES = (
     overview,
-    model_pages,
     languages_index,
+    model_pages,
     language_pages,
-    alignment_pages,
     compare_pages,
+    alignment_pages,
     about_page,
     segment_pages,
 )
