@@ -90,12 +90,13 @@ class LanguageTiles:
         codes |= {choice.pivot for choice in self.choices if choice.pivot}
         bases = Counter(code.partition("_")[0] for code in codes)
         tasks: dict[str, set[str]] = {}
-        models: dict[str, set[Model]] = {}
+        models: dict[str, set[tuple[str, str]]] = {}
         for choice in self.choices:
             for code, own in choice.values.items():
+                names = {(model.name, model.tag) for model, _ in own}
                 for covered in filter(None, (code, choice.pivot)):
                     tasks.setdefault(covered, set()).add(choice.view.board.task.name)
-                    models.setdefault(covered, set()).update(own)
+                    models.setdefault(covered, set()).update(names)
         found = [
             LanguageEntry(
                 label=label(code),
@@ -140,7 +141,7 @@ class LanguageTiles:
         if best is None:
             return self.state(choice, code)
         digits = choice.metric.table.digits
-        own = choice.values[code]
+        own = dict(choice.values[code]) if self.models else {}
         scores = (f"{own[model]:.{digits}f}" if model in own else "" for model in self.models)
         return ",".join((f"{best.value:.{digits}f}", *scores)).rstrip(",")
 
