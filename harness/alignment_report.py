@@ -209,9 +209,9 @@ def _within(scope: Scope, model: Model, score: ScoreRecord) -> bool:
 def _ranking(key: tuple[str, ...], sources: Sequence[ScoreSource], seed: int) -> LanguageRanking:
     metric = recreate(sources[0].score)
     values = np.array([_value(source.score) for source in sources])
-    known = all(source.score.metric in source.folder.metrics(source.score.unit_key) for source in sources)
-    resampled = known and len(sources) > 1 and isinstance(metric, Metric)
-    intervals = _intervals(metric, sources, values, seed) if resampled else None
+    complete = all(source.score.metric in source.folder.metrics(source.score.unit_key) for source in sources)
+    resampled = complete and len(sources) > 1
+    intervals = _intervals(metric, sources, values, seed) if resampled and isinstance(metric, Metric) else None
     order = sorted(range(len(sources)), key=lambda index: -values[index])
     languages = []
     for place, index in enumerate(order, start=1):
@@ -224,7 +224,7 @@ def _ranking(key: tuple[str, ...], sources: Sequence[ScoreSource], seed: int) ->
                 place=place,
                 first=first,
                 last=last,
-                resource=known.resource if (known := lookup(code)) else UNKNOWN_RESOURCE,
+                resource=language.resource if (language := lookup(code)) else UNKNOWN_RESOURCE,
             )
         )
     classed = [one for one in languages if one.resource > UNKNOWN_RESOURCE]
@@ -236,7 +236,7 @@ def _ranking(key: tuple[str, ...], sources: Sequence[ScoreSource], seed: int) ->
         title=sources[0].score.title,
         pivot=_pivot(sources[0].score),
         languages=tuple(languages),
-        resampled=resampled,
+        resampled=intervals is not None,
         by_resource=_correlation(
             [one.value for one in classed], [float(one.resource) for one in classed], spearman, seed, *key
         ),
