@@ -89,10 +89,16 @@ def _names(view: BoardView) -> tuple[object, ...]:
 
 def _scope(site: Site, model: Model) -> Scope:
     """What is set beside each other for a model: everything, or the headlines where that is too much."""
-    own = [view for view in site.views if model in view.board.models]
-    if sum(len(view.metrics) for view in own if not _is_aligned(view.board)) <= _MANY_MEASURED:
+    if not _is_cut(site, model):
         return Scope(models=(model.title,))
-    return Scope(models=(model.title,), metrics=(*ALIGNMENT, *(view.headline.facts.metric for view in own)))
+    headlines = (view.headline.facts.metric for view in site.views if model in view.board.models)
+    return Scope(models=(model.title,), metrics=(*ALIGNMENT, *headlines))
+
+
+def _is_cut(site: Site, model: Model) -> bool:
+    """Whether only the headline of every task is set beside alignment."""
+    own = [view for view in site.views if model in view.board.models and not _is_aligned(view.board)]
+    return sum(len(view.metrics) for view in own) > _MANY_MEASURED
 
 
 def _write_model(site: Site, writer: Writer, views: Sequence[BoardView], model: Model) -> None:
@@ -125,6 +131,7 @@ def _write_model(site: Site, writer: Writer, views: Sequence[BoardView], model: 
         hundredths=hundredths,
         beside=beside[:PANELS],
         more_beside=beside[PANELS:],
+        headlines_only=_is_cut(site, model),
         pivot=views[0].pivot_name,
         fewest=FEWEST,
         estimating=ESTIMATING,

@@ -34,8 +34,10 @@ class LayerRow:
         return fmean(self.values)
 
     @property
-    def best(self) -> int:
-        """Position of the first layer that has the highest value."""
+    def best(self) -> int | None:
+        """Position of the first layer that has the highest value; ``None`` where all layers have the same."""
+        if min(self.values) == max(self.values):
+            return None
         return max(range(len(self.values)), key=self.values.__getitem__)
 
 

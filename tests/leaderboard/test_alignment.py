@@ -17,6 +17,8 @@ from harness.report_scope import Scope
 from harness.store import RunFolder, RunWriter
 from leaderboard.alignment_pages import COLUMNS, LAYER_COLUMNS, SUMMARY_COLUMNS
 from leaderboard.figures_scatter import Point, scatter
+from leaderboard.labels import label
+from leaderboard.layer_heat import LayerRow
 from leaderboard.site import build
 from tests.alignment_runs import LANGUAGES, LAYERS, UNKNOWN, aligned_share, write_alignment_run
 from tests.leaderboard_runs import HOSTILE_MODEL, record_of, score
@@ -80,6 +82,11 @@ def test_every_layer_of_every_language_stands_in_the_heat_map(page: str) -> None
         assert row[3:5] == [f"{100 * fmean(shares):.1f}", f"{100 * max(shares):.1f}"]
     assert all(len(row) == len(mexa.rows[0]) - 1 for row in ranker.rows)
     assert mexa.classes[0][-LAYERS:] != mexa.classes[-1][-LAYERS:]
+
+
+def test_no_layer_is_best_where_all_are_equal() -> None:
+    rows = [LayerRow(label=label("amh_Ethi"), values=values) for values in ((0.0, 0.0), (0.1, 0.3, 0.3), (0.5,))]
+    assert [row.best for row in rows] == [None, 1, None]
 
 
 def test_language_ranker_begins_at_the_first_layer_above_the_embeddings(page: str) -> None:
