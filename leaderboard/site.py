@@ -12,16 +12,38 @@ from importlib import resources
 from pathlib import Path
 
 from harness.errors import UserError
-from leaderboard import about_page, jobs, language_pages, overview, segment_pages, task_pages
+from leaderboard import (
+    about_page,
+    alignment_pages,
+    compare_pages,
+    comparisons,
+    jobs,
+    language_pages,
+    languages_index,
+    model_pages,
+    overview,
+    segment_pages,
+    task_pages,
+)
+from leaderboard.comparisons import Comparisons
 from leaderboard.folder import SiteFolder, Writer
 from leaderboard.jobs import Job
 from leaderboard.site_data import Site, site_data
 
-_STYLES = ("style.css",)
+_STYLES = ("style.css", "segments.css", "compare.css", "alignment.css", "languages.css")
 """Put together into one sheet, in this order."""
 
-_SCRIPTS = ("table.js",)
-_FAMILIES = (overview, language_pages, about_page, segment_pages)
+_SCRIPTS = ("table.js", "segments.js", "languages.js")
+_FAMILIES = (
+    overview,
+    languages_index,
+    model_pages,
+    language_pages,
+    compare_pages,
+    alignment_pages,
+    about_page,
+    segment_pages,
+)
 """Modules that make pages: each knows the links in the head it needs and the jobs that write its files."""
 
 
@@ -47,8 +69,9 @@ def build(runs: Sequence[Path], out: Path, *, workers: int | None = None) -> Pat
     site = site_data(runs)
     site.entries = [entry for family in _FAMILIES for entry in family.entries(site)]
     folder = SiteFolder(out)
-    summaries = jobs.run(folder, task_pages.jobs(site), workers=workers)
+    summaries = jobs.run(folder, [*task_pages.jobs(site), *comparisons.jobs(site)], workers=workers)
     site.views = task_pages.views(site, summaries)
+    site.comparisons = Comparisons(site, summaries)
     jobs.run(folder, [_assets(site), *(job for family in _FAMILIES for job in family.jobs(site))], workers=workers)
     folder.finish()
     return out / "index.html"

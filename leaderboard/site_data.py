@@ -8,14 +8,19 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import harness
 from harness.boards import Board, Model, boards
 from harness.records import RunRecord
 from harness.store import RunFolder, UnitKey, content_hash
+from leaderboard.model_pairs import Pair, pairs
 from leaderboard.pages import SegmentKey
 from leaderboard.rendering import Entry, render
 from leaderboard.views import BoardView
+
+if TYPE_CHECKING:
+    from leaderboard.comparisons import Comparisons
 
 _CODE = (".py", ".j2", ".css", ".js")
 
@@ -40,14 +45,18 @@ class Site:
         boards: By task, variant and prompt.
         sources: The units whose texts a run keeps.
         entries: Links in the head of every page.
+        pairs: The models that have a page together.
         views: The boards with their models in order, once the tasks' pages are made.
+        comparisons: What is known of the pairs, at the same time.
     """
 
     folders: Sequence[RunFolder]
     boards: Sequence[Board]
     sources: Mapping[SegmentKey, SegmentSource]
+    pairs: Sequence[Pair] = ()
     entries: Sequence[Entry] = ()
     views: Sequence[BoardView] = field(default_factory=list)
+    comparisons: Comparisons = field(init=False)
 
     @property
     def records(self) -> list[RunRecord]:
@@ -80,8 +89,9 @@ def site_data(runs: Sequence[Path]) -> Site:
         RecordError: A run cannot be read.
     """
     folders = [RunFolder(path) for path in runs]
-    found = boards([folder.record for folder in folders])
-    return Site(folders=folders, boards=found, sources=_sources(found, folders))
+    records = [folder.record for folder in folders]
+    found = boards(records)
+    return Site(folders=folders, boards=found, sources=_sources(found, folders), pairs=pairs(found, records))
 
 
 def _sources(found: Sequence[Board], folders: Sequence[RunFolder]) -> dict[SegmentKey, SegmentSource]:

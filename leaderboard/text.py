@@ -49,7 +49,7 @@ _HASH_ALPHABET = "0123456789abcdefghijklmnopqrstuv"
 
 def plain(text: str) -> str:
     """``text`` for attributes and titles: strange characters as ``[U+202E]``. The caller escapes."""
-    return _STRANGE.sub(_keeping_flags(lambda char: f"[{_code_point(char)}]"), text)
+    return _STRANGE.sub(_keeping_flags(lambda char: f"[{code_point(char)}]"), text)
 
 
 def visible(text: str) -> Markup:
@@ -103,9 +103,9 @@ def _box(char: str) -> str:
     if char in _LAYOUT:
         return f'<span class="ctl">{_LAYOUT[char]}</span>{char}'
     name = unicodedata.name(char, "")
-    label = _ABBREVIATIONS.get(char, _code_point(char))
-    return f'<span class="ctl" title="{_code_point(char)} {name}">{label}</span>'
+    label = _ABBREVIATIONS.get(char, code_point(char))
+    return f'<span class="ctl" title="{code_point(char)} {name}">{label}</span>'
 
 
-def _code_point(char: str) -> str:
+def code_point(char: str) -> str:
     return f"U+{ord(char):04X}"
