@@ -77,7 +77,7 @@ def examples(data: Path | None) -> list[Example]:
         Example(
             folder="minilm",
             title="MiniLM in 84 languages",
-            sentence="all-MiniLM-L6-v2, trained on English, on SIB-200: alignment with English layer by layer, "
+            sentence="all-MiniLM-L6-v2, trained on English, on SIB-200: alignment with English, layer by layer, of "
             f"{SENTENCES} sentences of each language, and topics in {len(TOPIC_LANGUAGES)} languages, {TOPIC_SENTENCES} "
             "sentences each. Too few for fine differences: intervals are wide.",
             commands=[_minilm(data, "sib200_alignment", SENTENCES), _topics(data)],
