@@ -165,7 +165,15 @@ def compare(
         UserError: Fewer than two systems, or a name that is not there.
         RecordError: A run's statistics cannot be read.
     """
-    systems = _chosen(find_systems(runs), models)
+    return compare_systems(_chosen(find_systems(runs), models), seed=seed, options=options)
+
+
+def compare_systems(systems: Sequence[System], *, seed: int = 0, options: CompareOptions = _DEFAULTS) -> Comparison:
+    """Compare every pair of systems; the later one is judged against the earlier one.
+
+    Raises:
+        RecordError: A run's statistics cannot be read.
+    """
     contrasts: list[Contrast] = []
     skipped: list[NotCompared] = []
     drops: list[tuple[ScoreSource, ScoreSource, tuple[SegmentDrop, ...]]] = []

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from leaderboard.text import slug
 
+TREND = "trend.html"
+CHANGES = "changes.html"
+FEED = "feed.xml"
+
 SegmentKey = tuple[str, str, str, str, str]
 """``(model title, task, variant, prompt, language)``: what a segment page is about."""
 
@@ -19,6 +23,11 @@ def language_page(code: str) -> str:
 def model_page(task: str, model: str) -> str:
     """A model's scores in a task that has too many for one page."""
     return f"model-{slug(model, task)}.html"
+
+
+def trend_page(model: str) -> str:
+    """The runs of one model name, in order."""
+    return f"trend-{slug(model)}.html"
 
 
 def numbered(page: str, number: int) -> str:
