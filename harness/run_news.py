@@ -8,13 +8,13 @@ share do), without any test of whether the lead is sure.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from harness.records import RunRecord, ScoreRecord
+from harness.records import Fingerprint, RunRecord, ScoreRecord
+from harness.resampling import IntArray
 from metrics.base import FloatArray
 
 Setting = tuple[str, str, str]
@@ -73,27 +73,25 @@ def run_news(
             for setting, standing in standings.items():
                 standing.lead(setting)  # who led before the first run that is told
         record = records[run]
-        own: dict[Setting, dict[str, list[ScoreRecord]]] = {}
-        languages = set()
+        scores: dict[tuple[str, str, str, str, str], list[ScoreRecord]] = {}
         for score in record.scores:
-            setting = (score.task, score.variant, score.prompt)
-            standing = standings.get(setting)
-            if standing is None:
-                standing = standings[setting] = _Standing(score)
-            languages.add(score.language)
-            if score.metric == standing.facts.metric:
-                own.setdefault(setting, {}).setdefault(score.model, []).append(score)
-        leads = []
-        for setting, models in own.items():
-            standing = standings[setting]
-            for model, scores in models.items():
-                standing.put(titles[run, model], scores)
-            lead = standing.lead(setting) if told else None
-            leads += [lead] if lead is not None else []
+            key = (score.task, score.variant, score.prompt, score.metric, score.model)
+            if key in scores:
+                scores[key].append(score)
+            else:
+                scores[key] = [score]
+        touched: dict[Setting, None] = {}
+        for (task, variant, prompt, metric, model), own in scores.items():
+            setting = (task, variant, prompt)
+            standing = standings.setdefault(setting, _Standing(own[0]))
+            if metric == standing.facts.metric:
+                standing.put(titles[run, model], own)
+                touched[setting] = None
+        leads = [lead for setting in touched if told and (lead := standings[setting].lead(setting)) is not None]
         parts = (
-            {titles[run, model.name] for model in record.models},
-            {score.task for score in record.scores},
-            languages,
+            {model.name for model in record.models},
+            {task for task, *_ in scores},
+            {score.language for score in record.scores},
         )
         new = [tuple(sorted(part - before)) for part, before in zip(parts, known, strict=True)]
         for part, before in zip(parts, known, strict=True):
@@ -125,24 +123,37 @@ class _Standing:
         self._prints = np.full((4, 8), -1)
         self._usual = np.full(8, -1)
         self._numbers: dict[tuple[str, str, str], int] = {}
-        self._counts: dict[int, Counter[int]] = {}
         self._leader = ""
 
     def put(self, model: str, scores: Sequence[ScoreRecord]) -> None:
         """Take a model's scores; its earlier ones in the same languages no longer count."""
         row = self._models.setdefault(model, len(self._models))
-        columns = [self._languages.setdefault(score.language, len(self._languages)) for score in scores]
+        for score in scores:
+            if score.language not in self._languages:
+                self._languages[score.language] = len(self._languages)
         self._grow()
-        for column, score in zip(columns, scores, strict=True):
-            found = score.fingerprint
-            number = self._numbers.setdefault((found.dataset, found.prompt, found.metric), len(self._numbers))
-            counts = self._counts.setdefault(column, Counter())
-            if self._prints[row, column] != number:
-                counts[int(self._prints[row, column])] -= 1
-                counts[number] += 1
-                self._prints[row, column] = number
-                self._usual[column] = max(counts, key=lambda one: (counts[one], one == self._usual[column]))
-            self._values[row, column] = np.nan if score.value is None else score.value
+        columns = np.array([self._languages[score.language] for score in scores])
+        prints = np.array([self._number(score.fingerprint) for score in scores])
+        former = self._prints[row, columns]
+        self._prints[row, columns] = prints
+        self._values[row, columns] = [np.nan if score.value is None else score.value for score in scores]
+        self._settle(columns, prints)
+        for column in columns[(former != prints) & (former == self._usual[columns])]:
+            known = self._prints[:, column]
+            found, counts = np.unique(known[known >= 0], return_counts=True)
+            self._usual[column] = found[counts.argmax()]
+
+    def _settle(self, columns: IntArray, prints: IntArray) -> None:
+        """Let new fingerprints be the usual ones of their columns where more models have them than the usual ones."""
+        other = columns[prints != self._usual[columns]]
+        new = prints[prints != self._usual[columns]]
+        rows = self._prints[: len(self._models), other]
+        more = (rows == new).sum(axis=0) > (rows == self._usual[other]).sum(axis=0)
+        fresh = self._usual[other] == -1
+        self._usual[other[more | fresh]] = new[more | fresh]
+
+    def _number(self, found: Fingerprint) -> int:
+        return self._numbers.setdefault((found.dataset, found.prompt, found.metric), len(self._numbers))
 
     def lead(self, setting: Setting) -> Lead | None:
         """Who leads now; ``None`` where no language is common to those that count."""

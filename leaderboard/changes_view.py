@@ -110,7 +110,7 @@ def _entry(
         anchor=f"r-{short_hash(folder.digest)}",
         run=record.run_id,
         created=moment(record.created).isoformat(),
-        title=(*_names(news.models), " on ", *_names(news.tasks), ": something got worse" if worse else ""),
+        title=(*_names(news.models), " on ", *_names(news.tasks)),
         sentences=tuple(sentences),
         alert=worse,
         pages=tuple((model, trend_page(model)) for model in models),

@@ -34,7 +34,7 @@ def atom(entries: Sequence[Entry], base_url: str) -> str:
     for entry in entries:
         node = ElementTree.SubElement(feed, "entry")
         _text(node, "id", entry.id)
-        _text(node, "title", said(entry.title))
+        _text(node, "title", _title(entry))
         _text(node, "updated", entry.created)
         _text(node, "published", entry.created)
         href = _link(base_url, f"{CHANGES}#{entry.anchor}")
@@ -57,7 +57,7 @@ def json_feed(entries: Sequence[Entry], base_url: str) -> str:
             {
                 "id": entry.id,
                 "url": _link(base_url, f"{CHANGES}#{entry.anchor}"),
-                "title": said(entry.title),
+                "title": _title(entry),
                 "content_text": "\n".join(map(said, entry.sentences)),
                 "date_published": entry.created,
                 "_glotbench": {"run_id": said((entry.run,)), "got_worse": entry.alert},
@@ -66,6 +66,10 @@ def json_feed(entries: Sequence[Entry], base_url: str) -> str:
         ],
     }
     return json.dumps(feed, indent=1, ensure_ascii=False) + "\n"
+
+
+def _title(entry: Entry) -> str:
+    return said(entry.title) + (": something got worse" if entry.alert else "")
 
 
 def _feed_id(entries: Sequence[Entry], base_url: str) -> str:

@@ -67,7 +67,6 @@ def gate_data(policy: JudgedBy, runs: Mapping[int, RunView], judged: Mapping[int
                 "run": runs[run].id,
                 "created": runs[run].created,
                 "against": one.against.id,
-                "day": runs[run].day,
                 **dataclasses.asdict(one.verdict),
             }
             for run, own in judged.items()

@@ -20,6 +20,9 @@ from leaderboard.trend_view import LanguageTrend, TrackView
 TRACKS_SHOWN = 600
 """Most rows of the first page; one is about 1.5 kB."""
 
+CHARTS = 12
+"""Most charts there."""
+
 _PAGE_TRACKS = 30
 _PAGE_ROWS = 1000
 
@@ -94,6 +97,7 @@ def _overview(site: Site) -> Job:
             "trend.html.j2",
             rows=rows[:TRACKS_SHOWN],
             left_out=max(0, len(rows) - TRACKS_SHOWN),
+            charts=CHARTS,
             series=views,
             policy=site.policy,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from harness.series import Series, identity_changes, moment
 from harness.step_verdicts import GateFinding, GateVerdict
@@ -61,6 +62,8 @@ class RunView:
     Attributes:
         changed: What of the model's identity is other than in the run before, ``(what, before, after)``.
         versions: The same of the programs it ran with.
+        when: The day it was made, with the time where other runs of the model are of the same day. short: The same as
+            far as it differs.
     """
 
     run: int
@@ -70,17 +73,17 @@ class RunView:
     changed: tuple[tuple[str, str, str], ...]
     versions: tuple[tuple[str, str, str], ...]
     complete: bool
-
-    @property
-    def day(self) -> str:
-        return moment(self.created).date().isoformat()
+    when: str
+    short: str
 
 
 def run_views(site: Site, series: Series) -> dict[int, RunView]:
     """Every run of a series, in order, by its position in the records."""
     found: dict[int, RunView] = {}
     earlier = None
-    for run in series.runs:
+    times = [moment(site.folders[run].record.created) for run in series.runs]
+    whole, short = _shown(times)
+    for place, run in enumerate(series.runs):
         folder = site.folders[run]
         record = folder.record
         changed = [] if earlier is None else identity_changes(earlier, record, series.model)
@@ -92,9 +95,20 @@ def run_views(site: Site, series: Series) -> dict[int, RunView]:
             changed=tuple(changed),
             versions=() if earlier is None else _versions(earlier.versions, record.versions),
             complete=record.complete,
+            when=times[place].strftime(whole),
+            short=times[place].strftime(short),
         )
         earlier = record
     return found
+
+
+def _shown(times: Sequence[datetime]) -> tuple[str, str]:
+    """How to write times so that they differ, whole and under a chart: days, unless runs share one."""
+    if len({one.date() for one in times}) == len(times):
+        return "%Y-%m-%d", "%Y-%m-%d"
+    same_minute = len({one.strftime("%Y-%m-%d %H:%M") for one in times}) < len(times)
+    clock = "%H:%M:%S" if same_minute else "%H:%M"
+    return f"%Y-%m-%d {clock}", clock if len({one.date() for one in times}) == 1 else f"%m-%d {clock}"
 
 
 def judged(site: Site, steps: Steps, model: str, runs: Mapping[int, RunView]) -> dict[int, list[Judged]]:

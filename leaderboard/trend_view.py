@@ -5,7 +5,7 @@ Everything here is text, numbers or ready markup; templates only place it. What 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -273,7 +273,7 @@ class TrackView:
         scale = figures.axis([min(known) - room, max(known) + room] if known else [])
         first, last = rows[0], rows[-1]
         title = (
-            f"{self.facts.title} of {self.model} over {len(rows)} runs, {first.run.day} to {last.run.day}: "
+            f"{self.facts.title} of {self.model} over {len(rows)} runs, {first.run.when} to {last.run.when}: "
             f"{self.number(first.mean) or 'no mean'} to {self.number(last.mean) or 'no mean'}; "
             "the table below has all values"
         )
@@ -282,9 +282,9 @@ class TrackView:
     def _chart_point(self, place: int) -> ChartPoint:
         row = self.rows[place]
         verdict = row.change.verdict if row.change is not None and row.change.verdict in ("better", "worse") else ""
-        told = f"{row.run.id}, {row.run.day}: {self.number(row.mean)}"
+        told = f"{row.run.id}, {row.run.when}: {self.number(row.mean)}"
         return ChartPoint(
-            label=row.run.day,
+            label=row.run.short,
             told=told if row.low is None else f"{told} ({self.number(row.low)} to {self.number(row.high)})",
             value=row.mean,
             low=row.low,
@@ -299,9 +299,11 @@ class TrackView:
     def languages(self) -> list[LanguageTrend]:
         """A row a language; those that got worse in the last step come first, the largest loss first."""
         codes = self.track.languages
-        values = [value for point in self.track.points for code in codes if (value := point.value(code)) is not None]
-        scale = figures.axis(values)
-        return sorted((self._language(code, scale) for code in codes), key=self._badness)
+        values = {
+            code: [value for point in self.track.points if (value := point.value(code)) is not None] for code in codes
+        }
+        span = max((max(own) - min(own) for own in values.values() if own), default=0.0) or 1.0
+        return sorted((self._language(code, _centred(values[code], span)) for code in codes), key=self._badness)
 
     def _badness(self, row: LanguageTrend) -> tuple[bool, bool, float, str, str]:
         step, whole = row.last_step, row.since_first
@@ -351,3 +353,9 @@ def _overall(changes: TrackChanges) -> Change | None:
 
 def _only(found: dict[str, Change]) -> Change | None:
     return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _centred(values: Sequence[float], span: float) -> Axis:
+    """An axis of a height of ``span`` round the values, so that equal changes look equal in every language."""
+    middle = (min(values) + max(values)) / 2 if values else 0.0
+    return Axis(low=middle - span / 2, high=middle + span / 2, step=span)
