@@ -15,6 +15,7 @@ test: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry harness metrics leaderboard
+	sh tests/browser/install-chromium.sh
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 
 $(VENV)/bin/python:

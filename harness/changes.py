@@ -15,8 +15,8 @@ from typing import Literal, NamedTuple
 
 from harness.pairing import MACRO
 from harness.records import ScoreRecord
-from harness.series import Family
 from harness.stats import corrected
+from harness.systems import Family
 
 ALPHA = 0.05
 

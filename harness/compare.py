@@ -7,17 +7,15 @@ Scores that do not measure the same thing are listed with the reason, never comp
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
-from harness.errors import UserError
 from harness.pairing import (
     MACRO,
     CreateMetric,
     PairedScores,
-    ScoreSource,
     SegmentDrop,
     generator,
     incomparable,
@@ -29,29 +27,15 @@ from harness.pairing import (
 from harness.records import ScoreRecord
 from harness.stats import DRAWS, Delta, corrected, minimum_detectable_effect, paired_evidences
 from harness.store import RunFolder, UnitStatistics
+from harness.systems import Family, Key, System, chosen, family_of, find_systems
 from metrics.base import Metric
 
 Verdict = Literal["better", "worse", "no difference shown"]
 Correction = Literal["bh", "holm", "none"]
-Family = tuple[str, str, str, str]
-"""``(task, variant, prompt, metric)``."""
-
-Key = tuple[str, str, str, str, str]
-"""``(task, variant, prompt, language, metric)``."""
-
 _PORTION = 8_000_000
 """Most deltas of random draws held at once (64 MB)."""
 
 _FEWEST_DRAWS = 2_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class System:
-    """One model of one run; ``name`` is the model's, with the run's id where that alone is ambiguous."""
-
-    name: str
-    folder: RunFolder
-    scores: dict[Key, ScoreRecord]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +49,7 @@ class Contrast:
         n: Common segments. clusters: Independent items among them: a document, or one segment in all languages, is one.
         languages: 1, or how many the macro mean is over.
         worst: Segments on which ``system`` lost most; empty for macro rows.
+        best: Segments on which it gained most, where they were asked for.
         minimum_detectable_effect: Smallest true difference that the test would have found four times in five, were this
             language the only one to differ; ``None`` where the two never differed.
         left_out: Segments that are not in both systems with a score (of all languages together in a macro row).
@@ -92,6 +77,7 @@ class Contrast:
     n: int
     languages: int = 1
     worst: tuple[SegmentDrop, ...] = ()
+    best: tuple[SegmentDrop, ...] = ()
     minimum_detectable_effect: float | None = None
     left_out: int = 0
     clusters: int | None = None
@@ -138,7 +124,8 @@ class CompareOptions:
         draws: Random swaps of a test; by default 2,000, and more (up to 10,000) for families of more than 20 languages,
             so that the smallest possible p survives their correction.
         clustered: Keep segments of one document or passage together.
-        worst: Segments to list for each language.
+        worst: Segments to list for each language of those on which the later system lost most.
+        best: The same of those on which it gained most.
         create: How a metric is made; by default from the registry.
     """
 
@@ -147,6 +134,7 @@ class CompareOptions:
     draws: int | None = None
     clustered: bool = True
     worst: int = 5
+    best: int = 0
     create: CreateMetric | None = None
 
 
@@ -165,75 +153,51 @@ def compare(
         UserError: Fewer than two systems, or a name that is not there.
         RecordError: A run's statistics cannot be read.
     """
-    return compare_systems(_chosen(find_systems(runs), models), seed=seed, options=options)
+    systems = chosen(find_systems(runs), models)
+    found = compare_pairs(list(combinations(systems, 2)), seed=seed, options=options)
+    return replace(found, contrasts=_with_texts(found.contrasts, {system.name: system for system in systems}))
 
 
-def compare_systems(systems: Sequence[System], *, seed: int = 0, options: CompareOptions = _DEFAULTS) -> Comparison:
-    """Compare every pair of systems; the later one is judged against the earlier one.
+def compare_pairs(
+    pairs: Sequence[tuple[System, System]], *, seed: int = 0, options: CompareOptions = _DEFAULTS
+) -> Comparison:
+    """Compare the second system of every pair with the first one; segments are listed without their texts.
+
+    What is found of a pair does not depend on what else is compared.
 
     Raises:
         RecordError: A run's statistics cannot be read.
     """
+    systems = {system.name: system for pair in pairs for system in pair}
     contrasts: list[Contrast] = []
     skipped: list[NotCompared] = []
-    drops: list[tuple[ScoreSource, ScoreSource, tuple[SegmentDrop, ...]]] = []
-    for family in dict.fromkeys(_family(key) for system in systems for key in system.scores):
-        paired, reasons = _pair_family(systems, family, options)
+    for family in dict.fromkeys(family_of(key) for system in systems.values() for key in system.scores):
+        paired, reasons = _pair_family(pairs, family, options)
         skipped.extend(reasons)
-        draws = _draws(paired, options)
-        for portion in _portions(paired, draws):
-            contrasts.extend(_contrasts(portion, family, seed=seed, draws=draws, options=options))
-        for one in paired:
-            for key, scores in one.scores.items():
-                first = ScoreSource(folder=one.system.folder, score=one.system.scores[key])
-                second = ScoreSource(folder=one.against.folder, score=one.against.scores[key])
-                drops.append((first, second, scores.worst))
-    texts = iter(with_texts(drops))
+        contrasts.extend(_family_contrasts(paired, family, seed=seed, options=options))
     return Comparison(
-        systems=tuple(system.name for system in systems),
+        systems=tuple(systems),
         correction=options.correction,
         alpha=options.alpha,
         seed=seed,
-        contrasts=tuple(
-            contrast if contrast.language == MACRO else replace(contrast, worst=next(texts)) for contrast in contrasts
-        ),
+        contrasts=tuple(contrasts),
         not_compared=tuple(skipped),
-        imported=tuple(
-            (system.name, system.folder.record.imported.words)
-            for system in systems
-            if system.folder.record.imported is not None
-        ),
+        imported=tuple((system.name, words) for system in systems.values() for words in system.imported),
     )
 
 
-def find_systems(runs: Sequence[RunFolder]) -> list[System]:
-    """Every model of every run, in order; a folder named twice counts once."""
-    folders = list({folder.path.resolve(): folder for folder in runs}.values())
-    found = [(model.name, folder) for folder in folders for model in folder.record.models]
-    names = [name for name, _ in found]
-    systems: list[System] = []
-    for name, folder in found:
-        label = name if names.count(name) == 1 else f"{name}@{folder.record.run_id}"
-        taken = sum(system.name.split("#")[0] == label for system in systems)
-        scores = {score.key: score for score in folder.record.scores if score.model == name}
-        systems.append(System(name=f"{label}#{taken + 1}" if taken else label, folder=folder, scores=scores))
-    return systems
-
-
-def _chosen(systems: list[System], models: Sequence[str]) -> list[System]:
-    known = ", ".join(system.name for system in systems) or "none"
-    unknown = [name for name in models if name not in {system.name for system in systems}]
-    if unknown:
-        raise UserError(f"compare: no system named {', '.join(unknown)}; the runs hold {known}")
-    chosen = [system for system in systems if not models or system.name in models]
-    if len(chosen) < 2:
-        raise UserError(f"compare: needs at least two systems, found {known}; name another run folder")
-    return chosen
-
-
-def _family(key: Key) -> Family:
-    task, variant, prompt, _, metric = key
-    return task, variant, prompt, metric
+def _with_texts(contrasts: Sequence[Contrast], systems: Mapping[str, System]) -> tuple[Contrast, ...]:
+    """Fill in the texts of the listed segments."""
+    listed = []
+    for row in contrasts:
+        if row.language != MACRO:
+            key = (row.task, row.variant, row.prompt, row.language, row.metric)
+            sides = systems[row.system].scores[key], systems[row.against].scores[key]
+            listed += [(*sides, row.worst), (*sides, row.best)]
+    texts = iter(with_texts(listed))
+    return tuple(
+        row if row.language == MACRO else replace(row, worst=next(texts), best=next(texts)) for row in contrasts
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,22 +210,22 @@ class _Pair:
 
 
 def _pair_family(
-    systems: Sequence[System], family: Family, options: CompareOptions
+    pairs: Sequence[tuple[System, System]], family: Family, options: CompareOptions
 ) -> tuple[list[_Pair], list[NotCompared]]:
-    """All pairs of systems with their paired scores, reading each unit once; and what cannot be paired."""
-    pairs, skipped = [], []
+    """The pairs of systems with their paired scores, reading each unit once; and what cannot be paired."""
+    found, skipped = [], []
     reader = _FamilyReader(options)
-    for against, system in combinations(systems, 2):
+    for against, system in pairs:
         scores = {}
-        for key in dict.fromkeys(key for one in (against, system) for key in one.scores if _family(key) == family):
+        for key in dict.fromkeys(key for one in (against, system) for key in one.scores if family_of(key) == family):
             paired = reader.pair(system, against, key)
             if isinstance(paired, PairedScores):
                 scores[key] = paired
             else:
                 skipped.append(_not_compared(system, against, key, paired))
         if scores:
-            pairs.append(_Pair(system=system, against=against, scores=scores))
-    return pairs, skipped
+            found.append(_Pair(system=system, against=against, scores=scores))
+    return found, skipped
 
 
 def _not_compared(system: System, against: System, key: Key, reason: str) -> NotCompared:
@@ -291,19 +255,21 @@ class _FamilyReader:
         for absent, present in ((system, against), (against, system)):
             if key not in absent.scores:
                 return f"only in {present.name}"
-        first, second = system.scores[key], against.scores[key]
+        first, second = system.scores[key].score, against.scores[key].score
         reason = incomparable(first, second)
         if reason:
             return f"not comparable: {reason}"
         for side in (system, against):
-            if side.scores[key].value is None:
-                return f"{side.name} has no score: {side.scores[key].note or 'nothing was scored'}"
+            score = side.scores[key].score
+            if score.value is None:
+                return f"{side.name} has no score: {score.note or 'nothing was scored'}"
         reason = untestable(first, second)
         metric = self._metric(first)
         if reason or not isinstance(metric, Metric):
             return reason or str(metric)
         one, other = self._read(system, key), self._read(against, key)
-        return pair_statistics(one, other, metric, clustered=self._options.clustered, worst=self._options.worst)
+        wanted = self._options
+        return pair_statistics(one, other, metric, clustered=wanted.clustered, worst=wanted.worst, best=wanted.best)
 
     def _metric(self, score: ScoreRecord) -> Metric | str:
         name = f"{score.metric} {sorted(score.metric_options.items())}"
@@ -314,26 +280,45 @@ class _FamilyReader:
     def _read(self, system: System, key: Key) -> UnitStatistics:
         place = (system.name, key)
         if place not in self._statistics:
-            self._statistics[place] = ScoreSource(folder=system.folder, score=system.scores[key]).statistics()
+            self._statistics[place] = system.scores[key].statistics()
         return self._statistics[place]
 
 
-def _draws(pairs: Sequence[_Pair], options: CompareOptions) -> int:
-    languages = max((len(pair.scores) for pair in pairs), default=1)
-    return options.draws or min(DRAWS, max(_FEWEST_DRAWS, math.ceil(5 * languages / options.alpha)))
+def _family_contrasts(
+    pairs: Sequence[_Pair], family: Family, *, seed: int, options: CompareOptions
+) -> Iterator[Contrast]:
+    """The rows of every pair, in the order of the pairs.
+
+    Only pairs on the same clusters share their draws: with other pairs' clusters among them, the draws of a pair would
+    be others than when it is compared alone.
+    """
+    alike: dict[tuple[Hashable, ...], list[int]] = {}
+    for number, pair in enumerate(pairs):
+        alike.setdefault(tuple(scores.sample.clusters for scores in pair.scores.values()), []).append(number)
+    found: dict[int, list[Contrast]] = {}
+    for numbers in alike.values():
+        draws = _draws(pairs[numbers[0]], options)
+        for portion in _portions(numbers, draws * len(pairs[numbers[0]].scores)):
+            rows = _contrasts([pairs[number] for number in portion], family, seed=seed, draws=draws, options=options)
+            found |= dict(zip(portion, rows, strict=True))
+    for number in range(len(pairs)):
+        yield from found[number]
 
 
-def _portions(pairs: Sequence[_Pair], draws: int) -> Iterator[Sequence[_Pair]]:
-    """Pairs whose draws fit into memory together."""
-    languages = max((len(pair.scores) for pair in pairs), default=1)
-    step = max(1, _PORTION // (draws * languages))
-    for start in range(0, len(pairs), step):
-        yield pairs[start : start + step]
+def _draws(pair: _Pair, options: CompareOptions) -> int:
+    return options.draws or min(DRAWS, max(_FEWEST_DRAWS, math.ceil(5 * len(pair.scores) / options.alpha)))
+
+
+def _portions(numbers: Sequence[int], deltas: int) -> Iterator[Sequence[int]]:
+    """Pairs whose draws fit into memory together, each of so many deltas."""
+    step = max(1, _PORTION // deltas)
+    for start in range(0, len(numbers), step):
+        yield numbers[start : start + step]
 
 
 def _contrasts(
     pairs: Sequence[_Pair], family: Family, *, seed: int, draws: int, options: CompareOptions
-) -> Iterator[Contrast]:
+) -> Iterator[list[Contrast]]:
     """For every pair the macro row (for two languages or more) and the languages of one family."""
     # The same draws for every pair: what differs between two rows is then the systems, not the draw.
     evidences = paired_evidences(
@@ -344,18 +329,21 @@ def _contrasts(
     for pair, evidence in zip(pairs, evidences, strict=True):
         deltas = [evidence.sample(index) for index in range(len(pair.scores))]
         rows = list(zip(pair.scores, deltas, corrected([delta.p for delta in deltas], options.correction), strict=True))
+        found = []
         if len(rows) > 1:
             macro = evidence.macro()
             row = _contrast(pair, rows[0][0], macro, p=macro.p, options=options)
             left_out = sum(paired.left_out for paired in pair.scores.values())
-            yield replace(row, language=MACRO, languages=len(rows), left_out=left_out)
+            found.append(replace(row, language=MACRO, languages=len(rows), left_out=left_out))
         tests = 1 if options.correction == "none" else len(rows)
         for key, delta, p in rows:
-            yield _contrast(pair, key, delta, p=float(p), options=options, tests=tests)
+            row = _contrast(pair, key, delta, p=float(p), options=options, tests=tests)
+            found.append(replace(row, worst=pair.scores[key].worst, best=pair.scores[key].best))
+        yield found
 
 
 def _contrast(pair: _Pair, key: Key, delta: Delta, *, p: float, options: CompareOptions, tests: int = 1) -> Contrast:
-    score = pair.system.scores[key]
+    score = pair.system.scores[key].score
     known = math.isfinite(delta.delta)
     return Contrast(
         system=pair.system.name,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.compare import Key, System, find_systems
 from harness.errors import UserError
-from harness.pairing import ScoreSource, incomparable, recreate
+from harness.pairing import incomparable, recreate
 from harness.scored_outputs import Scored
 from harness.store import RunFolder, SegmentRow
 from harness.system_outputs import SystemOutputs
+from harness.systems import Key, System, find_systems
 from metrics.base import Metric
 
 Setting = tuple[str, str, str, str]
@@ -57,8 +57,8 @@ def outputs_of_runs(
 
 
 def _rows(system: System, setting: Setting) -> dict[str, SegmentRow]:
-    unit = next((score.unit_key for key, score in system.scores.items() if key[:4] == setting), None)
-    rows = system.folder.segments(unit) if unit else []
+    found = next((source for key, source in system.scores.items() if key[:4] == setting), None)
+    rows = found.folder.segments(found.score.unit_key) if found else []
     return {row.segment: row for row in rows if row.hypothesis is not None and not row.failed}
 
 
@@ -85,13 +85,13 @@ def _scored(systems: Sequence[System], setting: Setting, ids: Sequence[str]) -> 
         key: Key = (*setting, name)
         if not all(key in system.scores for system in systems):
             continue
-        scores = [system.scores[key] for system in systems]
+        scores = [system.scores[key].score for system in systems]
         metric = recreate(scores[0])
         if not isinstance(metric, Metric) or any(incomparable(scores[0], other) for other in scores[1:]):
             continue
         statistics = {}
         for system in systems:
-            unit = ScoreSource(folder=system.folder, score=system.scores[key]).statistics()
+            unit = system.scores[key].statistics()
             place = {segment: row for row, segment in enumerate(unit.segments)}
             if not all(segment in place for segment in ids):
                 break

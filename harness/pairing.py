@@ -32,7 +32,7 @@ CreateMetric = Callable[[str, dict[str, MetricOption]], Metric]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentDrop:
-    """One segment on which the first system does worse than the second.
+    """One segment on which two systems differ: where drops are listed, the first does worse than the second.
 
     Attributes:
         score, score_against: Segment scores of the two systems, in the unit of the metric.
@@ -55,13 +55,14 @@ class PairedScores:
     Attributes:
         sample: Statistics of the two, row by row.
         equal: Whether all of it is identical and no segment is missing on either side.
-        worst: Largest losses of the first system, worst first, without texts.
+        worst: Largest losses of the first system, worst first, without texts. best: Its largest gains, best first.
         left_out: Segments that only one system has, or that one of them has no score for.
     """
 
     sample: Sample
     equal: bool
     worst: tuple[SegmentDrop, ...]
+    best: tuple[SegmentDrop, ...] = ()
     left_out: int = 0
 
 
@@ -116,14 +117,20 @@ def recreate(score: ScoreRecord, create: CreateMetric | None = None) -> Metric |
 
 
 def pair_statistics(
-    first: UnitStatistics, second: UnitStatistics, metric: Metric, *, clustered: bool = True, worst: int = 5
+    first: UnitStatistics,
+    second: UnitStatistics,
+    metric: Metric,
+    *,
+    clustered: bool = True,
+    worst: int = 5,
+    best: int = 0,
 ) -> PairedScores | str:
     """The common segments of two systems, or the reason why there is nothing to compare.
 
     Args:
         clustered: Keep segments of one cluster together; else every segment id is an item of its own (still the same
             item in every language).
-        worst: How many of the largest losses to list.
+        worst: How many of the largest losses to list. best: How many of the largest gains.
     """
     if len(set(first.segments)) < len(first.segments) or len(set(second.segments)) < len(second.segments):
         return "segment ids are not unique"
@@ -140,7 +147,6 @@ def pair_statistics(
     sign = 1 if metric.info.higher_is_better else -1
     losses = sign * (second.scores - first.scores)
     losses = np.where(np.isfinite(losses), losses, 0.0)
-    order = [index for index in np.argsort(-losses, kind="stable")[:worst] if losses[index] > 0]
     return PairedScores(
         sample=Sample(
             metric=metric,
@@ -148,15 +154,20 @@ def pair_statistics(
             clusters=first.clusters if clustered else first.segments,
         ),
         equal=bool(scored.all()) and len(scored) == longest and np.array_equal(first.stats, second.stats),
-        worst=tuple(
-            SegmentDrop(
-                segment=first.segments[index],
-                score=float(first.scores[index]),
-                score_against=float(second.scores[index]),
-            )
-            for index in order
-        ),
+        worst=_largest(losses, worst, first, second),
+        best=_largest(-losses, best, first, second),
         left_out=known - len(first.segments),
+    )
+
+
+def _largest(losses: FloatArray, most: int, first: UnitStatistics, second: UnitStatistics) -> tuple[SegmentDrop, ...]:
+    """The segments with the largest positive ``losses``, largest first."""
+    return tuple(
+        SegmentDrop(
+            segment=first.segments[index], score=float(first.scores[index]), score_against=float(second.scores[index])
+        )
+        for index in (np.argsort(-losses, kind="stable")[:most] if most else ())
+        if losses[index] > 0
     )
 
 

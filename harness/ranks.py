@@ -8,6 +8,7 @@ erred together, and models whose intervals overlap are tied.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -156,44 +157,78 @@ def own_languages(table: MetricTable, model: Model) -> tuple[str, ...]:
 def ranking(
     table: MetricTable, pivot: str, evidence: Evidence | None = None, within: Collection[str] | None = None
 ) -> Ranking:
-    """Rank the models of a table.
+    """Rank the models of a table; see :meth:`Rankings.of`."""
+    return Rankings(table, pivot).of(evidence, within)
+
+
+class Rankings:
+    """A table whose models can be ranked over any of its languages.
 
     Args:
         table: The scores.
         pivot: The language the gap is measured from.
-        evidence: For the field of the table; ``None`` where there are no statistics to resample.
-        within: Count these languages only. The field stays that of the whole table, so that a choice of languages
-            changes the scores and not who is compared.
     """
-    ranked = field(table)
-    at_pivot = {model: table.value(model, pivot) for model in table.models}
-    if within is not None:
-        ranked = ranked.within(within)
-        table = replace(table, languages=tuple(language for language in table.languages if language in within))
-    sign = 1 if table.facts.higher_is_better else -1
-    rows = []
-    for model in table.models:
-        languages = ranked.languages if model in ranked.models else own_languages(table, model)
-        row = _standing(table, model, [table.cells[model, language] for language in languages])
-        if evidence is None or model not in evidence.intervals:
-            row = replace(row, gap=_plain_gap(table, model, languages, pivot, at_pivot[model]))
-        else:
-            row = _with_evidence(row, evidence, [table.cells[model, language] for language in languages])
-        rows.append(row)
-    candidates = [row for row in rows if row.model in ranked.models]
-    known = evidence is not None and all(row.model in evidence.ranks for row in candidates)
-    for position, row in enumerate(rows):
-        if row in candidates:
-            first, last = evidence.ranks[row.model] if evidence and known else _rank_range(row, candidates, sign)
-            rows[position] = replace(row, first=first, last=last)
-    rows.sort(key=lambda row: (row.first is None, row.mean is None, -sign * (row.mean or 0.0), row.model))
-    return Ranking(
-        rows=tuple(rows),
-        common=ranked.languages,
-        left_out=tuple(language for language in table.languages if language not in ranked.languages),
-        worst_count=worst_count(len(ranked.languages)),
-        resampled=known,
-    )
+
+    def __init__(self, table: MetricTable, pivot: str) -> None:
+        self._table = table
+        self._pivot = pivot
+        self._cells: dict[Model, dict[str, Cell]] = {model: {} for model in table.models}
+        for (model, language), cell in table.cells.items():
+            self._cells[model][language] = cell
+        self._own = {
+            model: [language for language in table.languages if language in cells and cells[language].value is not None]
+            for model, cells in self._cells.items()
+        }
+        self._field = shared_field(table.languages, self._own)
+        self._at_pivot = {model: table.value(model, pivot) for model in table.models}
+
+    def of(self, evidence: Evidence | None = None, within: Collection[str] | None = None) -> Ranking:
+        """Rank the models.
+
+        Args:
+            evidence: For the field of the table; ``None`` where there are no statistics to resample.
+            within: Count these languages only. The field stays that of the whole table, so that a choice of languages
+                changes the scores and not who is compared.
+        """
+        chosen = self._table.languages
+        ranked = self._field
+        if within is not None:
+            ranked = ranked.within(within)
+            chosen = tuple(language for language in chosen if language in within)
+        among = frozenset(ranked.models)
+        rows = [
+            self._row(model, ranked.languages if model in among else None, chosen, evidence) for model in self._cells
+        ]
+        candidates = [row for row in rows if row.model in among]
+        known = evidence is not None and all(row.model in evidence.ranks for row in candidates)
+        sign = 1 if self._table.facts.higher_is_better else -1
+        ranks = evidence.ranks if evidence and known else _rank_ranges(candidates, sign)
+        for position, row in enumerate(rows):
+            if row.model in among:
+                first, last = ranks[row.model]
+                rows[position] = replace(row, first=first, last=last)
+        rows.sort(key=lambda row: (row.first is None, row.mean is None, -sign * (row.mean or 0.0), row.model))
+        return Ranking(
+            rows=tuple(rows),
+            common=ranked.languages,
+            left_out=tuple(language for language in chosen if language not in ranked.languages),
+            worst_count=worst_count(len(ranked.languages)),
+            resampled=known,
+        )
+
+    def _row(
+        self, model: Model, shared: Sequence[str] | None, chosen: Sequence[str], evidence: Evidence | None
+    ) -> Standing:
+        """The numbers of one model; over its own languages where it is not ranked with the others."""
+        cells = self._cells[model]
+        own = frozenset(self._own[model])
+        languages = [language for language in chosen if language in own] if shared is None else shared
+        counted = [cells[language] for language in languages]
+        row = _standing(model, [cells[language] for language in chosen if language in cells], counted, self._table)
+        if evidence is not None and model in evidence.intervals:
+            return _with_evidence(row, evidence, counted)
+        gap = _plain_gap(languages, counted, self._pivot, self._at_pivot[model])
+        return row if gap is None else replace(row, gap=gap)
 
 
 def worst_count(languages: int) -> int:
@@ -212,9 +247,13 @@ def _whole_mean(values: Sequence[float | None]) -> float | None:
     return mean(known) if len(known) == len(values) else None
 
 
-def _standing(table: MetricTable, model: Model, counted: Sequence[Cell]) -> Standing:
-    """The numbers of one model over the cells that count, without ranks and gap."""
-    own = [table.cells[model, language] for language in table.languages if (model, language) in table.cells]
+def _standing(model: Model, own: Sequence[Cell], counted: Sequence[Cell], table: MetricTable) -> Standing:
+    """The numbers of one model over the cells that count, without ranks and gap.
+
+    Args:
+        own: Its cells in the languages that are chosen, with or without scores.
+        counted: Those of them that its mean is over.
+    """
     scores = [cell.score for cell in counted]
     values = [score.value for score in scores if score.value is not None]
     worst = sorted(values, reverse=not table.facts.higher_is_better)[: worst_count(len(values))]
@@ -261,25 +300,30 @@ def _with_evidence(row: Standing, evidence: Evidence, cells: Sequence[Cell]) -> 
     return replace(row, low=low, high=high, normalised=normalised, gap=evidence.gaps.get(row.model))
 
 
-def _plain_gap(
-    table: MetricTable, model: Model, languages: Collection[str], pivot: str, at_pivot: float | None
-) -> Estimate | None:
+def _plain_gap(languages: Sequence[str], cells: Sequence[Cell], pivot: str, at_pivot: float | None) -> Estimate | None:
     """Difference of the scores, for lack of segments to compare item by item."""
-    values = [table.value(model, language) for language in languages if language != pivot]
+    if at_pivot is None:
+        return None
+    values = [cell.value for language, cell in zip(languages, cells, strict=True) if language != pivot]
     others = [value for value in values if value is not None]
-    if at_pivot is None or not others:
+    if not others:
         return None
     return Estimate(value=math.fsum(others) / len(others) - at_pivot, low=None, high=None, languages=len(others))
 
 
-def _apart(one: Standing, other: Standing) -> bool:
-    """Whether two intervals do not touch. An unknown interval touches everything."""
-    if one.low is None or one.high is None or other.low is None or other.high is None:
-        return False
-    return one.low > other.high or other.low > one.high
+def _rank_ranges(rows: Sequence[Standing], sign: int) -> dict[Model, tuple[int, int]]:
+    """``[1 + models surely better, M - models surely worse]``; ``sign`` is 1 where higher is better, else -1.
 
-
-def _rank_range(row: Standing, rows: Sequence[Standing], sign: int) -> tuple[int, int]:
-    """``[1 + models surely better, M - models surely worse]``; ``sign`` is 1 where higher is better, else -1."""
-    differences = [sign * ((other.mean or 0.0) - (row.mean or 0.0)) for other in rows if _apart(row, other)]
-    return 1 + sum(gain > 0 for gain in differences), len(rows) - sum(gain < 0 for gain in differences)
+    Surely better or worse is whose interval does not touch. An unknown interval touches every other one.
+    """
+    known = [(row.low, row.high) for row in rows if row.low is not None and row.high is not None]
+    lows, highs = sorted(low for low, _ in known), sorted(high for _, high in known)
+    found = {}
+    for row in rows:
+        above = below = 0
+        if row.low is not None and row.high is not None:
+            above = len(lows) - bisect_right(lows, row.high)
+            below = bisect_left(highs, row.low)
+        better, worse = (above, below) if sign > 0 else (below, above)
+        found[row.model] = (1 + better, len(rows) - worse)
+    return found

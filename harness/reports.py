@@ -47,16 +47,30 @@ COMPARE_COLUMNS = (
     "reason",
 )
 
+_TEXTS = ("source", "reference", "hypothesis", "hypothesis_against")
+
 
 # ---------------------------------------------------------------------------------------------- comparison
 
 
 def comparison_json(comparison: Comparison) -> str:
     """The whole comparison, every contrast also ``in_words``; undefined numbers are null."""
+    return json_text(comparison_body(comparison))
+
+
+def comparison_body(comparison: Comparison, *, texts: bool = True) -> dict[str, object]:
+    """The same as an object; undefined numbers are still ``nan``.
+
+    Args:
+        texts: Whether segments have their texts.
+    """
     body = dataclasses.asdict(comparison)
     for row, contrast in zip(body["contrasts"], comparison.contrasts, strict=True):
         row["in_words"] = verdict_words(contrast)
-    return json_text(body)
+        for drop in () if texts else (*row["worst"], *row["best"]):
+            for name in _TEXTS:
+                del drop[name]
+    return body
 
 
 def comparison_rows(comparison: Comparison) -> Iterator[tuple[object, ...]]:

@@ -15,12 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from harness.boards import ENGLISH
 from harness.pairing import FACETS
 from harness.records import ModelRecord, RunRecord, ScoreRecord
-
-Family = tuple[str, str, str, str]
-"""``(task, variant, prompt, metric)``."""
+from harness.systems import Family
 
 _FACET_WORDS = dict(zip(FACETS, ("the data", "the prompt", "the metric", "the decoding settings"), strict=True))
 _COUNTED_SHARE = 0.5  # a run with fewer of its era's languages would shrink the mean of all others to its own
@@ -156,10 +153,6 @@ def moment(created: str) -> datetime.datetime:
     except ValueError:
         return _START
     return found if found.tzinfo is not None else found.replace(tzinfo=datetime.UTC)
-
-
-def pivot_of(record: RunRecord, task: str) -> str:
-    return next((one.pivot for one in record.tasks if one.name == task and one.pivot), ENGLISH)
 
 
 def _identity(record: RunRecord, name: str) -> dict[str, str]:

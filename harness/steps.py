@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from harness.changes import Basis, Change, TrackChanges, averaged_ends, interval_changes
-from harness.compare import Contrast, System, compare_systems
+from harness.compare import CompareOptions, Contrast, compare_pairs
 from harness.errors import GlotbenchError
-from harness.pairing import MACRO, generator, incomparable, recreate
+from harness.pairing import MACRO, ScoreSource, generator, incomparable, recreate
 from harness.policy import GatePolicy
 from harness.records import ScoreRecord
 from harness.resampling import Sample
-from harness.series import Family
 from harness.stats import macro_interval
 from harness.step_verdicts import GateVerdict, gate_verdicts
 from harness.store import RunFolder
+from harness.systems import Family, System, family_of
 from metrics.base import Metric
 
 _TOLERANCE = 1e-6
@@ -107,10 +107,10 @@ def _samples(folder: RunFolder, scores: Sequence[ScoreRecord]) -> list[Sample]:
 def _model_changes(later: RunFolder, earlier: RunFolder, model: str, families: Sequence[Family]) -> list[TrackChanges]:
     """Paired where that can be, by intervals where it cannot; not at all where data, prompt or metric differ."""
     systems = [_system(folder, model, families) for folder in (earlier, later)]
-    before, after = (system.scores for system in systems)
+    before, after = ({key: own.score for key, own in system.scores.items()} for system in systems)
     tested: dict[Family, list[Contrast]] = {}
     try:
-        for row in compare_systems(systems).contrasts:
+        for row in compare_pairs([(systems[0], systems[1])], options=CompareOptions(worst=0)).contrasts:
             tested.setdefault((row.task, row.variant, row.prompt, row.metric), []).append(row)
     except GlotbenchError:
         tested = {}  # segments that cannot be read are as good as none
@@ -118,7 +118,7 @@ def _model_changes(later: RunFolder, earlier: RunFolder, model: str, families: S
     for family in families:
         paired = [_paired(row) for row in tested.get(family, ())]
         done = {change.language for change in paired}
-        rest = [key for key in after if _family(key) == family and key[3] not in done and key in before]
+        rest = [key for key in after if family_of(key) == family and key[3] not in done and key in before]
         usable = [key for key in rest if _has_values(before[key], after[key])]
         own = [{key[3]: side[key] for key in usable} for side in (before, after)]
         untested = interval_changes(model, family, own[0], own[1], [key[3] for key in usable]).changes
@@ -132,17 +132,12 @@ def _model_changes(later: RunFolder, earlier: RunFolder, model: str, families: S
 def _system(folder: RunFolder, model: str, families: Sequence[Family]) -> System:
     wanted = set(families)
     scores = {
-        score.key: score
+        score.key: ScoreSource(folder=folder, score=score)
         for score in folder.record.scores
         if score.model == model and (score.task, score.variant, score.prompt, score.metric) in wanted
     }
     # One name each: what is read of a system is remembered by its name.
-    return System(name=f"{model} in {folder.path}", folder=folder, scores=scores)
-
-
-def _family(key: tuple[str, str, str, str, str]) -> Family:
-    task, variant, prompt, _, metric = key
-    return task, variant, prompt, metric
+    return System(name=f"{model} in {folder.path}", scores=scores)
 
 
 def _has_values(before: ScoreRecord, after: ScoreRecord) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Sequence
+from dataclasses import MISSING, asdict, fields
 
-from harness.boards import Board
+from harness.boards import Board, Cell, MetricTable, Model
 from harness.export import CSV_COLUMNS, csv_text
 from harness.groups import ALL
 from harness.ranks import Estimate, Ranking
+from harness.records import ScoreRecord
 from harness.summary_rows import Cells
 from leaderboard.metric_view import MetricView
 from leaderboard.views import BoardView
@@ -38,6 +39,14 @@ STANDING_COLUMNS = (
 """Columns of the overview's CSV: one row a task, metric, group of languages and model."""
 
 Row = Cells
+
+_OWN = ("language", "value", "stderr", "ci_low", "ci_high", "n", "n_failed")
+"""What every score says, whether it is the usual value or not."""
+
+_FIELDS = tuple(own.name for own in fields(ScoreRecord))
+_USUAL = {
+    own.name: own.default_factory() if callable(own.default_factory) else own.default for own in fields(ScoreRecord)
+}
 
 
 def standings(board: Board, metric: str, group: str, languages: int, ranking: Ranking) -> list[Row]:
@@ -69,26 +78,74 @@ def _estimate(found: Estimate | None) -> tuple[float | None, float | None, float
     return (None,) * 4 if found is None else (found.value, found.low, found.high, found.languages)
 
 
-def score_rows(boards: Sequence[Board]) -> list[Row]:
-    """Every score of the boards as rows of ``SCORE_COLUMNS``, the model as the pages call it."""
-    return [
-        {"model": model.title} | {name: getattr(cell.score, name) for name in SCORE_COLUMNS[1:]}
+def scores_csv(boards: Sequence[Board], *, model: Model | None = None, languages: Collection[str] | None = None) -> str:
+    """Every score of the boards with the columns ``SCORE_COLUMNS``, the model as the pages call it.
+
+    Args:
+        model: Only its scores.
+        languages: Only these rows of the boards.
+    """
+    rows = [
+        [own.title, *(getattr(cell.score, name) for name in SCORE_COLUMNS[1:])]
         for board in boards
         for table in board.metrics
-        for (model, _), cell in sorted(table.cells.items(), key=lambda item: item[0])
+        for (own, _), cell in _chosen(table, model, languages)
     ]
+    return csv_text(SCORE_COLUMNS, rows)
 
 
-def scores_json(boards: Sequence[Board]) -> str:
-    """Every score of the boards with everything its record holds."""
-    return as_json(
-        [
-            asdict(cell.score) | {"model": model.title, "comparable": cell.comparable}
-            for board in boards
-            for table in board.metrics
-            for (model, _), cell in sorted(table.cells.items(), key=lambda item: item[0])
-        ]
-    )
+def scores_json(
+    boards: Sequence[Board], *, model: Model | None = None, languages: Collection[str] | None = None
+) -> str:
+    """Every score of the boards with everything its record holds.
+
+    A list of tables, one a board and metric. What all scores of a table have in common stands in the table, the rest
+    in ``scores``; fields that have their usual value are left out.
+    """
+    found = []
+    for board in boards:
+        for table in board.metrics:
+            chosen = _chosen(table, model, languages)
+            if chosen:
+                found.append(_table_json(chosen))
+    return "[\n" + ",\n".join(found) + "\n]\n"
+
+
+_Scores = Sequence[tuple[tuple[Model, str], Cell]]
+
+
+def _chosen(table: MetricTable, model: Model | None, languages: Collection[str] | None) -> _Scores:
+    """Cells of a table, by model and language."""
+    models = table.models if model is None else (model,)
+    rows = [row for row in table.languages if languages is None or row in languages]
+    keys = ((own, row) for own in models for row in rows)
+    return [(key, table.cells[key]) for key in keys if key in table.cells]
+
+
+def _table_json(cells: _Scores) -> str:
+    first = cells[0][1].score
+    shared = {
+        name: value
+        for name in _FIELDS
+        if name not in _OWN and all(getattr(cell.score, name) == (value := getattr(first, name)) for _, cell in cells)
+    }
+    rest = [name for name in _FIELDS if name not in shared and name != "model"]
+    lines = []
+    for (model, _), cell in cells:
+        row: dict[str, object] = {"model": model.title}
+        for name in rest:
+            value = getattr(cell.score, name)
+            if name in _OWN or value != _USUAL.get(name, MISSING):
+                row[name] = value
+        if not cell.comparable:
+            row["comparable"] = False
+        lines.append(_json_line(row))
+    head = _json_line(shared).removesuffix("}")
+    return f'{head}, "scores": [\n' + ",\n".join(lines) + "\n]}"
+
+
+def _json_line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=asdict)
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
@@ -96,6 +153,6 @@ def as_csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
     return csv_text(columns, [[row[column] for column in columns] for row in rows])
 
 
-def as_json(value: object) -> str:
-    """Readable JSON, non-ASCII as it is."""
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+def as_json(rows: Sequence[object]) -> str:
+    """JSON with a row a line, non-ASCII as it is."""
+    return "[\n" + ",\n".join(map(_json_line, rows)) + "\n]\n"

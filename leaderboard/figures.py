@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from leaderboard.text import plain
 
 _BAR_WIDTH, _BAR_HEIGHT, _BAR_MARGIN = 160, 16, 5
+_BAR_HEAD = '<svg class="iv" viewBox="0 0 160 16" aria-hidden="true">'
 _DOT_WIDTH = 6.4
 _SPARK_WIDTH, _SPARK_HEIGHT = 90, 22
 _CURVE_WIDTH, _CURVE_HEIGHT = 460, 250
@@ -71,16 +72,15 @@ def interval_dot(value: float, low: float | None, high: float | None, scale: Axi
 
     Hidden from screen readers: the numbers stand in the row.
     """
-    middle = _BAR_HEIGHT / 2
-    parts = [f'<path class="fa" d="M{_BAR_MARGIN} {middle:g}H{_BAR_WIDTH - _BAR_MARGIN}"/>']
+    guessing = line = ""
     if chance is not None and scale.low <= chance <= scale.high:
-        parts.append(f'<path class="fc" d="M{_bar_x(chance, scale)} 1V{_BAR_HEIGHT - 1}"/>')
+        guessing = f'<path class="fc" d="M{_bar_x(chance, scale)} 1V15"/>'
     if low is not None and high is not None:
         left, right = _bar_x(low, scale), _bar_x(high, scale)
         ends = f"M{left} 4V12M{right} 4V12" if float(right) - float(left) > _DOT_WIDTH else ""
-        parts.append(f'<path class="fi" d="M{left} {middle:g}H{right}{ends}"/>')
-    parts.append(f'<circle class="fd" cx="{_bar_x(value, scale)}" cy="{middle:g}" r="{_DOT_WIDTH / 2:g}"/>')
-    return _svg("iv", _BAR_WIDTH, _BAR_HEIGHT, parts)
+        line = f'<path class="fi" d="M{left} 8H{right}{ends}"/>'
+    dot = f'<circle class="fd" cx="{_bar_x(value, scale)}" cy="8" r="3.2"/>'
+    return Markup(f"{_BAR_HEAD}{guessing}{line}{dot}</svg>")
 
 
 def interval_scale(scale: Axis) -> Markup:

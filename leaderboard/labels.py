@@ -55,6 +55,7 @@ class LanguageLabel:
         return (others or codes)[-1]
 
 
+@cache
 def label(code: str) -> LanguageLabel:
     """How to show the language or direction ``code`` of a record."""
     return LanguageLabel(code=code, sides=tuple(_side(part) for part in sides_of(code)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from leaderboard import exports
 from leaderboard.folder import Writer
 from leaderboard.jobs import Job
 from leaderboard.labels import label
@@ -24,14 +25,21 @@ def jobs(site: Site) -> list[Job]:
 
 def _job(site: Site, code: str, digest: str) -> Job:
     def make(writer: Writer) -> str:
+        page = language_page(code)
+        stem = page.removesuffix(".html")
+        boards = [view.board for view in site.views]
+        rows = {row.code for view in site.views for row in view.labels if code in (side.code for side in row.sides)}
+        writer.write(f"{stem}.csv", exports.scores_csv(boards, languages=rows))
+        writer.write(f"{stem}.json", exports.scores_json(boards, languages=rows))
         found = [(view, view.concerning(code)) for view in site.views]
         render_parts(
             site,
             writer,
-            language_page(code),
+            page,
             "language.html.j2",
             [(view, rows) for view, rows in found if rows],
             language=label(code).sides[0],
+            stem=stem,
             without=[view for view, rows in found if not rows],
         )
         return ""

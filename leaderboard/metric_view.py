@@ -6,20 +6,20 @@ Everything here is text or ready markup; templates only place it. Knows no files
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from markupsafe import Markup
 
 from harness.boards import Board, Cell, MetricTable, Model
 from harness.groups import ALL
-from leaderboard import figures
+from leaderboard import cells, figures
 from leaderboard.figures import Axis
-from leaderboard.labels import label
+from leaderboard.labels import LanguageLabel, label
 from leaderboard.pages import SegmentKey, segment_page
 from leaderboard.segments import SegmentView
 from leaderboard.standings import StandingsView
-from leaderboard.text import plain, short_hash
+from leaderboard.text import short_hash
 
 TINTS = 10
 _UNITS = {"points": "points, 0–100", "fraction": "share, 0–1", "correlation": "correlation, −1 to 1"}
@@ -68,7 +68,7 @@ class MetricView:
         usual = {"points": (0, 100), "fraction": (0, 1), "correlation": (-1, 1)}.get(self.facts.unit)
         return _UNITS[self.facts.unit] if (low, high) == usual else self.facts.unit
 
-    @property
+    @cached_property
     def models(self) -> list[Model]:
         """Models in the order of the ranking."""
         return [row.model for row in self.ranking.rows]
@@ -114,6 +114,27 @@ class MetricView:
         share = (value - low) / (high - low) if high > low else 0.5
         return min(TINTS - 1, int((share if self.facts.higher_is_better else 1 - share) * TINTS))
 
+    def best_other(self, model: Model, language: str) -> float | None:
+        """The best comparable score in a language among the other models; ``None`` where there is none."""
+        best, owner, second = self._best.get(language, (None, None, None))
+        return second if owner == model else best
+
+    @cached_property
+    def _best(self) -> dict[str, tuple[float | None, Model | None, float | None]]:
+        """By language: the best comparable score, whose it is, and the second best."""
+        sign = 1 if self.facts.higher_is_better else -1
+        found: dict[str, tuple[float | None, Model | None, float | None]] = {}
+        for (model, language), cell in self.table.cells.items():
+            value = cell.value
+            if value is None:
+                continue
+            best, owner, second = found.get(language, (None, None, None))
+            if best is None or sign * value > sign * best:
+                found[language] = (value, model, best)
+            elif second is None or sign * value > sign * second:
+                found[language] = (best, owner, value)
+        return found
+
     @cached_property
     def tint_range(self) -> tuple[float, float]:
         """The lowest and highest comparable score of the table."""
@@ -142,29 +163,21 @@ class MetricView:
             return Markup("")
         return figures.interval_dot(score.value, score.ci_low, score.ci_high, self.scale, score.chance)
 
+    def heat_rows(self, rows: Sequence[LanguageLabel], groups: Mapping[str, str]) -> Markup:
+        """The body of the languages x models table.
+
+        Args:
+            groups: The ids of the groups of a row, by its code.
+        """
+        models, pivot = self.models, self.board.pivot
+        return cells.joined(cells.heat_row(self, row, models, groups[row.code], pivot) for row in rows)
+
     def bar_axis(self) -> Markup:
         return figures.interval_scale(self.scale)
 
     def spark(self, cell: Cell) -> Markup:
         layers = _layers(cell)
         return figures.spark(layers, self.layer_scale) if layers else Markup("")
-
-    def heat_cell(self, model: Model, language: str) -> Markup:
-        """One cell of the languages x models table, as short as it can be: there are thousands of them."""
-        cell = self.table.cells.get((model, language))
-        if cell is None:
-            return Markup('<td class="x">–</td>')
-        score = cell.score
-        if score.value is None:
-            return Markup('<td class="x" title="{}">–</td>').format(plain(score.note) or "No score")
-        shown = Markup(self.number(score.value))
-        if target := self.link(model, language):
-            shown = Markup('<a href="{}">{}</a>').format(target, shown)
-        if score.n_failed:
-            shown += Markup('<sup title="{} failed">†</sup>').format(score.n_failed)
-        if not cell.comparable:
-            return Markup('<td class="ne" title="not comparable">{}<sup>≠</sup></td>').format(shown)
-        return Markup('<td class="h{}">{}</td>').format(self.tint(score.value), shown)
 
     @cached_property
     def has_failures(self) -> bool:
@@ -179,7 +192,7 @@ class MetricView:
             return Markup('<span class="yes">✓ found</span>' if score else '<span class="miss">✗ missed</span>')
         return Markup(self.number(score))
 
-    @property
+    @cached_property
     def has_layers(self) -> bool:
         return bool(self._curves)
 

@@ -6,6 +6,7 @@ from harness.groups import together
 from leaderboard import exports, paging
 from leaderboard.folder import Writer
 from leaderboard.jobs import Job
+from leaderboard.overview_view import OverviewTable
 from leaderboard.rendering import Entry
 from leaderboard.site_data import Site
 
@@ -27,11 +28,15 @@ def _write(site: Site, writer: Writer) -> None:
     rows = [row for view in views for metric in view.metrics for row in exports.all_standings(view, metric)]
     writer.write("overview.csv", exports.as_csv(exports.STANDING_COLUMNS, rows))
     writer.write("overview.json", exports.as_json(rows))
+    table = OverviewTable(views, site.models)
+    writer.write("models.csv", exports.as_csv(table.data_columns, table.data()))
+    writer.write("models.json", exports.as_json(table.data()))
     languages = {side.code for view in views for row in view.labels for side in row.sides}
     text = site.render(
         "index.html",
         "index.html.j2",
         views=views,
+        table=table,
         models=site.models,
         languages=len(languages),
         segments=sum(cell.score.n for view in views for cell in view.headline.table.cells.values()),
@@ -47,6 +52,5 @@ def _write(site: Site, writer: Writer) -> None:
             [(view.headline.id, len(view.labels), len(view.board.models)) for view in views if not view.is_matrix]
         ),
         shown=paging.standings_shown(len(views)),
-        has_pages=False,
     )
     writer.write("index.html", text)

@@ -11,6 +11,8 @@ FEED = "feed.xml"
 SegmentKey = tuple[str, str, str, str, str]
 """``(model title, task, variant, prompt, language)``: what a segment page is about."""
 
+_PAIR_NAME = 15  # characters of each name that stay readable where there are two
+
 
 def task_page(task: str) -> str:
     return f"task-{slug(task)}.html"
@@ -20,9 +22,9 @@ def language_page(code: str) -> str:
     return f"language-{slug(code)}.html"
 
 
-def model_page(task: str, model: str) -> str:
-    """A model's scores in a task that has too many for one page."""
-    return f"model-{slug(model, task)}.html"
+def model_page(model: str) -> str:
+    """Everything about one model, named by its title."""
+    return f"model-{slug(model)}.html"
 
 
 def trend_page(model: str) -> str:
@@ -43,3 +45,26 @@ def group_file(metric: str, group: str) -> str:
 def segment_page(key: SegmentKey) -> str:
     """Kept short: an overview of 20,000 cells names 20,000 of them."""
     return f"s/{slug(key[-1], *key)}.html"
+
+
+SEGMENTS_PER_PAGE = 200
+
+
+def segment_anchor(segment: str) -> str:
+    """What a segment's row is called on its page, whatever the segment itself is called."""
+    return f"seg-{slug(segment)}"
+
+
+def segment_link(key: SegmentKey, segment: str, position: int) -> str:
+    """Where a segment stands.
+
+    Args:
+        position: Its place among the unit's segments, worst first, counted from 0 (``segments.listed``).
+    """
+    return f"{numbered(segment_page(key), position // SEGMENTS_PER_PAGE + 1)}#{segment_anchor(segment)}"
+
+
+def pair_page(first: str, second: str) -> str:
+    """The comparison of two models, in either order."""
+    titles = sorted((first, second))
+    return f"pair-{slug(' '.join(title[:_PAIR_NAME] for title in titles), *titles)}.html"

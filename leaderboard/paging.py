@@ -20,8 +20,8 @@ GROUP_MODELS = 20
 MATRIX_MODELS = 2
 """Models that have a table of source by target languages on a page; of 204 languages it is 1 MB."""
 
-PAGE_TEXT = 1_500_000
-"""Most bytes of texts on a page of segments."""
+PAGE_BYTES = 2_800_000
+"""Most bytes of a page of segments; where its texts are longer, they are cut."""
 
 _FEWEST_STANDINGS = 3
 _HEAD_CELLS = 6

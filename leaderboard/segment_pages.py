@@ -1,22 +1,36 @@
-"""A page for every model and language of a board whose run keeps texts: its segments, worst first."""
+"""Pages for every model and language of a board whose run keeps texts: its segments, worst first, and all as data.
+
+The pages of one board and language are made together, because each shows what the other systems wrote.
+"""
 
 from __future__ import annotations
 
-from leaderboard import paging
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+
+from leaderboard import paging, segment_exports, segments
+from leaderboard.flags import FLAGS, Flagger, is_free_text
 from leaderboard.folder import Writer
 from leaderboard.jobs import Job
 from leaderboard.labels import label
-from leaderboard.pages import SegmentKey, segment_page
+from leaderboard.pages import SEGMENTS_PER_PAGE, SegmentKey, numbered, segment_page
 from leaderboard.rendering import Entry
-from leaderboard.segments import fitting_texts, read, worst_first
+from leaderboard.segment_rows import Row, System
 from leaderboard.site_data import SegmentSource, Site
+from leaderboard.text import LONGEST_TEXT
 from leaderboard.views import BoardView
 
-MAX_SEGMENTS = 200
-"""Most rows of a segment page."""
+RIVALS = 5
+"""Most other systems whose hypotheses stand beside a segment."""
 
-MAX_FAILED = 50
-"""Most failed segments among them."""
+MODELS_LINKED = 30
+"""Most models whose pages of the same segments a page links to."""
+
+_SHORTEST_TEXT = 10
+_TOO_SHORT_FOR_OTHERS = 100
+
+_Sources = Sequence[tuple[SegmentKey, SegmentSource]]
 
 
 def entries(_: Site) -> list[Entry]:
@@ -24,49 +38,136 @@ def entries(_: Site) -> list[Entry]:
 
 
 def jobs(site: Site) -> list[Job]:
-    """One a page."""
+    """One a board and language."""
     by_board = {view.board.key: view for view in site.views}
-    return [_job(site, key, source, by_board[key[1:4]]) for key, source in site.sources.items()]
+    found = sorted(site.sources.items(), key=lambda item: (item[0][1:], item[0]))
+    return [
+        _job(site, by_board[unit[:3]], unit[3], list(own)) for unit, own in groupby(found, key=lambda item: item[0][1:])
+    ]
 
 
-def _job(site: Site, key: SegmentKey, source: SegmentSource, view: BoardView) -> Job:
+def _job(site: Site, view: BoardView, language: str, own: _Sources) -> Job:
+    places = {model: place for place, model in enumerate(view.headline.models)}
+    sources = sorted(own, key=lambda item: places.get(item[1].model, len(places)))
+
     def make(writer: Writer) -> str:
-        _write(site, writer, key, source, view)
+        _write_all(site, writer, view, sources)
         return ""
 
-    own = [metric.table.cells.get((source.model, source.language)) for metric in view.metrics]
+    cells = [
+        [
+            (metric.facts, metric.description, metric.table.cells.get((source.model, language)))
+            for metric in view.metrics
+        ]
+        for _, source in sources
+    ]
+    folders = list({source.folder.digest: source.folder for _, source in sources}.values())
     return Job(
-        name=f"segments {' / '.join(key)}",
-        digest=site.digest(
-            key, source.model, view.setting, [cell and cell.comparable for cell in own], runs=[source.folder]
-        ),
+        name=f"segments {' / '.join((*view.board.key, language))}",
+        digest=site.digest(view.board.key, view.setting, language, [key for key, _ in sources], cells, runs=folders),
         make=make,
     )
 
 
-def _write(site: Site, writer: Writer, key: SegmentKey, source: SegmentSource, view: BoardView) -> None:
+def _write_all(site: Site, writer: Writer, view: BoardView, sources: _Sources) -> None:
+    """The pages of all models; held at once are only the few systems that stand beside the others."""
+    comparable = [key for key, source in sources if _is_comparable(view, source)]
+    best = comparable[: RIVALS + 1]
+    kept = {key: _system(view, key, source) for key, source in sources if key in best}
+    for key, source in sources:
+        own = kept.get(key) or _system(view, key, source)
+        rivals = [kept[rival] for rival in best if rival != key][:RIVALS]
+        same = [(other.model, segment_page(name)) for name, other in sources]
+        _write(site, writer, view, source, own, rivals if key in comparable else [], same)
+
+
+def _is_comparable(view: BoardView, source: SegmentSource) -> bool:
+    cell = view.headline.table.cells.get((source.model, source.language))
+    return cell is not None and cell.comparable
+
+
+def _system(view: BoardView, key: SegmentKey, source: SegmentSource) -> System:
     facts = view.headline.facts
-    segments = read(source.folder, source.unit)
-    failed = [segment for segment in segments if segment.failed is not None]
-    shown_failed = failed[:MAX_FAILED]
-    scored = worst_first(segments, facts.metric, facts.higher_is_better)
-    shown = fitting_texts([*scored[: MAX_SEGMENTS - len(shown_failed)], *shown_failed], paging.PAGE_TEXT)
-    page = segment_page(key)
-    text = site.render(
-        page,
-        "segments.html.j2",
-        view=view,
+    found = segments.read(source.folder, source.unit)
+    shown = segments.listed(found, facts.metric, facts.higher_is_better)
+    free = is_free_text(view.board.task.kind, found)
+    flagger = Flagger(view.board.task.kind, source.language, free=free)
+    return System(
         model=source.model,
-        language=label(source.language),
-        cells=[(metric, metric.table.cells.get((source.model, source.language))) for metric in view.metrics],
-        scored=[segment for segment in shown if segment.failed is None],
-        scored_total=len(scored),
-        failed=[segment for segment in shown if segment.failed is not None],
-        failed_total=len(failed),
-        has={
-            "source": any(segment.source is not None for segment in segments),
-            "references": any(segment.references for segment in segments),
-            "hypothesis": any(segment.hypothesis is not None for segment in segments),
-        },
+        key=key,
+        segments=found,
+        listed=shown,
+        links=segments.links(key, shown),
+        by_id={segment.segment: segment for segment in found},
+        free=free,
+        flags={segment.segment: flagger.flags(segment) for segment in found},
     )
-    writer.write(page, text)
+
+
+def _write(
+    site: Site,
+    writer: Writer,
+    view: BoardView,
+    source: SegmentSource,
+    own: System,
+    rivals: Sequence[System],
+    same: Sequence[tuple[object, str]],
+) -> None:
+    first = segment_page(own.key)
+    _write_data(writer, first.removesuffix(".html"), own)
+    pages = [own.listed[start : start + SEGMENTS_PER_PAGE] for start in range(0, len(own.listed), SEGMENTS_PER_PAGE)]
+    flags = Counter(name for segment in own.segments for name in own.flags[segment.segment])
+    linked = same[:MODELS_LINKED]
+    for number, part in enumerate(pages or [[]], start=1):
+        page = numbered(first, number)
+        context = {
+            "view": view,
+            "model": source.model,
+            "language": label(source.language),
+            "cells": [(metric, metric.table.cells.get((source.model, source.language))) for metric in view.metrics],
+            "own": own,
+            "rows": [Row(own, segment, view.headline, rivals) for segment in part],
+            "best": rivals[0].model if rivals else None,
+            "start": (number - 1) * SEGMENTS_PER_PAGE + 1,
+            "data": first.removesuffix(".html"),
+            "number": number,
+            "pages": [numbered(first, place) for place in range(1, len(pages) + 1)],
+            "most": segments.MOST_LISTED,
+            "flags": [(flag, flags[flag.id], _first(own, flag.id)) for flag in FLAGS.values() if flags[flag.id]],
+            "here": Counter(name for segment in part for name in own.flags[segment.segment]),
+            "same": linked if len(linked) > 1 else [],
+            "more_models": len(same) - len(linked),
+        }
+        writer.write(page, _fitting(site, page, context))
+
+
+def _fitting(site: Site, page: str, context: dict[str, object]) -> str:
+    """The page with its texts cut as far as it takes to open everywhere, the other systems' left out if it must be."""
+    longest = LONGEST_TEXT
+    while True:
+        text = site.render(
+            page,
+            "segments.html.j2",
+            **context,
+            longest=longest,
+            with_others=longest > _TOO_SHORT_FOR_OTHERS,
+            is_cut=longest < LONGEST_TEXT,
+        )
+        if len(text.encode("utf-8")) <= paging.PAGE_BYTES or longest <= _SHORTEST_TEXT:
+            return text
+        longest //= 3
+
+
+def _first(own: System, flag: str) -> str:
+    """Where the first segment with a flag stands; empty where no page shows one."""
+    return next((own.links[found.segment] for found in own.listed if flag in own.flags[found.segment]), "")
+
+
+def _write_data(writer: Writer, stem: str, own: System) -> None:
+    """All segments as CSV and JSON, those that the pages show first and in their order."""
+    listed = {segment.segment for segment in own.listed}
+    rows = [*own.listed, *(segment for segment in own.segments if segment.segment not in listed)]
+    metrics = list(dict.fromkeys(metric for segment in rows for metric in segment.scores))
+    flags = [own.flags[segment.segment] for segment in rows]
+    writer.write(f"{stem}.csv", segment_exports.as_csv(rows, flags, metrics))
+    writer.write(f"{stem}.json", segment_exports.as_json(own.key, rows, flags, metrics))

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.store import RunFolder, UnitKey
-from leaderboard.text import shortened
+from leaderboard.pages import SEGMENTS_PER_PAGE, SegmentKey, segment_link
+
+MOST_LISTED = 25 * SEGMENTS_PER_PAGE
+"""Most segments of a unit that have a place on a page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +24,6 @@ class SegmentView:
     failed: str | None
     reasoning: str | None
     scores: Mapping[str, float | None]
-
-    @property
-    def texts(self) -> list[str]:
-        found = (self.source, *self.references, self.hypothesis, self.failed, self.reasoning)
-        return [text for text in found if text is not None]
 
 
 def read(folder: RunFolder, unit: UnitKey) -> list[SegmentView]:
@@ -64,12 +62,16 @@ def worst_first(segments: Sequence[SegmentView], metric: str, higher_is_better: 
     return sorted((segment for segment in segments if segment.failed is None), key=place)
 
 
-def fitting_texts(segments: Sequence[SegmentView], limit: int) -> list[SegmentView]:
-    """The first of ``segments`` whose texts, as a page shows them, take at most ``limit`` bytes; at least one."""
-    shown: list[SegmentView] = []
-    for segment in segments:
-        limit -= sum(len(shortened(text).encode("utf-8")) for text in segment.texts)
-        if shown and limit < 0:
-            break
-        shown.append(segment)
-    return shown
+def listed(segments: Sequence[SegmentView], metric: str, higher_is_better: bool) -> list[SegmentView]:
+    """What the pages of a unit show, in order: worst first by ``metric``, then those without a score, then failures.
+
+    Of more than ``MOST_LISTED`` the best are left out, and failures beyond one page of them.
+    """
+    failed = [segment for segment in segments if segment.failed is not None]
+    room = MOST_LISTED - min(len(failed), SEGMENTS_PER_PAGE)
+    return [*worst_first(segments, metric, higher_is_better)[:room], *failed][:MOST_LISTED]
+
+
+def links(key: SegmentKey, shown: Sequence[SegmentView]) -> dict[str, str]:
+    """Page and anchor, below the site's root, of every segment that a unit's pages show (:func:`listed`), by id."""
+    return {segment.segment: segment_link(key, segment.segment, place) for place, segment in enumerate(shown)}

@@ -15,23 +15,30 @@ from harness.errors import UserError
 from leaderboard import (
     about_page,
     changes_page,
+    compare_pages,
+    comparisons,
     jobs,
     language_pages,
+    model_pages,
     overview,
     segment_pages,
     task_pages,
     trend_pages,
     trend_steps,
 )
+from leaderboard.comparisons import Comparisons
 from leaderboard.folder import SiteFolder, Writer
 from leaderboard.jobs import Job
 from leaderboard.site_data import Site, site_data
 
-_STYLES = ("style.css", "trend.css")
+_STYLES = ("style.css", "segments.css", "compare.css", "trend.css")
 """Put together into one sheet, in this order."""
 
-_SCRIPTS = ("table.js",)
-_FAMILIES = (overview, language_pages, trend_pages, changes_page, about_page, segment_pages)
+_SCRIPTS = ("table.js", "segments.js")
+_FAMILIES = (
+    *(overview, model_pages, language_pages, compare_pages, trend_pages, changes_page),
+    *(about_page, segment_pages),
+)
 """Modules that make pages: each knows the links in the head it needs and the jobs that write its files."""
 
 
@@ -62,8 +69,10 @@ def build(
     site = site_data(runs, policy=policy, base_url=base_url)
     site.entries = [entry for family in _FAMILIES for entry in family.entries(site)]
     folder = SiteFolder(out)
-    summaries = jobs.run(folder, [*task_pages.jobs(site), *trend_steps.jobs(site)], workers=workers)
+    first = [*task_pages.jobs(site), *comparisons.jobs(site), *trend_steps.jobs(site)]
+    summaries = jobs.run(folder, first, workers=workers)
     site.views = task_pages.views(site, summaries)
+    site.comparisons = Comparisons(site, summaries)
     site.steps = trend_steps.steps(site, summaries)
     jobs.run(folder, [_assets(site), *(job for family in _FAMILIES for job in family.jobs(site))], workers=workers)
     folder.finish()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import harness
 from harness.boards import Board, Model, boards
@@ -17,10 +18,14 @@ from harness.records import RunRecord
 from harness.resources import default_policy
 from harness.series import Series, all_series
 from harness.store import RunFolder, UnitKey, content_hash
+from leaderboard.model_pairs import Pair, pairs
 from leaderboard.pages import SegmentKey
 from leaderboard.rendering import Entry, render
 from leaderboard.step_results import Steps
 from leaderboard.views import BoardView
+
+if TYPE_CHECKING:
+    from leaderboard.comparisons import Comparisons
 
 _CODE = (".py", ".j2", ".css", ".js")
 
@@ -58,7 +63,9 @@ class Site:
         base_url: Where the site will be published, without a slash at its end; empty where nobody said.
         entries: Links in the head of every page.
         steps: What changed from run to run, once that is known.
+        pairs: The models that have a page together.
         views: The boards with their models in order, once the tasks' pages are made.
+        comparisons: What is known of the pairs, at the same time.
     """
 
     folders: Sequence[RunFolder]
@@ -67,9 +74,11 @@ class Site:
     series: Sequence[Series]
     policy: JudgedBy
     base_url: str = ""
+    pairs: Sequence[Pair] = ()
     entries: Sequence[Entry] = ()
     steps: Steps = field(default_factory=Steps)
     views: Sequence[BoardView] = field(default_factory=list)
+    comparisons: Comparisons = field(init=False)
 
     @property
     def records(self) -> list[RunRecord]:
@@ -112,6 +121,7 @@ def site_data(runs: Sequence[Path], *, policy: Path | None = None, base_url: str
         folders=folders,
         boards=found,
         sources=_sources(found, folders),
+        pairs=pairs(found, records),
         series=all_series(records, [folder.digest for folder in folders]),
         policy=_judged_by(policy),
         base_url=base_url.rstrip("/"),

@@ -58,13 +58,13 @@ class StandingsView:
         return abs(ranked[0].mean - ranked[1].mean), ranked[1]
 
     @property
-    def ranked(self) -> int:
+    def ranked_count(self) -> int:
         return len(self._ranked)
 
     @property
     def verdict(self) -> str:
         """What the order of the models is worth, in a sentence."""
-        pairs = self.ranked - 1
+        pairs = self.ranked_count - 1
         if pairs < 1:
             return ""
         if self.ranking.order_only:
@@ -117,3 +117,15 @@ class StandingsView:
         """The means of the ranked ones of ``models``, formatted, in their order."""
         own = {row.model: row.mean for row in self.ranking.rows if row.first is not None and row.mean is not None}
         return [figures.number(own[model], digits) if model in own else None for model in models]
+
+    def ranks(self, models: Iterable[Model]) -> list[list[int] | None]:
+        """First and last possible rank of each of ``models``, in their order; ``None`` where it has none.
+
+        Where no rank is known but the order of the means, both are the place in it.
+        """
+        if self.ranking.order_only:
+            own = {row.model: [place, place] for place, row in enumerate(self._ranked, start=1)}
+        else:
+            known = [(row.model, row.first, row.last) for row in self._ranked if row.rank_known]
+            own = {model: [first, last] for model, first, last in known if first is not None and last is not None}
+        return [own.get(model) for model in models]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.changes import TrackChanges, interval_changes
-from harness.series import Family, Point, Track, facets
+from harness.series import Point, Track, facets
 from harness.step_verdicts import GateVerdict
 from harness.steps import MeanInterval
+from harness.systems import Family
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,12 +1,10 @@
-"""A page for every task, and what belongs to it: rankings over groups, its scores as data, a page a model where there
-are too many scores for one.
+"""A page for every task, and what belongs to it: rankings over groups, its scores as data.
 
 The models are ranked here, once; the other pages get the rankings from these jobs' summaries.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 
@@ -21,11 +19,11 @@ from harness.summary_rows import PROMPT_COLUMNS, prompt_rows
 from leaderboard import exports, paging
 from leaderboard.folder import Writer
 from leaderboard.jobs import Job
-from leaderboard.pages import SegmentKey, group_file, model_page, task_page
-from leaderboard.parts import render_parts
+from leaderboard.pages import SegmentKey, group_file, task_page
 from leaderboard.prompts_view import PromptsView
 from leaderboard.rendering import part
 from leaderboard.site_data import Site
+from leaderboard.standing_rows import group_script
 from leaderboard.views import BoardView
 
 _RANKINGS = TypeAdapter(list[list[Ranking]])
@@ -99,12 +97,12 @@ def _view(board: Board, evidence: Sequence[SegmentEvidence], linked: Collection[
 
 
 def _write(site: Site, writer: Writer, own: Sequence[BoardView], spreads: Sequence[PromptsView]) -> None:
-    """The page of a task; where it has too many scores for one, also a page for each of its models."""
+    """The page of a task."""
     task = own[0].board.task
     page = task_page(task.name)
     stem = page.removesuffix(".html")
     scored = [view.board for view in own]
-    writer.write(f"{stem}.csv", exports.as_csv(exports.SCORE_COLUMNS, exports.score_rows(scored)))
+    writer.write(f"{stem}.csv", exports.scores_csv(scored))
     writer.write(f"{stem}.json", exports.scores_json(scored))
     if spreads:
         rows = [row for view in spreads for row in prompt_rows(view.spread)]
@@ -115,9 +113,8 @@ def _write(site: Site, writer: Writer, own: Sequence[BoardView], spreads: Sequen
     writer.write(f"{places}.csv", exports.as_csv(exports.STANDING_COLUMNS, ranked))
     writer.write(f"{places}.json", exports.as_json(ranked))
     metrics = [(view, metric) for view in own for metric in view.metrics]
-    has_pages = sum(len(metric.table.cells) for _, metric in metrics) > paging.PAGE_ROWS
+    many = sum(len(metric.table.cells) for _, metric in metrics) > paging.PAGE_ROWS
     sizes = [(metric.id, len(view.labels), len(view.board.models)) for view, metric in metrics]
-    models = sorted({model for board in scored for model in board.models})
     text = site.render(
         page,
         "task.html.j2",
@@ -126,20 +123,14 @@ def _write(site: Site, writer: Writer, own: Sequence[BoardView], spreads: Sequen
         spreads=spreads,
         stem=stem,
         places=places,
-        models=models,
         groups=together(group for view in own for group in view.groups),
-        grids=paging.fitting(sizes) if has_pages else frozenset(),
+        grids=paging.fitting(sizes) if many else frozenset(),
         shown=paging.standings_shown(len(metrics)),
         groups_models=paging.GROUP_MODELS,
         matrix_models=paging.MATRIX_MODELS,
-        has_pages=has_pages,
+        many=many,
     )
     writer.write(page, text)
-    for model in models if has_pages else ():
-        sections = [((view, metric), view.rows(metric, model)) for view, metric in metrics]
-        render_parts(
-            site, writer, model_page(task.name, model.title), "model.html.j2", sections, model=model, task=task
-        )
 
 
 def _write_groups(writer: Writer, view: BoardView) -> None:
@@ -147,14 +138,6 @@ def _write_groups(writer: Writer, view: BoardView) -> None:
     nothing else."""
     for metric in view.metrics:
         for name, standings in metric.by_group.items():
-            markup = part(
-                "standings.html.j2",
-                view=view,
-                metric=metric,
-                standings=standings,
-                shown=paging.PAGE_STANDINGS,
-                has_pages=False,
-            )
-            means = standings.means(metric.models, metric.table.digits)
-            arguments = ", ".join(json.dumps(value) for value in (metric.id, name, markup, means))
-            writer.write(group_file(metric.id, name), f"glotbenchGroup({arguments});\n")
+            shown = len(standings.ranking.rows)
+            note = part("standing_note.html.j2", view=view, metric=metric, standings=standings, shown=shown)
+            writer.write(group_file(metric.id, name), group_script(metric, standings, note, name))

@@ -49,7 +49,7 @@ _HASH_ALPHABET = "0123456789abcdefghijklmnopqrstuv"
 
 def plain(text: str) -> str:
     """``text`` for attributes and titles: strange characters as ``[U+202E]``. The caller escapes."""
-    return _STRANGE.sub(_keeping_flags(lambda char: f"[{_code_point(char)}]"), text)
+    return _STRANGE.sub(_keeping_flags(lambda char: f"[{code_point(char)}]"), text)
 
 
 def visible(text: str) -> Markup:
@@ -61,12 +61,14 @@ def visible(text: str) -> Markup:
     return Markup(_STRANGE_OR_LAYOUT.sub(_keeping_flags(_box), escaped))
 
 
-def shortened(text: str) -> Markup:
+def shortened(text: str, longest: int = LONGEST_TEXT) -> Markup:
     """``text`` as :func:`visible` shows it, cut where it is so long that a page of such texts would not open."""
-    if len(text) <= LONGEST_TEXT:
-        return visible(text)
-    left = count(len(text) - LONGEST_TEXT)
-    return visible(text[:LONGEST_TEXT]) + Markup(' <span class="no">… and {} more characters</span>').format(left)
+    return visible(text) if len(text) <= longest else visible(text[:longest]) + left_out(len(text) - longest)
+
+
+def left_out(characters: int) -> Markup:
+    """How much of a text is not shown."""
+    return Markup(' <span class="no">… and {} more characters</span>').format(count(characters))
 
 
 def fold(text: str) -> str:
@@ -101,9 +103,9 @@ def _box(char: str) -> str:
     if char in _LAYOUT:
         return f'<span class="ctl">{_LAYOUT[char]}</span>{char}'
     name = unicodedata.name(char, "")
-    label = _ABBREVIATIONS.get(char, _code_point(char))
-    return f'<span class="ctl" title="{_code_point(char)} {name}">{label}</span>'
+    label = _ABBREVIATIONS.get(char, code_point(char))
+    return f'<span class="ctl" title="{code_point(char)} {name}">{label}</span>'
 
 
-def _code_point(char: str) -> str:
+def code_point(char: str) -> str:
     return f"U+{ord(char):04X}"

@@ -12,9 +12,10 @@ from itertools import pairwise
 
 from pydantic import TypeAdapter
 
-from harness.series import Family, Series
+from harness.series import Series
 from harness.steps import PairPlan, RunReport, mean_interval, pair_report
 from harness.store import content_hash
+from harness.systems import Family
 from leaderboard.folder import Writer
 from leaderboard.jobs import Job
 from leaderboard.site_data import Site, code_digest

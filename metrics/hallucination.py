@@ -99,9 +99,11 @@ class Repetition(FlagMetric):
         self.difference = difference
 
     def flag(self, segment: Segment) -> bool:
+        found = _top(segment.hypothesis, self.n)
+        if found < self.difference:
+            return False
         others = [text for text in (segment.source, *segment.references) if text is not None]
-        expected = max((_top(text, self.n) for text in others), default=0)
-        return _top(segment.hypothesis, self.n) >= expected + self.difference
+        return found >= max((_top(text, self.n) for text in others), default=0) + self.difference
 
 
 class LengthRatio(FlagMetric):

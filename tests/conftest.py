@@ -9,7 +9,13 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.demo_run import FinishedDemo, run_demo
 
-_LONGEST = ("tests/demo/test_demo.py", "tests/parity/test_demo.py", "tests/parity/test_comet.py", "tests/cli/")
+_LONGEST = (
+    "tests/demo/test_demo.py",
+    "tests/parity/test_demo.py",
+    "tests/parity/test_comet.py",
+    "tests/browser/",
+    "tests/cli/",
+)
 """What is begun first where tests run side by side, so that nobody waits for it at the end."""
 
 
@@ -99,13 +105,16 @@ def finished_demo(tmp_path_factory: pytest.TempPathFactory) -> FinishedDemo:
 
 
 class _ByFile(LoadScopeScheduling):
-    """Tests of a file run in one process, which makes their fixtures once; those of the demo's two files too.
+    """Tests of a file run in one process, which makes their fixtures once; those of the demo's two files too,
+    and those that share the browser.
 
     ``--dist loadgroup`` cannot say so: pytest 9.2 does not show pytest-xdist 3.8's groups to its scheduler.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
+        if "tests/browser/" in path:
+            return "browser"
         return "demo" if path.endswith("/test_demo.py") else path
 
 

@@ -1,5 +1,5 @@
 // Sorting, filtering, theme and permalinks. Without it the pages stay as the server rendered them.
-// The state stands in location.hash as #g=<group>&q=<words>&<table id>=<column><u|d>; a hash without "=" is an anchor.
+// The state stands in location.hash as #g=<group>&q=<words>&without=<tasks>&theme=<light|dark>&<table id>=<column><u|d>; a hash without "=" is an anchor.
 "use strict";
 
 const storedTheme = () => {
@@ -9,7 +9,9 @@ const storedTheme = () => {
     return null;
   }
 };
-if (storedTheme()) document.documentElement.dataset.theme = storedTheme();
+const linkedTheme = () => /[#&]theme=(light|dark)\b/.exec(location.hash)?.[1];
+let chosenTheme = linkedTheme() ?? "";
+if (chosenTheme || storedTheme()) document.documentElement.dataset.theme = chosenTheme || storedTheme();
 
 document.addEventListener("DOMContentLoaded", () => {
   const collator = new Intl.Collator("en", { numeric: true });
@@ -69,6 +71,18 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // ---- filtering -----------------------------------------------------------------------------------------------
   const filtered = tables.filter((table) => table.dataset.filter !== undefined);
+  const keysOf = new Map();
+
+  // What a row is found by stands in the first row of its language, in the order of the server.
+  for (const table of filtered) {
+    let keys = "";
+    let groups = "";
+    for (const row of table.tBodies[0].rows) {
+      if (row.dataset.k !== undefined) ({ k: keys, g: groups = "" } = row.dataset);
+      keysOf.set(row, { keys, groups });
+    }
+  }
+  const found = (row) => keysOf.get(row);
   const group = () => select?.value ?? "";
 
   function filter() {
@@ -77,7 +91,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const all = new Set();
     for (const table of filtered) {
       for (const row of table.tBodies[0].rows) {
-        const { k: keys, g: groups = "" } = row.dataset;
+        const { keys, groups } = found(row);
         row.hidden = !words.every((word) => keys.includes(word)) || (group() && !groups.split(" ").includes(group()));
         all.add(keys);
         if (!row.hidden) shown.add(keys);
@@ -89,7 +103,7 @@ document.addEventListener("DOMContentLoaded", () => {
     if (group() && standings.length) said.push("the rankings below are over this group only");
     else if (words.length && standings.length) said.push("the rankings stay over all languages");
     document.getElementById("hits").textContent = said.join("; ");
-    document.getElementById("clear").hidden = !said.length;
+    document.getElementById("clear").hidden = !said.length && !dropped().length;
   }
 
   // The last row is the mean over the languages shown that all ranked models have: of a whole group as it was computed
@@ -115,33 +129,194 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // ---- rankings over a group: the server made them, a script per ranking and group brings one ---------------------
   const standings = [...document.querySelectorAll(".standings")].map((box) => ({ box, nodes: [...box.childNodes] }));
+  const matrix = document.getElementById("models");
   const computed = new Map();
+  const asked = new Set();
 
-  window.glotbenchGroup = (metric, name, markup, ofModels) => {
-    computed.set(`${metric} ${name}`, { markup, means: ofModels });
-    if (name === group()) rank();
+  // Many come one after the other: what they say is shown when there is a pause.
+  let waiting = 0;
+  window.glotbenchGroup = (metric, name, ranking) => {
+    computed.set(`${metric} ${name}`, ranking);
+    clearTimeout(waiting);
+    waiting = setTimeout(rank, 20);
   };
+
+  function ask(metric) {
+    const name = `${metric} ${group()}`;
+    if (asked.has(name)) return;
+    asked.add(name);
+    const script = document.createElement("script");
+    script.src = `g/${metric}-${group()}.js`;
+    script.onerror = () => {
+      asked.delete(name);
+      for (const { box } of standings.filter(({ box }) => box.dataset.metric === metric))
+        say(box, "The ranking over this group could not be loaded.");
+    };
+    document.head.append(script);
+  }
+
+  const hasGroup = (box) => box.dataset.groups.split(" ").includes(group());
 
   function rank() {
     for (const { box, nodes } of standings) {
-      const { metric, groups } = box.dataset;
-      const found = computed.get(`${metric} ${group()}`);
+      const { metric } = box.dataset;
+      const ranking = computed.get(`${metric} ${group()}`);
       box.classList.toggle("part", group() !== "");
       if (!group()) box.replaceChildren(...nodes);
-      else if (!groups.split(" ").includes(group())) say(box, "No language of this group here.");
-      else if (found) {
-        box.innerHTML = found.markup;
-        const table = box.querySelector("table");
-        makeSortable(table);
-        if (sorted.has(table.id)) sortAsSaved(table, sorted.get(table.id));
-      } else {
-        const script = document.createElement("script");
-        script.src = `g/${metric}-${group()}.js`;
-        script.onerror = () => say(box, "The ranking over this group could not be loaded.");
-        document.head.append(script);
+      else if (!hasGroup(box)) say(box, "No language of this group here.");
+      else if (ranking) {
+        box.replaceChildren(...nodes.map((node) => node.cloneNode(true)));
+        fill(box, ranking);
+      } else ask(metric);
+    }
+    if (matrix) matrixOver();
+    filter();
+  }
+
+  // The rows of the ranking over all languages with what they say over the group.
+  function fill(box, ranking) {
+    const table = box.querySelector("table");
+    const heads = new Map([...document.querySelectorAll("tr[data-m]")].map((row) => [row.dataset.m, row.querySelector("th")]));
+    const like = table.tBodies[0].rows[0];
+    const rows = ranking.rows.map(([model, ...cells]) => {
+      const row = like.cloneNode(true);
+      row.dataset.m = ranking.models[model];
+      const head = heads.get(ranking.models[model]);
+      const own = [...row.cells];
+      if (head) own[1].replaceChildren(...[...head.childNodes].map((node) => node.cloneNode(true)));
+      [own[0], ...own.slice(2)].forEach((cell, index) => {
+        const [value, markup] = Array.isArray(cells[index]) ? cells[index] : [undefined, cells[index]];
+        cell.innerHTML = markup;
+        if (value === undefined) delete cell.dataset.v;
+        else cell.dataset.v = value;
+      });
+      return row;
+    });
+    table.tBodies[0].replaceChildren(...rows);
+    for (const place of table.querySelectorAll("[data-count]")) place.textContent = ranking[place.dataset.count];
+    table.querySelector("thead td.fig").innerHTML = ranking.axis;
+    box.querySelector("p.note").outerHTML = ranking.note;
+    for (const head of table.tHead.rows[0].cells) {
+      const button = head.querySelector("button");
+      if (button) head.replaceChildren(...button.childNodes);
+    }
+    makeSortable(table);
+    if (sorted.has(table.id)) sortAsSaved(table, sorted.get(table.id));
+  }
+
+  // ---- all models on all tasks: over the tasks that are chosen, over a group of languages --------------------------
+  const chooser = document.getElementById("tasks");
+  const boxes = chooser ? [...chooser.querySelectorAll("input")] : [];
+  const written = new Map();
+  const dropped = () => boxes.filter((own) => !own.checked).map((own) => own.value);
+
+  const first = (column) => column.dataset.b.split(" ")[0];
+
+  // What one column says over the group: means and ranks by model; undefined while a script is on its way.
+  function columnOver(column) {
+    const ids = column.dataset.b.split(" ");
+    const known = ids.map((id) => computed.get(`${id} ${group()}`));
+    if (known.some((one) => one === undefined)) return undefined;
+    const means = new Map();
+    for (const model of known[0].models) {
+      const own = known.map((one) => one.means[one.models.indexOf(model)] ?? null);
+      if (!own.includes(null))
+        means.set(model, own.reduce((sum, one) => sum + Number.parseFloat(one.replace("\u2212", "-")), 0) / own.length);
+    }
+    const ranks = new Map();
+    if (known.length === 1) known[0].models.forEach((model, index) => ranks.set(model, known[0].ranks[index]));
+    else {
+      const sign = column.dataset.sort === "down" ? -1 : 1;
+      [...means].sort((a, b) => sign * (a[1] - b[1])).forEach(([model], index) => ranks.set(model, [index + 1, index + 1]));
+    }
+    return { means, ranks };
+  }
+
+  function matrixOver() {
+    const columns = heads(matrix).map((head, index) => ({ head, index })).filter(({ head }) => head.dataset.b);
+    const out = new Set(dropped());
+    const rows = [...matrix.tBodies[0].rows];
+    for (const row of rows)
+      for (const cell of row.cells) if (!written.has(cell)) written.set(cell, { nodes: [...cell.childNodes], name: cell.className, v: cell.dataset.v });
+    for (const row of rows)
+      for (const cell of row.cells) {
+        const { nodes, name, v } = written.get(cell);
+        cell.replaceChildren(...nodes);
+        cell.className = name;
+        if (v === undefined) delete cell.dataset.v;
+        else cell.dataset.v = v;
+      }
+    const shown = columns.filter(({ head }) => !out.has(first(head)));
+    for (const { head, index } of columns) {
+      const hidden = out.has(first(head));
+      head.hidden = hidden;
+      for (const row of rows) row.cells[index].hidden = hidden;
+    }
+    for (const section of document.querySelectorAll("[data-task]")) {
+      const column = columns.find(({ head }) => head.dataset.b.split(" ").includes(section.dataset.task));
+      section.hidden = column !== undefined && out.has(first(column.head));
+    }
+    const chosen = group() ? shown.filter(({ head }) => present(head)) : shown;
+    for (const row of rows) if (group() || out.size) overOne(row, columns, chosen);
+    const note = document.getElementById("models-note");
+    if (!written.has(note)) written.set(note, { nodes: [...note.childNodes] });
+    if (!group() && !out.size) note.replaceChildren(...written.get(note).nodes);
+    else {
+      const over = group() ? `Only ${select.selectedOptions[0].textContent}` : "Over all languages";
+      const among = group() ? chosen.length : shown.length;
+      note.textContent = `${over}; mean ranks over ${among} of ${columns.length} tasks.`;
+    }
+    note.classList.toggle("part", group() !== "" || out.size > 0);
+    const value = sorted.get(matrix.id);
+    if (value || group() || out.size || matrix.classList.contains("sorted")) sortAsSaved(matrix, value ?? "1u", value !== undefined);
+    if (chooser) document.getElementById("tasks-said").textContent = out.size ? `${shown.length} of ${columns.length}` : "all";
+  }
+
+  const present = (head) =>
+    head.dataset.b.split(" ").every((id) => standings.some(({ box }) => box.dataset.metric === id && hasGroup(box)));
+
+  function overOne(row, columns, chosen) {
+    const ranks = [];
+    const dash = () => Object.assign(document.createElement("span"), { className: "no", textContent: "\u2013" });
+    for (const { head, index } of columns) {
+      const cell = row.cells[index];
+      const counted = chosen.some((one) => one.index === index);
+      if (!group()) {
+        const small = cell.querySelector("small");
+        if (counted && small) ranks.push(small.textContent.split("\u2013").map(Number));
+        continue;
+      }
+      const over = counted ? columnOver(head) : undefined;
+      const mean = over?.means.get(row.dataset.m);
+      cell.classList.remove("top");
+      if (mean === undefined) cell.replaceChildren(dash());
+      else {
+        const range = over.ranks.get(row.dataset.m);
+        const text = mean.toFixed(Number(head.dataset.digits)).replace("-", "\u2212");
+        const small = document.createElement("small");
+        if (range) {
+          small.textContent = range[0] === range[1] ? `${range[0]}` : `${range[0]}\u2013${range[1]}`;
+          ranks.push(range);
+          cell.classList.toggle("top", range[0] === 1);
+        }
+        cell.replaceChildren(text, " ", small);
       }
     }
-    filter();
+    const [, mean, tasks, covered] = row.cells;
+    const average = (side) => ranks.reduce((sum, one) => sum + (one[side] ?? one[0]), 0) / ranks.length;
+    tasks.dataset.v = ranks.length;
+    tasks.textContent = `${ranks.length} of ${chosen.length}`;
+    if (group()) covered.replaceChildren(dash());
+    if (!ranks.length) {
+      mean.replaceChildren(dash());
+      delete mean.dataset.v;
+      return;
+    }
+    const [low, high] = [average(0), average(1)];
+    const bold = document.createElement("b");
+    bold.textContent = low.toFixed(1) === high.toFixed(1) ? low.toFixed(1) : `${low.toFixed(1)}\u2013${high.toFixed(1)}`;
+    mean.dataset.v = (low + high) / 2;
+    mean.replaceChildren(bold);
   }
 
   function say(box, words) {
@@ -164,26 +339,41 @@ document.addEventListener("DOMContentLoaded", () => {
     document.getElementById("clear").addEventListener("click", () => {
       input.value = "";
       if (select) select.value = "";
+      for (const own of boxes) own.checked = true;
       rank();
       save();
       input.focus();
     });
+    for (const own of boxes)
+      own.addEventListener("change", () => {
+        rank();
+        save();
+      });
   }
 
   // ---- permalink -----------------------------------------------------------------------------------------------
   function save() {
-    const state = new URLSearchParams();
-    if (group()) state.set("g", group());
-    if (input?.value) state.set("q", input.value);
-    for (const [id, value] of sorted) state.set(id, value);
+    const hash = location.hash.slice(1);
+    const state = new URLSearchParams(hash.includes("=") ? hash : ""); // what other scripts keep there stays
+    const own = [
+      ...(select ? [["g", group()]] : []),
+      ...(input ? [["q", input.value]] : []),
+      ...(boxes.length ? [["without", dropped().join(" ")]] : []),
+      ["theme", chosenTheme],
+      ...sorted,
+    ];
+    for (const [key, value] of own) {
+      if (value) state.set(key, value);
+      else state.delete(key);
+    }
     history.replaceState(null, "", `#${state}`);
   }
 
-  function sortAsSaved(table, value) {
+  function sortAsSaved(table, value, keep = true) {
     const match = /^(\d+)([ud])$/.exec(value);
     if (!match || !heads(table)[match[1]]?.dataset.sort) return;
     sort(table, Number(match[1]), match[2]);
-    sorted.set(table.id, value);
+    if (keep) sorted.set(table.id, value);
   }
 
   function restore() {
@@ -195,6 +385,8 @@ document.addEventListener("DOMContentLoaded", () => {
     input.value = state.get("q") ?? "";
     if (select) select.value = state.get("g") ?? "";
     if (select?.selectedIndex === -1) select.value = "";
+    const out = (state.get("without") ?? "").split(" ");
+    for (const own of boxes) own.checked = !out.includes(own.value);
     rank();
   }
 
@@ -213,13 +405,15 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   theme.hidden = false;
   theme.addEventListener("click", () => {
-    document.documentElement.dataset.theme = dark() ? "light" : "dark";
+    chosenTheme = dark() ? "light" : "dark";
+    document.documentElement.dataset.theme = chosenTheme;
     try {
       localStorage.setItem("glotbench-theme", document.documentElement.dataset.theme);
     } catch {
       // A browser that stores nothing keeps the theme for this page.
     }
     name();
+    save();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
   name();

@@ -2,107 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from leaderboard.site import build
-from tests.leaderboard_runs import MODELS, TEXTS, write_run
-
-webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium, see the extra 'dev'")
-from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-CHROMEDRIVER = shutil.which("chromedriver")
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or CHROMEDRIVER is None, reason="needs Chromium and chromedriver, which are not installed here"
+from tests.browser.driving import (
+    PHONE,
+    By,
+    Driver,
+    Keys,
+    Opener,
+    WebDriverWait,
+    click_head,
+    column,
+    complaints,
+    evaluate,
+    first,
+    head,
+    heat,
+    numbers,
+    requests,
+    window,
 )
-
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-)
-Driver = webdriver.Chrome
-Opener = Callable[..., Driver]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = write_run(tmp_path_factory.mktemp("runs") / "one")
-    return build([run], tmp_path_factory.mktemp("site")).parent
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    os.environ["SE_OFFLINE"] = "true"
-    driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def open_page(browser: Driver) -> Iterator[Opener]:
-    """Opens a file in a clean state: no stored theme, no earlier log, scripts on or off, light or dark."""
-
-    def opener(path: Path, fragment: str = "", *, scripts: bool = True, dark: bool = False) -> Driver:
-        browser.get("about:blank")
-        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
-        features = {"prefers-color-scheme": "dark" if dark else "light", "prefers-reduced-motion": "reduce"}
-        media = {"features": [{"name": name, "value": value} for name, value in features.items()]}
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-        browser.get_log("browser")
-        browser.get_log("performance")
-        browser.get(path.resolve().as_uri() + fragment)
-        return browser
-
-    yield opener
-    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
-    browser.execute_script("try { localStorage.clear() } catch {}")
-
-
-def heat(driver: Driver, task: int = 0) -> str:
-    """Id of a languages x models table; the tasks are MEXA and translation, in this order."""
-    return driver.find_elements(By.CSS_SELECTOR, "table.heat")[task].get_attribute("id")
-
-
-def column(driver: Driver, table: str, index: int) -> list[str]:
-    """Texts of the visible cells of a column."""
-    cells = driver.find_elements(By.CSS_SELECTOR, f"#{table} tbody tr:not([hidden]) > :nth-child({index + 1})")
-    return [cell.text for cell in cells]
-
-
-def head(driver: Driver, table: str, index: int):  # type: ignore[no-untyped-def]
-    return driver.find_element(By.CSS_SELECTOR, f"#{table} thead th:nth-child({index + 1})")
-
-
-def click_head(driver: Driver, table: str, index: int) -> None:
-    button = head(driver, table, index).find_element(By.TAG_NAME, "button")
-    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
-    button.click()
-
-
-def number(text: str) -> float:
-    return float(text.rstrip("†≠"))
+from tests.leaderboard_runs import MODELS, TEXTS
 
 
 def test_every_kind_of_page_opens_without_a_complaint_or_a_request(site: Path, open_page: Opener) -> None:
@@ -115,11 +37,10 @@ def test_every_kind_of_page_opens_without_a_complaint_or_a_request(site: Path, o
         "s/*fra-latn*.html",
     )
     for kind in kinds:
-        driver = open_page(next(iter(sorted(site.glob(kind)))))
+        driver = open_page(first(site, kind))
         assert driver.find_element(By.TAG_NAME, "h1").is_displayed()
-        assert driver.get_log("browser") == []
-        events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-        urls = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        assert complaints(driver) == []
+        urls = requests(driver)
         assert urls
         assert all(url.startswith(("file:", "about:")) for url in urls), urls
 
@@ -144,12 +65,12 @@ def test_a_click_on_a_head_sorts_and_says_so(site: Path, open_page: Opener) -> N
     table = heat(driver)
     assert head(driver, table, 0).get_attribute("aria-sort") == "ascending"
     click_head(driver, table, 1)
-    found = [number(text) for text in column(driver, table, 1)]
+    found = numbers(column(driver, table, 1))
     assert found == sorted(found, reverse=True)
     assert head(driver, table, 1).get_attribute("aria-sort") == "descending"
     assert head(driver, table, 0).get_attribute("aria-sort") is None
     click_head(driver, table, 1)
-    found = [number(text) for text in column(driver, table, 1)]
+    found = numbers(column(driver, table, 1))
     assert found == sorted(found)
 
 
@@ -224,15 +145,12 @@ def test_a_permalink_keeps_filter_and_sort_after_a_reload(site: Path, open_page:
 def test_a_broken_permalink_breaks_nothing(site: Path, open_page: Opener, fragment: str) -> None:
     driver = open_page(site / "index.html", fragment)
     assert driver.find_element(By.CSS_SELECTOR, "table.heat").is_displayed()
-    assert driver.get_log("browser") == []
+    assert complaints(driver) == []
 
 
 def test_without_javascript_the_tables_are_there_in_the_servers_order(site: Path, open_page: Opener) -> None:
     driver = open_page(site / "index.html", scripts=False)
-    text = driver.execute_cdp_cmd(
-        "Runtime.evaluate",
-        {"expression": "document.querySelector('main').innerText + document.querySelectorAll('button').length"},
-    )["result"]["value"]
+    text = evaluate(driver, "document.querySelector('main').innerText + document.querySelectorAll('button').length")
     assert "Amharic" in text
     assert MODELS[0] in text
     assert text.endswith("2")  # the two buttons of the page itself, hidden; none was added to a head
@@ -254,15 +172,11 @@ def test_the_theme_follows_the_system_and_can_be_changed(site: Path, open_page: 
 
 
 def test_wide_tables_scroll_inside_their_own_box(site: Path, open_page: Opener) -> None:
-    driver = open_page(site / "index.html")
-    size = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
-        for page in ("index.html", "about.html", "task-mt-*.html", "language-amh*.html", "s/*fra-latn*.html"):
-            open_page(next(iter(sorted(site.glob(page)))))
-            assert driver.execute_script("return document.documentElement.scrollWidth") <= 360, page
-    finally:
-        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    pages = ("index.html", "about.html", "task-mt-*.html", "language-amh*.html", "s/*fra-latn*.html")
+    with window(open_page(site / "index.html"), *PHONE, mobile=True):
+        for page in pages:
+            driver = open_page(first(site, page))
+            assert driver.execute_script("return document.documentElement.scrollWidth") <= PHONE[0], page
 
 
 def choose(driver: Driver, value: str) -> None:
@@ -294,7 +208,7 @@ def test_a_group_of_languages_changes_the_scores_of_the_ranking_and_says_so(site
     assert {name: mean for name, mean in zip(heads[1:], foot, strict=True) if mean != "–"} == means
     driver.find_element(By.ID, "clear").click()
     assert column(driver, ranking, 2) == before
-    assert driver.get_log("browser") == []
+    assert complaints(driver) == []
 
 
 def test_a_ranking_over_a_group_sorts_and_survives_a_reload(site: Path, open_page: Opener) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness import stats
-from harness.compare import CompareOptions, Comparison, compare
+from harness.compare import CompareOptions, Comparison, compare, compare_pairs
 from harness.errors import UserError
+from harness.pairing import ScoreSource, SegmentDrop
 from harness.records import Fingerprint
 from harness.reports import COMPARE_COLUMNS, comparison_json, comparison_markdown, comparison_rows
 from harness.store import RunFolder
+from harness.systems import System, find_systems
 from metrics.base import FloatArray
 from tests.harness.synthetic_runs import Unit, create, write_run
 
@@ -232,3 +236,53 @@ def test_a_mid_sized_comparison_reads_each_unit_once(tmp_path: Path, monkeypatch
     result = compare([run], options=CompareOptions(create=create, draws=200))
     assert len(reads) == len(set(reads)) == 40
     assert len(result.contrasts) == 6 * 2 * 6
+
+
+class TestPairs:
+    """``compare_pairs``: systems put together by the caller."""
+
+    def test_what_is_found_of_a_pair_does_not_depend_on_what_else_is_compared(self, tmp_path: Path) -> None:
+        rng = np.random.default_rng(7)
+        runs = {}
+        for model, languages, n in (("a", 4, 60), ("b", 4, 60), ("c", 25, 60), ("d", 30, 80)):
+            units = [
+                Unit(model=model, language=f"x{index}", metric="ratio", values=rng.integers(1, 9, size=(n, 2)))
+                for index in range(languages)
+            ]
+            runs[model] = write_run(tmp_path / model, units)
+        whole = compare(list(runs.values()), options=CompareOptions(create=create))
+        for first, second in combinations(runs, 2):
+            own = compare([runs[first], runs[second]], options=CompareOptions(create=create))
+            assert own.contrasts == tuple(
+                row for row in whole.contrasts if {row.system, row.against} == {first, second}
+            )
+
+    def test_the_scores_of_a_system_may_lie_in_several_runs(self, tmp_path: Path) -> None:
+        rng = np.random.default_rng(8)
+        values = {language: quality(rng) for language in LANGUAGES[:2]}
+        together = [Unit(model="a", language=language, values=values[language]) for language in values]
+        other = [unit.changed(model="b", values=unit.values + rng.normal(1, 2, size=200)) for unit in together]
+        whole = compare([write_run(tmp_path / "whole", [*together, *other])], options=OPTIONS)
+        parts = [write_run(tmp_path / name, [unit]) for name, unit in zip("xy", together, strict=True)]
+        first = System(
+            name="a",
+            scores={score.key: ScoreSource(folder=part, score=score) for part in parts for score in part.record.scores},
+        )
+        (second,) = find_systems([write_run(tmp_path / "b", other)])
+        found = compare_pairs([(first, second)], options=OPTIONS)
+        textless = [replace(row, worst=tuple(map(without_texts, row.worst))) for row in whole.contrasts]
+        assert list(found.contrasts) == textless
+
+    def test_gains_are_listed_where_they_are_asked_for(self, tmp_path: Path) -> None:
+        values = np.full(50, 50.0)
+        change = np.concatenate([np.linspace(-5, -1, 20), np.linspace(1, 9, 30)])
+        units = [Unit(model="a", values=values), Unit(model="b", values=values + change)]
+        options = CompareOptions(create=create, draws=200, worst=2, best=3)
+        (row,) = compare([write_run(tmp_path / "r", units)], options=options).contrasts
+        assert [drop.segment for drop in row.worst] == ["s0", "s1"]
+        assert [drop.segment for drop in row.best] == ["s49", "s48", "s47"]
+        assert row.best[0].hypothesis is not None
+
+
+def without_texts(drop: SegmentDrop) -> SegmentDrop:
+    return SegmentDrop(segment=drop.segment, score=drop.score, score_against=drop.score_against)

@@ -1,0 +1,131 @@
+"""Differences of scores whose segments nobody knows: both scores and what lies between them, and no test.
+
+A test pairs segments; without them only the two numbers can be subtracted. Where both scores have intervals, the
+difference has one as of independent samples (Zou and Donner 2008, "Construction of confidence limits about effect
+measures", by the variances recovered from the limits; Newcombe 1998 for proportions). Two systems on the same items
+mostly fail on the same ones; then this interval is wider than a paired one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.boards import Cell, MetricTable, Model
+from harness.pairing import incomparable
+from harness.records import ScoreRecord
+from metrics.base import FloatArray
+
+VERDICT = "cannot be tested: no segments"
+_ABSENT = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences:
+    """Scores of two systems that can be subtracted and not tested.
+
+    Attributes:
+        languages: Which ones.
+        value, value_against: ``[n]`` both scores, in the unit of the metric.
+        low, high: ``[n]`` 95 % interval of the difference; ``nan`` where one of the scores has none.
+    """
+
+    languages: tuple[str, ...]
+    value: FloatArray
+    value_against: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+    @property
+    def delta(self) -> FloatArray:
+        """``[n]`` first minus second score."""
+        return self.value - self.value_against
+
+    def macro(self) -> tuple[float, float, float, float, float]:
+        """Mean over languages of both scores, the difference and the ends of its interval, of which there is at least
+        one.
+
+        The ends are averaged as if all languages erred together; ``nan`` where a language has no interval.
+        """
+        columns = (self.value, self.value_against, self.delta, self.low, self.high)
+        value, against, delta, low, high = (float(column.mean()) for column in columns)
+        return value, against, delta, low, high
+
+
+class UntestedScores:
+    """The scores of one table as arrays, to be asked about any two of its models."""
+
+    def __init__(self, table: MetricTable) -> None:
+        self._table = table
+        self._models = {model: row for row, model in enumerate(table.models)}
+        columns = {language: column for column, language in enumerate(table.languages)}
+        shape = (len(table.models), len(table.languages))
+        self._value, self._low, self._high = (np.full(shape, np.nan) for _ in range(3))
+        self._way = np.full(shape, _ABSENT)
+        self._segments = np.zeros(shape, dtype=bool)
+        ways: dict[tuple[str, ...], int] = {}
+        rows: dict[int, int] = {}  # by identity: to hash a model takes longer than all else here
+        for (model, language), cell in table.cells.items():
+            row = rows.get(id(model))
+            if row is None:
+                row = rows.setdefault(id(model), self._models[model])
+            score, place = cell.score, (row, columns[language])
+            self._way[place] = ways.setdefault(_way(score), len(ways))
+            self._segments[place] = score.segments
+            if score.value is not None:
+                self._value[place] = score.value
+                if score.ci_low is not None and score.ci_high is not None:
+                    self._low[place], self._high[place] = score.ci_low, score.ci_high
+
+    def between(self, system: Model, against: Model) -> Differences:
+        """What ``system`` scores more than ``against``, where both have a score of the same thing and one of them has
+        no segments."""
+        one, other = self._models.get(system), self._models.get(against)
+        if one is None or other is None:
+            return Differences(languages=(), **dict.fromkeys(("value", "value_against", "low", "high"), np.empty(0)))
+        value, value_against = self._value[one], self._value[other]
+        same = (self._way[one] == self._way[other]) & np.isfinite(value) & np.isfinite(value_against)
+        found = np.flatnonzero(same & ~(self._segments[one] & self._segments[other]))
+        value, value_against = value[found], value_against[found]
+        below, above = (
+            np.abs(ends[[one, other]][:, found] - (value, value_against)) for ends in (self._low, self._high)
+        )
+        delta = value - value_against
+        return Differences(
+            languages=tuple(self._table.languages[column] for column in found),
+            value=value,
+            value_against=value_against,
+            low=delta - np.hypot(below[0], above[1]),
+            high=delta + np.hypot(above[0], below[1]),
+        )
+
+    def refused(self, system: Model, against: Model) -> Iterator[tuple[str, str]]:
+        """``(language, reason)`` of the scores of the two that cannot be subtracted."""
+        one, other = self._models.get(system), self._models.get(against)
+        if one is None or other is None:
+            return
+        either = (self._way[one] != _ABSENT) | (self._way[other] != _ABSENT)
+        same = (self._way[one] == self._way[other]) & np.isfinite(self._value[one]) & np.isfinite(self._value[other])
+        for column in np.flatnonzero(either & ~same):
+            language = self._table.languages[column]
+            cells = [self._table.cells.get((model, language)) for model in (system, against)]
+            yield language, _reason((system, against), cells)
+
+
+def _reason(models: tuple[Model, Model], cells: list[Cell | None]) -> str:
+    system, against = cells
+    if system is None or against is None:
+        return f"only in {models[system is None].title}"
+    reason = incomparable(system.score, against.score)
+    if reason:
+        return f"not comparable: {reason}"
+    without = int(system.score.value is not None)
+    return f"{models[without].title} has no score"
+
+
+def _way(score: ScoreRecord) -> tuple[str, ...]:
+    """What two scores must share to be compared, see ``pairing.incomparable``."""
+    found = score.fingerprint
+    return found.dataset, found.prompt, found.metric or score.signature, found.decoding_settings

@@ -1,0 +1,141 @@
+"""Cells and rows of the big tables as ready markup, each as short as it can be: a site has hundreds of thousands.
+
+They say what ``parts.html.j2`` says, without the template's cost for each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup, escape
+
+from harness.boards import Cell, Model
+from leaderboard.labels import LanguageLabel, Side
+from leaderboard.pages import language_page, model_page
+from leaderboard.text import count, visible
+from leaderboard.text import plain as safe
+
+if TYPE_CHECKING:
+    from leaderboard.metric_view import MetricView
+
+_MANY = 4096
+_INTO = ' <span role="img" aria-label="into">→</span> '
+_UNCOMPARABLE = (
+    '<span class="ne" title="Not comparable: made from other data, another prompt or another metric than the other '
+    "models' scores; left out of means and ranks\">≠</span>"
+)
+
+
+@lru_cache(_MANY)
+def model_name(model: Model, root: str = "", page: str | None = "") -> str:
+    """A model's name with its remarks; a link to its page.
+
+    Args:
+        page: Where the link leads instead; no link where it is ``None``.
+    """
+    target = model_page(model.title) if page == "" else page
+    name = f'<bdi class="mn">{visible(model.name)}</bdi>'
+    if target is not None:
+        name = f'<a href="{root}{target}">{name}</a>'
+    if model.tag:
+        title = "Several systems have this name; this is the start of the hash of this one's identity"
+        name += f' <span class="tag" title="{title}">#{escape(model.tag)}</span>'
+    if model.label:
+        name += f' <span class="lab" title="Remark about this model">{visible(model.label)}</span>'
+    return name
+
+
+@lru_cache(_MANY)
+def language_head(row: LanguageLabel, pivot: str, root: str = "") -> str:
+    """The head of a row: the language or direction with its code, a link to its page."""
+    names = language_names(row)
+    native = f" {endonym(row.sides[0])}" if len(row.sides) == 1 else ""
+    return (
+        f'<th scope="row"><a href="{root}{language_page(row.page_code(pivot))}">{names}</a>{native}'
+        f'<span class="cd">{visible(row.code)}</span></th>'
+    )
+
+
+def language_names(row: LanguageLabel) -> str:
+    return _INTO.join(f"<bdi>{visible(side.name)}</bdi>" for side in row.sides)
+
+
+def endonym(side: Side) -> str:
+    """What speakers call their language; empty where that is the same as in English."""
+    if not side.endonym:
+        return ""
+    lang = f' lang="{escape(side.bcp47)}"' if side.bcp47 else ""
+    return f'<bdi class="en"{lang} dir="auto">{visible(side.endonym)}</bdi>'
+
+
+def missing(why: str = "") -> str:
+    return f'<span class="no" title="{escape(safe(why)) or "No score"}">–</span>'
+
+
+def interval(metric: MetricView, low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return '<span class="ci no">unknown</span>'
+    return f'<span class="ci">{metric.number(low)} to {metric.number(high)}</span>'
+
+
+def value(metric: MetricView, cell: Cell, link: str) -> str:
+    """A score; a link to its segments where there are any."""
+    score = cell.score
+    if score.value is None:
+        return missing(score.note)
+    shown = metric.number(score.value)
+    if link:
+        shown = f'<a href="{link}">{shown}</a>'
+    return shown if cell.comparable else shown + _UNCOMPARABLE
+
+
+def score_cells(metric: MetricView, model: Model, code: str, cell: Cell, root: str = "", *, plain: bool = False) -> str:
+    """Score, interval, drawing, segments, failures of one model in one language.
+
+    Args:
+        plain: Without the columns that only some metrics have: layers and signatures.
+    """
+    score = cell.score
+    link = metric.link(model, code)
+    scored = count(score.n) if score.n or score.value is None else missing("The score came without segments")
+    failed = f'<td class="num bad">{count(score.n_failed)}</td>' if score.n_failed else '<td class="num">0</td>'
+    layers = f'<td class="fig">{metric.spark(cell)}</td>' if metric.has_layers and not plain else ""
+    sig = "" if metric.signature or plain else f'<td class="sg"><code>{visible(score.signature)}</code></td>'
+    return (
+        f'<td class="num"><b>{value(metric, cell, link and root + link)}</b></td>'
+        f'<td class="num">{interval(metric, score.ci_low, score.ci_high)}</td>'
+        f'<td class="fig">{metric.bar(cell)}</td>{layers}'
+        f'<td class="num" data-v="{score.n}">{scored}</td>{failed}{sig}'
+    )
+
+
+def heat_row(metric: MetricView, row: LanguageLabel, models: Sequence[Model], groups: str, pivot: str) -> str:
+    """One language in the languages x models table."""
+    common = " data-c" if row.code in metric.common else ""
+    cells = "".join(heat_cell(metric, model, row.code) for model in models)
+    return f'<tr data-k="{escape(row.keys)}" data-g="{groups}"{common}>{language_head(row, pivot)}{cells}</tr>\n'
+
+
+def heat_cell(metric: MetricView, model: Model, code: str, root: str = "") -> str:
+    """One score, tinted."""
+    cell = metric.table.cells.get((model, code))
+    if cell is None:
+        return '<td class="x">–</td>'
+    score = cell.score
+    if score.value is None:
+        return f'<td class="x" title="{escape(safe(score.note)) or "No score"}">–</td>'
+    shown = metric.number(score.value)
+    if target := metric.link(model, code):
+        shown = f'<a href="{root}{target}">{shown}</a>'
+    if score.n_failed:
+        shown += f'<sup title="{score.n_failed} failed">†</sup>'
+    if not cell.comparable:
+        return f'<td class="ne" title="not comparable">{shown}<sup>≠</sup></td>'
+    return f'<td class="h{metric.tint(score.value)}">{shown}</td>'
+
+
+def joined(rows: Iterable[str] | Iterator[str]) -> Markup:
+    """Rows that are markup already."""
+    return Markup("".join(rows))

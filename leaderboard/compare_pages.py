@@ -1,0 +1,101 @@
+"""A page for every pair of models, and an index of the pairs: who is better in how many languages, by task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.store import RunFolder
+from leaderboard import compare_exports, exports
+from leaderboard.compare_index import IndexView
+from leaderboard.compare_view import FEW_ROWS, PairView, SectionView
+from leaderboard.folder import Writer
+from leaderboard.jobs import Job
+from leaderboard.model_pairs import MOST_MODELS, MOST_PAIRS, Pair
+from leaderboard.rendering import Entry
+from leaderboard.segment_gaps import LanguageGaps, gaps
+from leaderboard.site_data import Site
+
+_PAGE = "compare.html"
+
+
+def entries(site: Site) -> list[Entry]:
+    return [Entry(page=_PAGE, title="Compare")] if site.pairs else []
+
+
+def jobs(site: Site) -> list[Job]:
+    """One a pair, and one for the index."""
+    if not site.pairs:
+        return []
+    return [_index_job(site), *_pair_jobs(site)]
+
+
+def _pair_jobs(site: Site) -> list[Job]:
+    runs = {view.board.key: site.runs_of(view.board) for view in site.views}
+    found = []
+    for pair in site.pairs:
+        own: dict[int, RunFolder] = {}
+        for view in site.views:
+            if set(pair.models) <= set(view.board.models):
+                own |= {id(folder): folder for folder in runs[view.board.key]}
+        found.append(_pair_job(site, pair, list(own.values())))
+    return found
+
+
+def _pair_job(site: Site, pair: Pair, runs: Sequence[RunFolder]) -> Job:
+    def make(writer: Writer) -> str:
+        _write_pair(site, writer, pair)
+        return ""
+
+    digest = site.digest(pair, runs=runs)
+    return Job(name=f"pair {pair.system.title} / {pair.against.title}", digest=digest, make=make)
+
+
+def _write_pair(site: Site, writer: Writer, pair: Pair) -> None:
+    view = _view(site, pair)
+    stem = pair.page.removesuffix(".html")
+    comparison = site.comparisons.comparison(pair)
+    writer.write(f"{stem}.csv", compare_exports.pair_csv(view, comparison))
+    writer.write(f"{stem}.json", compare_exports.pair_json(view, comparison))
+    text = site.render(
+        pair.page,
+        "pair.html.j2",
+        view=view,
+        stem=stem,
+        few=FEW_ROWS,
+        gaps=[(section, own) for section in view.sections if (own := _gaps(site, pair, section))],
+        imported=comparison.imported,
+        complete=len(site.models) <= MOST_MODELS,
+    )
+    writer.write(pair.page, text)
+
+
+def _gaps(site: Site, pair: Pair, section: SectionView) -> list[LanguageGaps]:
+    """The segments in which the two differ most, once a board."""
+    if section.metric is not section.board.headline or not section.has_tests:
+        return []
+    return gaps(site, pair, section.board, site.comparisons)
+
+
+def _index_job(site: Site) -> Job:
+    def make(writer: Writer) -> str:
+        pairs = [_view(site, pair) for pair in site.pairs]
+        rows = [compare_exports.index_row(view, section) for view in pairs for section in view.sections]
+        writer.write("compare.csv", exports.as_csv(compare_exports.INDEX_COLUMNS, rows))
+        writer.write("compare.json", exports.as_json(rows))
+        complete = len(site.models) <= MOST_MODELS
+        text = site.render(
+            _PAGE,
+            "compare.html.j2",
+            view=IndexView(pairs, site.views, complete=complete),
+            models=site.models,
+            most_models=MOST_MODELS,
+            most_pairs=MOST_PAIRS,
+        )
+        writer.write(_PAGE, text)
+        return ""
+
+    return Job(name="compare index", digest=site.digest([(pair, pair.why) for pair in site.pairs]), make=make)
+
+
+def _view(site: Site, pair: Pair) -> PairView:
+    return PairView(pair, site.views, site.comparisons)

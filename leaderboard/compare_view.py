@@ -1,0 +1,421 @@
+"""Two models on everything both have, as the templates show it: words, formatted numbers, drawings.
+
+``A`` is the system, ``B`` the one it is compared with; differences are A minus B. Computes no statistic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from markupsafe import Markup
+
+from harness.compare import Contrast, NotCompared, Verdict
+from harness.comparison_words import p_words
+from harness.groups import Group
+from harness.markup import fixed
+from harness.pairing import MACRO
+from harness.untested import Differences
+from leaderboard import figures, figures_forest
+from leaderboard.comparisons import Comparisons
+from leaderboard.figures import Axis
+from leaderboard.figures_forest import Dot
+from leaderboard.labels import LanguageLabel, label
+from leaderboard.metric_view import MetricView
+from leaderboard.model_pairs import Pair
+from leaderboard.text import fold
+from leaderboard.views import BoardView
+
+MOST_ROWS = 1200
+"""Most languages, over all tasks, that the page of a pair lists one by one; a row is about 1.3 kB."""
+
+FEW_ROWS = 20
+"""Languages a table where there are more: those with the largest differences, half of them in each direction."""
+
+_FEWEST_DOTS = 3
+
+Winner = Literal["A", "B", ""]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One difference, of a language or of the mean over ``languages`` (then ``label`` is ``None``).
+
+    ``p`` and ``verdict`` are ``None`` where there was no test.
+    """
+
+    label: LanguageLabel | None
+    value: float | None
+    value_against: float | None
+    delta: float | None
+    low: float | None
+    high: float | None
+    p: float | None = None
+    verdict: Verdict | None = None
+    detectable: float | None = None
+    n: int = 0
+    clusters: int | None = None
+    left_out: int = 0
+    languages: int = 1
+
+    @property
+    def winner(self) -> Winner:
+        """Who was shown to be better."""
+        return "A" if self.verdict == "better" else "B" if self.verdict == "worse" else ""
+
+    @property
+    def tested(self) -> bool:
+        return self.verdict is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """In how many languages who is better.
+
+    Attributes:
+        first, second, undecided: Tested languages in which A, B or neither was shown to be better.
+        higher, lower: Untested ones in which A's or B's score is the better one.
+        untested: All untested ones.
+    """
+
+    first: int = 0
+    second: int = 0
+    undecided: int = 0
+    higher: int = 0
+    lower: int = 0
+    untested: int = 0
+
+    @property
+    def tested(self) -> int:
+        return self.first + self.second + self.undecided
+
+    @property
+    def languages(self) -> int:
+        return self.tested + self.untested
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRow:
+    """Who leads in languages that have something in common: the mean of their differences, and the tally."""
+
+    group: Group
+    delta: float
+    tally: Tally
+
+
+class SectionView:
+    """One metric of one board for a pair.
+
+    Args:
+        pair: The two models.
+        board: The board.
+        metric: Its metric.
+        comparisons: What is known.
+    """
+
+    def __init__(self, pair: Pair, board: BoardView, metric: MetricView, comparisons: Comparisons) -> None:
+        self.pair = pair
+        self.board = board
+        self.metric = metric
+        self.id = metric.id
+        self._contrasts = comparisons.contrasts(pair, board.board, metric.facts.metric)
+        self._untested = comparisons.untested(metric.table).between(*pair.models)
+        self._sign = 1 if metric.facts.higher_is_better else -1
+
+    @cached_property
+    def tally(self) -> Tally:
+        verdicts = [row.verdict for row in self._contrasts if row.language != MACRO]
+        gains = self._sign * self._untested.delta
+        return Tally(
+            first=verdicts.count("better"),
+            second=verdicts.count("worse"),
+            undecided=verdicts.count("no difference shown"),
+            higher=int((gains > 0).sum()),
+            lower=int((gains < 0).sum()),
+            untested=len(gains),
+        )
+
+    @cached_property
+    def macro(self) -> Row | None:
+        """The mean over the tested languages, else over the untested ones; ``None`` of a single language."""
+        if self._contrasts:
+            first = self._contrasts[0]
+            return _tested(first, None) if first.language == MACRO else None
+        return _mean(self._untested) if len(self._untested.languages) > 1 else None
+
+    @property
+    def headline(self) -> Row:
+        """The mean, or the only language."""
+        return self.macro or self.rows[0]
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The languages, those in which A is better by most first; an undefined difference comes last."""
+        found = [_tested(row, label(row.language)) for row in self._contrasts if row.language != MACRO]
+        found += _untested(self._untested)
+        return sorted(found, key=self._place)
+
+    def largest(self, most: int) -> list[Row]:
+        """The rows where there are at most so many, else those with the largest differences both ways."""
+        return self.rows if len(self.rows) <= most else [*self.rows[: most // 2], *self.rows[-(most - most // 2) :]]
+
+    @property
+    def has_tests(self) -> bool:
+        return bool(self._contrasts)
+
+    @property
+    def has_untested(self) -> bool:
+        return bool(self._untested.languages)
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether an untested difference has an interval."""
+        return any(math.isfinite(low) for low in self._untested.low)
+
+    @property
+    def verdict(self) -> str:
+        """What the mean, or the only language, says: in words about A."""
+        row, digits = self.headline, self.metric.table.digits + 1
+        if row.delta is None:
+            return f"The difference is undefined on these {row.n} segments."
+        over = f" on the mean over {row.languages} {self.rows_name(row.languages)}" if row.languages > 1 else ""
+        if not row.tested:
+            ahead = self._ahead(row.delta)
+            size = fixed(abs(row.delta), digits)
+            if not ahead:
+                return f"Both have the same score{over}; it cannot be tested: no segments."
+            return f"{ahead}’s score is the better one by {size}{over}; that cannot be tested: no segments."
+        if not row.winner:
+            if row.detectable is None:
+                return f"No difference{over}: the two never differed."
+            found = fixed(row.detectable, digits)
+            return f"No difference shown{over}; one of {found} would have been found four times in five."
+        ends = sorted(abs(end) for end in (row.low, row.high) if end is not None)
+        interval = f" ({fixed(ends[0], digits)} to {fixed(ends[1], digits)})" if len(ends) == 2 else ""
+        return f"{row.winner} is better by {fixed(abs(row.delta), digits)}{interval}{over}, {p_words(row.p or 0.0)}."
+
+    @property
+    def counts(self) -> str:
+        """In how many languages who is better, in words."""
+        tally, parts = self.tally, []
+        name = self.rows_name(tally.tested)
+        if tally.tested:
+            parts.append(
+                f"A is better in {tally.first} of {tally.tested} {name}, B in {tally.second}; "
+                f"no difference was shown in {tally.undecided}."
+            )
+        if tally.untested:
+            same = tally.untested - tally.higher - tally.lower
+            parts.append(
+                f"A’s score is the better one in {tally.higher} of {tally.untested} "
+                f"{self.rows_name(tally.untested)}{' without segments' if tally.tested else ''}, B’s in {tally.lower}"
+                + (f"; they are equal in {same}." if same else ".")
+            )
+        return " ".join(parts)
+
+    def rows_name(self, count: int) -> str:
+        """Languages or directions."""
+        name = "direction" if self.board.directions else "language"
+        return name if count == 1 else f"{name}s"
+
+    @cached_property
+    def scale(self) -> Axis:
+        shown = [self.macro, *self.rows]
+        ends = [end for row in shown if row for end in (row.delta, row.low, row.high) if end is not None]
+        return figures.axis([0.0, *ends])
+
+    def drawing(self, row: Row) -> Markup:
+        if row.delta is None:
+            return Markup("")
+        shown, macro = bool(row.winner), row.label is None
+        return figures_forest.forest_row(row.delta, row.low, row.high, self.scale, shown=shown, macro=macro)
+
+    def axis(self) -> Markup:
+        return figures_forest.forest_scale(self.scale)
+
+    @cached_property
+    def scatter(self) -> Markup:
+        """A against B, one dot a language; empty where there are too few to show anything."""
+        dots = [
+            Dot(name=row.label.name, value=row.value, value_against=row.value_against, shown=bool(row.winner))
+            for row in self.rows
+            if row.label is not None and row.value is not None and row.value_against is not None
+        ]
+        if len(dots) < _FEWEST_DOTS:
+            return Markup("")
+        scale = figures.axis([value for dot in dots for value in (dot.value, dot.value_against)])
+        names = (f"A: {self.pair.system.title}", f"B: {self.pair.against.title}")
+        title = f"{self.metric.facts.title} of A against that of B, {len(dots)} {self.rows_name(len(dots))}"
+        return figures_forest.scatter(dots, scale, names, title)
+
+    @cached_property
+    def groups(self) -> list[tuple[str, list[GroupRow]]]:
+        """The languages by what they have in common, kinds with one group left out."""
+        found = []
+        for kind, groups in self.board.groups_by_kind:
+            own = [row for group in groups if (row := self._group(group)) is not None]
+            if len(own) > 1:
+                found.append((kind, sorted(own, key=lambda row: -self._sign * row.delta)))
+        return found
+
+    @cached_property
+    def group_scale(self) -> Axis:
+        return figures.axis([0.0, *(row.delta for _, own in self.groups for row in own)])
+
+    def group_drawing(self, row: GroupRow) -> Markup:
+        return figures_forest.forest_row(row.delta, None, None, self.group_scale, shown=True)
+
+    def number(self, value: float | None) -> str:
+        return self.metric.number(value)
+
+    def signed(self, value: float | None) -> str:
+        """A difference, with its sign and one digit more than scores have."""
+        if value is None:
+            return ""
+        text = figures.number(value, self.metric.table.digits + 1)
+        return f"+{text}" if value > 0 and text.strip("0.") else text
+
+    def detectable(self, value: float | None) -> str:
+        return "" if value is None else figures.number(value, self.metric.table.digits + 1)
+
+    def p(self, row: Row) -> str:
+        return "" if row.p is None else "<0.001" if row.p < 0.001 else f"{row.p:.3f}"
+
+    @property
+    def right(self) -> Winner:
+        """Who is better right of zero."""
+        return "A" if self._sign > 0 else "B"
+
+    def _ahead(self, delta: float) -> Winner:
+        return "" if delta == 0 else "A" if self._sign * delta > 0 else "B"
+
+    def _place(self, row: Row) -> tuple[bool, float, str]:
+        return (row.delta is None, -self._sign * (row.delta or 0.0), row.label.code if row.label else "")
+
+    def _group(self, group: Group) -> GroupRow | None:
+        own = [row for row in self.rows if row.label is not None and row.label.code in group.rows]
+        deltas = [row.delta for row in own if row.delta is not None]
+        if not deltas:
+            return None
+        winners = [row.winner for row in own if row.tested]
+        plain = [self._ahead(row.delta or 0.0) for row in own if not row.tested]
+        return GroupRow(
+            group=group,
+            delta=math.fsum(deltas) / len(deltas),
+            tally=Tally(
+                first=winners.count("A"),
+                second=winners.count("B"),
+                undecided=winners.count(""),
+                higher=plain.count("A"),
+                lower=plain.count("B"),
+                untested=len(plain),
+            ),
+        )
+
+
+class PairView:
+    """A pair of models on all boards.
+
+    Args:
+        pair: The two.
+        boards: All boards of the site.
+        comparisons: What is known.
+    """
+
+    def __init__(self, pair: Pair, boards: Iterable[BoardView], comparisons: Comparisons) -> None:
+        self.pair = pair
+        self.a, self.b = pair.system, pair.against
+        own = [board for board in boards if set(pair.models) <= set(board.board.models)]
+        found = [SectionView(pair, board, metric, comparisons) for board in own for metric in board.metrics]
+        self.sections = [section for section in found if section.tally.languages]
+        self.refused = [
+            (board, metric, row)
+            for board in own
+            for metric in board.metrics
+            for row in comparisons.refused(pair, board.board, metric.table)
+        ]
+
+    @cached_property
+    def is_cut(self) -> bool:
+        """Whether there are too many languages to list them all."""
+        return sum(section.tally.languages for section in self.sections) > MOST_ROWS
+
+    def shown(self, section: SectionView) -> list[Row]:
+        return section.largest(FEW_ROWS) if self.is_cut else section.rows
+
+    @property
+    def has_tests(self) -> bool:
+        return any(section.has_tests for section in self.sections)
+
+    @property
+    def has_untested(self) -> bool:
+        return any(section.has_untested for section in self.sections)
+
+    @property
+    def reasons(self) -> list[tuple[str, str, list[LanguageLabel]]]:
+        """``(what, reason, languages)`` of the scores that were not compared, those of one reason together."""
+        found: dict[tuple[str, str], list[LanguageLabel]] = {}
+        for board, metric, row in self.refused:
+            what = ", ".join(filter(None, (board.board.task.name, board.setting, metric.facts.title)))
+            found.setdefault((what, row.reason), []).append(label(row.language))
+        return [(what, reason, sorted(own, key=_by_name)) for (what, reason), own in found.items()]
+
+    @property
+    def not_compared(self) -> list[NotCompared]:
+        return [row for _, _, row in self.refused]
+
+
+def _by_name(row: LanguageLabel) -> tuple[str, str]:
+    return fold(row.name), row.code
+
+
+def _tested(row: Contrast, name: LanguageLabel | None) -> Row:
+    return Row(
+        label=name,
+        value=row.value,
+        value_against=row.value_against,
+        delta=row.delta,
+        low=row.low,
+        high=row.high,
+        p=row.p_corrected,
+        verdict=row.verdict,
+        detectable=row.minimum_detectable_effect,
+        n=row.n,
+        clusters=row.clusters,
+        left_out=row.left_out,
+        languages=row.languages,
+    )
+
+
+def _untested(found: Differences) -> list[Row]:
+    columns = [column.tolist() for column in (found.value, found.value_against, found.delta, found.low, found.high)]
+    return [_plain_row(label(language), *values) for language, *values in zip(found.languages, *columns, strict=True)]
+
+
+def _mean(found: Differences) -> Row:
+    return _plain_row(None, *found.macro(), languages=len(found.languages))
+
+
+def _plain_row(
+    name: LanguageLabel | None,
+    value: float,
+    value_against: float,
+    delta: float,
+    low: float,
+    high: float,
+    *,
+    languages: int = 1,
+) -> Row:
+    known = math.isfinite(low) and math.isfinite(high)
+    return Row(
+        label=name,
+        value=value,
+        value_against=value_against,
+        delta=delta,
+        low=low if known else None,
+        high=high if known else None,
+        languages=languages,
+    )

@@ -1,0 +1,38 @@
+"""A page for every model: how does it do in every task and every language, and where does it stand out?"""
+
+from __future__ import annotations
+
+from harness.boards import Model
+from leaderboard import exports
+from leaderboard.folder import Writer
+from leaderboard.jobs import Job
+from leaderboard.model_view import ModelView
+from leaderboard.pages import model_page
+from leaderboard.parts import render_parts
+from leaderboard.rendering import Entry
+from leaderboard.site_data import Site
+
+
+def entries(_: Site) -> list[Entry]:
+    return []
+
+
+def jobs(site: Site) -> list[Job]:
+    """One a model."""
+    digest = site.digest()
+    return [_job(site, model, digest) for model in site.models]
+
+
+def _job(site: Site, model: Model, digest: str) -> Job:
+    def make(writer: Writer) -> str:
+        page = model_page(model.title)
+        stem = page.removesuffix(".html")
+        own = ModelView(model, site.views)
+        boards = [view.board for view in own.views]
+        writer.write(f"{stem}.csv", exports.scores_csv(boards, model=model))
+        writer.write(f"{stem}.json", exports.scores_json(boards, model=model))
+        sections = [((view, metric), view.rows(metric, model)) for view in own.views for metric in view.metrics]
+        render_parts(site, writer, page, "model.html.j2", sections, model=model, own=own, stem=stem)
+        return ""
+
+    return Job(name=f"model {model.title}", digest=digest, make=make)
