@@ -57,19 +57,19 @@ def _change(change: Change | None) -> tuple[_Value, ...]:
     return change.delta, change.low, change.high, change.p, change.verdict, change.basis or None
 
 
-def gate_data(policy: JudgedBy, runs: Mapping[int, RunView], judged: Mapping[int, Sequence[Judged]]) -> object:
+def gate_rows(
+    policy: JudgedBy, runs: Mapping[int, RunView], judged: Mapping[int, Sequence[Judged]]
+) -> list[dict[str, object]]:
     """What the gate said about every step that was judged."""
-    return {
-        "policy": policy.name or "default",
-        "policy_sha256": policy.sha256,
-        "steps": [
-            {
-                "run": runs[run].id,
-                "created": runs[run].created,
-                "against": one.against.id,
-                **dataclasses.asdict(one.verdict),
-            }
-            for run, own in judged.items()
-            for one in own
-        ],
-    }
+    return [
+        {
+            "run": runs[run].id,
+            "created": runs[run].created,
+            "against": one.against.id,
+            "policy": policy.name or "default",
+            "policy_sha256": policy.sha256,
+            **dataclasses.asdict(one.verdict),
+        }
+        for run, own in judged.items()
+        for one in own
+    ]

@@ -12,7 +12,7 @@ from leaderboard.jobs import Job
 from leaderboard.pages import TREND, numbered, trend_page
 from leaderboard.rendering import Entry
 from leaderboard.site_data import Site
-from leaderboard.trend_exports import TREND_COLUMNS, gate_data, trend_rows
+from leaderboard.trend_exports import TREND_COLUMNS, gate_rows, trend_rows
 from leaderboard.trend_runs import Judged, RunView, judged, run_views
 from leaderboard.trend_steps import RUNS_TESTED, STEPS_TESTED
 from leaderboard.trend_view import LanguageTrend, TrackView
@@ -130,7 +130,7 @@ def _write(site: Site, writer: Writer, view: SeriesView) -> None:
     rows = trend_rows(view.tracks)
     writer.write(f"{stem}.csv", exports.as_csv(TREND_COLUMNS, rows))
     writer.write(f"{stem}.json", exports.as_json(rows))
-    writer.write(f"{stem}-gate.json", exports.as_json(gate_data(site.policy, view.runs, view.judged)))
+    writer.write(f"{stem}-gate.json", exports.as_json(gate_rows(site.policy, view.runs, view.judged)))
     parts = _parts(view.tracks)
     pages = [numbered(view.page, number) for number in range(1, len(parts) + 1)]
     for name, sections in zip(pages, parts, strict=True):
