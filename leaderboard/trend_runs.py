@@ -10,7 +10,7 @@ from harness.series import Series, identity_changes, moment
 from harness.step_verdicts import GateFinding, GateVerdict
 from leaderboard.pages import segment_page
 from leaderboard.site_data import Site
-from leaderboard.trend_steps import Steps
+from leaderboard.step_results import Steps
 
 SYMBOLS = {
     "passed": "✓",
@@ -86,7 +86,7 @@ def run_views(site: Site, series: Series) -> dict[int, RunView]:
     for place, run in enumerate(series.runs):
         folder = site.folders[run]
         record = folder.record
-        changed = [] if earlier is None else identity_changes(earlier, record, series.model)
+        changed: list[tuple[str, str, str]] = [] if earlier is None else identity_changes(earlier, record, series.model)
         found[run] = RunView(
             run=run,
             id=record.run_id,

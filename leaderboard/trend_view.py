@@ -19,9 +19,9 @@ from leaderboard import figures
 from leaderboard.figures import Axis
 from leaderboard.figures_trend import ChartPoint, trend_chart, trend_spark
 from leaderboard.labels import LanguageLabel, label
+from leaderboard.step_results import Steps
 from leaderboard.text import fold, short_hash
 from leaderboard.trend_runs import RunView
-from leaderboard.trend_steps import Steps
 
 _AXIS_ROOM = 0.18
 
