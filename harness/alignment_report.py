@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.boards import Board, Model, boards
 from harness.errors import UserError
 from harness.languages import find
 from harness.pairing import ScoreSource, generator, recreate
@@ -49,7 +50,8 @@ class Correlation:
 class RankedLanguage:
     """A language's alignment and its place, 1 the best.
 
-    ``first`` and ``last`` are the ends of a simultaneous 95 % interval of the place.
+    ``first`` and ``last`` are the ends of a simultaneous 95 % interval of the place; all places where the scores came
+    without statistics of segments.
     """
 
     language: str
@@ -117,53 +119,89 @@ def alignment_report(folders: Sequence[RunFolder], scope: Scope = EVERYTHING, *,
     """Rankings of every alignment score, and estimates wherever the same model has measured scores too.
 
     Args:
+        folders: Where two runs scored the same thing with the same model, the later run counts. Models of one name
+            and different identity are different models.
         scope: The only scores to look at, of alignment and measured ones alike.
 
     Raises:
         UserError: No run has a score of alignment, or none in the scope.
         RecordError: A run's statistics cannot be read.
     """
-    groups: dict[tuple[str, ...], list[ScoreSource]] = {}
-    measured: dict[tuple[str, ...], list[ScoreRecord]] = {}
-    for folder in folders:
-        for score in folder.record.scores:
-            if score.value is None or not _within(scope, score):
-                continue
-            key = (score.model, score.task, score.variant, score.prompt, score.metric)
-            if score.metric in ALIGNMENT:
-                groups.setdefault(key, []).append(ScoreSource(folder=folder, score=score))
-            elif score.unit in ("fraction", "points") and "-" not in score.language and score.higher_is_better:
-                measured.setdefault(key, []).append(score)
-    if not groups:
+    found = report_of(boards([folder.record for folder in folders]), folders, scope, seed=seed)
+    if not found.rankings:
         raise UserError(
             "report --by alignment: the runs have no scores of alignment, or none of those asked for; run a task of "
             "kind alignment, such as sib200_alignment"
         )
+    return found
+
+
+def report_of(
+    found: Sequence[Board], folders: Sequence[RunFolder], scope: Scope = EVERYTHING, *, seed: int = 0
+) -> AlignmentReport:
+    """The same of boards that were put together already; empty where they have no score of alignment.
+
+    Args:
+        folders: The runs that the boards were made from, in the same order.
+        scope: Models may be named by their title, which tells apart those of one name.
+    """
+    groups, _ = _groups(found, folders, scope)
     rankings = tuple(_ranking(key, sources, seed) for key, sources in groups.items())
-    estimates = [
-        found
+    return AlignmentReport(rankings=rankings, estimates=estimates_of(found, folders, scope, seed=seed))
+
+
+def estimates_of(
+    found: Sequence[Board], folders: Sequence[RunFolder], scope: Scope = EVERYTHING, *, seed: int = 0
+) -> tuple[Estimate, ...]:
+    """The estimates of :func:`report_of` alone: from the scores, without their statistics."""
+    groups, measured = _groups(found, folders, scope)
+    return tuple(
+        estimate
         for key, sources in groups.items()
         for other, scores in measured.items()
-        if other[0] == key[0] and (found := _estimate(key, sources, other, scores, seed))
-    ]
-    return AlignmentReport(rankings=rankings, estimates=tuple(estimates))
-
-
-def _within(scope: Scope, score: ScoreRecord) -> bool:
-    pairs = (
-        (scope.models, score.model),
-        (scope.tasks, score.task),
-        (scope.metrics, score.metric),
-        (scope.variants, score.variant),
-        (scope.prompts, score.prompt),
+        if other[0] == key[0] and (estimate := _estimate(key, sources, other, scores, seed))
     )
-    return all(not wanted or own in wanted for wanted, own in pairs)
+
+
+_Groups = dict[tuple[str, ...], list[ScoreSource]]
+
+
+def _groups(
+    found: Sequence[Board], folders: Sequence[RunFolder], scope: Scope
+) -> tuple[_Groups, dict[tuple[str, ...], list[ScoreRecord]]]:
+    """Scores of alignment and measured ones, by model, task, variant, prompt and metric."""
+    groups: _Groups = {}
+    measured: dict[tuple[str, ...], list[ScoreRecord]] = {}
+    for board in found:
+        for table in board.metrics:
+            for (model, language), cell in table.cells.items():
+                score = cell.score
+                if score.value is None or not _within(scope, model, score):
+                    continue
+                key = (model.title, *board.key, score.metric)
+                if score.metric in ALIGNMENT:
+                    groups.setdefault(key, []).append(ScoreSource(folder=folders[cell.run], score=score))
+                elif score.unit in ("fraction", "points") and "-" not in language and score.higher_is_better:
+                    measured.setdefault(key, []).append(score)
+    return groups, measured
+
+
+def _within(scope: Scope, model: Model, score: ScoreRecord) -> bool:
+    pairs = (
+        (scope.models, {model.name, model.title}),
+        (scope.tasks, {score.task}),
+        (scope.metrics, {score.metric}),
+        (scope.variants, {score.variant}),
+        (scope.prompts, {score.prompt}),
+    )
+    return all(not wanted or not own.isdisjoint(wanted) for wanted, own in pairs)
 
 
 def _ranking(key: tuple[str, ...], sources: Sequence[ScoreSource], seed: int) -> LanguageRanking:
     metric = recreate(sources[0].score)
     values = np.array([_value(source.score) for source in sources])
-    intervals = _intervals(metric, sources, values, seed) if isinstance(metric, Metric) and len(sources) > 1 else None
+    resampled = len(sources) > 1 and all(source.score.segments for source in sources)
+    intervals = _intervals(metric, sources, values, seed) if isinstance(metric, Metric) and resampled else None
     order = sorted(range(len(sources)), key=lambda index: -values[index])
     languages = []
     for place, index in enumerate(order, start=1):

@@ -32,6 +32,11 @@ def trend_page(model: str) -> str:
     return f"trend-{slug(model)}.html"
 
 
+def alignment_page(model: str) -> str:
+    """How a model's languages align with the pivot, layer by layer."""
+    return f"alignment-{slug(model)}.html"
+
+
 def numbered(page: str, number: int) -> str:
     """The ``number``-th part of a page, counted from 1; the first part keeps the name."""
     return page if number == 1 else f"{page.removesuffix('.html')}-{number}.html"

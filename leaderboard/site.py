@@ -14,11 +14,13 @@ from pathlib import Path
 from harness.errors import UserError
 from leaderboard import (
     about_page,
+    alignment_pages,
     changes_page,
     compare_pages,
     comparisons,
     jobs,
     language_pages,
+    languages_index,
     model_pages,
     overview,
     segment_pages,
@@ -31,13 +33,21 @@ from leaderboard.folder import SiteFolder, Writer
 from leaderboard.jobs import Job
 from leaderboard.site_data import Site, site_data
 
-_STYLES = ("style.css", "segments.css", "compare.css", "trend.css")
+_STYLES = ("style.css", "segments.css", "compare.css", "alignment.css", "languages.css", "trend.css")
 """Put together into one sheet, in this order."""
 
-_SCRIPTS = ("table.js", "segments.js")
+_SCRIPTS = ("table.js", "segments.js", "languages.js")
 _FAMILIES = (
-    *(overview, model_pages, language_pages, compare_pages, trend_pages, changes_page),
-    *(about_page, segment_pages),
+    overview,
+    languages_index,
+    model_pages,
+    language_pages,
+    compare_pages,
+    alignment_pages,
+    trend_pages,
+    changes_page,
+    about_page,
+    segment_pages,
 )
 """Modules that make pages: each knows the links in the head it needs and the jobs that write its files."""
 
