@@ -135,8 +135,10 @@ class SectionView:
 
     @property
     def counts(self) -> str:
-        """In how many languages who is better, in words."""
+        """In how many languages who is better, in words; empty for a single language, of which the verdict is."""
         tally, parts = self.tally, []
+        if tally.languages == 1:
+            return ""
         name = self.rows_name(tally.tested)
         if tally.tested:
             parts.append(
