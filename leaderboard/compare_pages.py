@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.store import RunFolder
-from leaderboard import compare_exports, exports
+from leaderboard import compare_exports, exports, paging
 from leaderboard.compare_index import IndexView
 from leaderboard.compare_section import SectionView
 from leaderboard.compare_view import PairView
@@ -58,14 +58,11 @@ def _write_pair(site: Site, writer: Writer, pair: Pair, gaps: SegmentGaps) -> No
     comparison = site.comparisons.comparison(pair)
     writer.write(f"{stem}.csv", compare_exports.pair_csv(view, comparison))
     writer.write(f"{stem}.json", compare_exports.pair_json(view, comparison))
-    text = site.render(
-        pair.page,
-        "pair.html.j2",
-        view=view,
-        stem=stem,
-        gaps=[(section, own) for section in view.sections if (own := _gaps(gaps, section))],
-        imported=comparison.imported,
-    )
+    found = [(section, own) for section in view.sections if (own := _gaps(gaps, section))]
+    context = {"view": view, "stem": stem, "imported": comparison.imported}
+    text = site.render(pair.page, "pair.html.j2", **context, gaps=found, without_texts=False)
+    if len(text.encode("utf-8")) > paging.PAGE_BYTES:
+        text = site.render(pair.page, "pair.html.j2", **context, gaps=[], without_texts=True)
     writer.write(pair.page, text)
 
 

@@ -27,9 +27,6 @@ from leaderboard.model_pairs import Pair
 from leaderboard.rendering import environment
 from leaderboard.views import BoardView
 
-FEW_ROWS = 20
-"""Languages a table where there are too many for a page: those with the largest differences, half of them each way."""
-
 _FEWEST_DOTS = 3
 
 
@@ -83,16 +80,14 @@ class SectionView:
         """The languages, those in which A is better by most first; an undefined difference comes last."""
         return self._sorted(self.untested)
 
-    @cached_property
-    def largest(self) -> list[Row]:
-        """``FEW_ROWS`` of the rows: those with the largest differences both ways."""
+    def largest(self, most: int) -> list[Row]:
+        """An even number of rows: those with the largest differences both ways; all where there are no more."""
         few = self.untested
-        if len(few.languages) > 2 * FEW_ROWS:
+        if len(few.languages) > 2 * most:
             order = np.argsort(few.delta, kind="stable")
-            few = few.only(np.concatenate([order[:FEW_ROWS], order[-FEW_ROWS:]]))
+            few = few.only(np.concatenate([order[:most], order[-most:]]))
         rows = self._sorted(few)
-        half = FEW_ROWS // 2
-        return rows if len(rows) <= FEW_ROWS else [*rows[:half], *rows[-half:]]
+        return rows if len(rows) <= most else [*rows[: most // 2], *rows[-(most // 2) :]]
 
     def _sorted(self, untested: Differences) -> list[Row]:
         found = [tested_row(row, label(row.language)) for row in self._contrasts if row.language != MACRO]

@@ -17,6 +17,9 @@ from leaderboard.views import BoardView
 MOST_ROWS = 1200
 """Most languages, over all tasks, that the page of a pair lists one by one; a row is about 1.3 kB."""
 
+FEW_ROWS = 20
+"""Most languages a table where there are more: those with the largest differences, half of them each way."""
+
 
 class PairView:
     """A pair of models on all boards.
@@ -32,6 +35,7 @@ class PairView:
         self.a, self.b = pair.system, pair.against
         own = [board for board in boards if set(pair.models) <= set(board.board.models)]
         found = [SectionView(pair, board, metric, comparisons) for board in own for metric in board.metrics]
+        self._cut: dict[str, list[Row]] = {}
         self.sections = [section for section in found if section.tally.languages]
         self.refused = [
             (board, metric, row)
@@ -46,7 +50,17 @@ class PairView:
         return sum(section.tally.languages for section in self.sections) > MOST_ROWS
 
     def shown(self, section: SectionView) -> list[Row]:
-        return section.largest if self.is_cut else section.rows
+        """The rows of a section that its table has."""
+        if not self.is_cut:
+            return section.rows
+        if section.id not in self._cut:
+            self._cut[section.id] = section.largest(self.few)
+        return self._cut[section.id]
+
+    @property
+    def few(self) -> int:
+        """How many rows a table has where there are too many."""
+        return min(FEW_ROWS, max(2, MOST_ROWS // len(self.sections) // 2 * 2))
 
     @property
     def has_tests(self) -> bool:

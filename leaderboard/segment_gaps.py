@@ -24,7 +24,7 @@ from leaderboard.views import BoardView
 MOST_LANGUAGES = 8
 """Languages of a board whose segments are shown: those with the largest differences."""
 
-LONGEST_TEXT = 700
+LONGEST_TEXT = 500
 """Most characters of a text here; the segment's own page has more."""
 
 _HELD = 32  # units whose texts are held: the next pair often shares a model with this one

@@ -17,8 +17,8 @@ from harness.compare import Contrast, compare
 from harness.records import Fingerprint, RunRecord, ScoreRecord
 from harness.store import RunFolder, RunWriter
 from harness.systems import find_systems
-from leaderboard import compare_view
-from leaderboard.compare_section import FEW_ROWS
+from leaderboard import compare_view, paging
+from leaderboard.compare_view import FEW_ROWS
 from leaderboard.model_pairs import MOST_MODELS, MOST_PAIRS, others, pairs
 from leaderboard.pages import pair_page
 from leaderboard.site import build
@@ -36,6 +36,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="module")
 def site(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(runs, tmp_path_factory.mktemp("site")).parent
+
+
+@pytest.fixture(scope="module")
+def one_site(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(runs[:1], tmp_path_factory.mktemp("one-site")).parent
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +84,10 @@ class TestNumbers:
     NUMBERS = ("value", "value_against", "delta", "stderr", "low", "high", "p", "p_corrected", "verdict", "n")
     MORE = ("minimum_detectable_effect", "left_out", "clusters", "languages", "higher_is_better")
 
-    def test_scores_of_one_run(self, runs: list[Path], tmp_path: Path) -> None:
-        one = build(runs[:1], tmp_path).parent
+    def test_scores_of_one_run(self, runs: list[Path], one_site: Path) -> None:
         for first, second in combinations(MODELS, 2):
             expected = compare([RunFolder(runs[0])], models=(first, second)).contrasts
-            found = data(one, first, second)["contrasts"]
+            found = data(one_site, first, second)["contrasts"]
             assert len(found) == len(expected) > 6
             assert {(row["against"], row["system"]) for row in found} == {(first, second)}
             for row in expected:
@@ -322,3 +326,14 @@ def test_a_run_that_lost_its_statistics_is_not_tested(runs: list[Path], tmp_path
     found = data(build([bare], tmp_path / "site").parent, "good", "weak")
     assert found["contrasts"] == []
     assert len(found["untested"]) > len(TEXTS)
+
+
+def test_texts_that_no_page_can_hold_are_left_out_and_it_is_said(
+    runs: list[Path], one_site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = text(one_site, "good", "weak")
+    monkeypatch.setattr(paging, "PAGE_BYTES", len(whole.encode("utf-8")) - 1)
+    page = text(build(runs[:1], tmp_path / "cut", workers=1).parent, "good", "weak")
+    assert "too long for this page" not in whole
+    assert "too long for this page" in page
+    assert "Where they differ" not in page
