@@ -20,7 +20,8 @@ SHOWN = "[...document.querySelectorAll('#segments tbody tr:not([hidden])')].map(
 @pytest.fixture(scope="module")
 def segment_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two systems on a translation task: every text that breaks pages against every next one, and simple ones."""
-    writer = RunWriter(tmp_path_factory.mktemp("run"))
+    run = tmp_path_factory.mktemp("run")
+    writer = RunWriter(run)
     texts = [text for text in TEXTS.values() if text != LONG_LINE]
     references = [f"common {text}" for text in texts] + ["تغادر العبارة كل صباح", "a b", "فيري"]
     scores = []
@@ -37,7 +38,7 @@ def segment_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer.add_unit((model, "t", "", "", "eng_Latn-arb_Arab"), rows, {"m": statistics})
         scores.append(score(model, "eng_Latn-arb_Arab", 50.0 - shift, n=len(rows)))
     writer.finish(record_of(*scores))
-    return build([writer.path], tmp_path_factory.mktemp("segment-site")).parent
+    return build([run], tmp_path_factory.mktemp("segment-site")).parent
 
 
 def open_segments(site: Path, open_page: Opener, fragment: str = "", *, scripts: bool = True) -> Driver:
@@ -48,7 +49,9 @@ def open_segments(site: Path, open_page: Opener, fragment: str = "", *, scripts:
 def test_differences_of_hostile_texts_run_nothing(segment_site: Path, open_page: Opener) -> None:
     driver = open_segments(segment_site, open_page)
     assert complaints(driver) == []
-    tags = evaluate(driver, "[...new Set([...document.querySelectorAll('.diff *')].map((own) => own.localName))].sort()")
+    tags = evaluate(
+        driver, "[...new Set([...document.querySelectorAll('.diff *')].map((own) => own.localName))].sort()"
+    )
     assert set(tags) <= {"del", "ins", "small", "span"}
     assert {"del", "ins", "span"} <= set(tags)
     assert evaluate(driver, "document.querySelectorAll('main :is(script, img, iframe, svg, form, style)').length") == 0
