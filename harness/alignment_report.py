@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.boards import Board, Model, boards
 from harness.errors import UserError
-from harness.languages import find
+from harness.languages import lookup
 from harness.pairing import ScoreSource, generator, recreate
 from harness.records import ScoreRecord
 from harness.report_scope import Scope
@@ -29,6 +30,9 @@ ALIGNMENT = ("mexa", "mexa_max", "language_ranker", "alignment_topk", "alignment
 ESTIMATING = ("mexa", "mexa_max")
 FEWEST = 4
 """Languages that a correlation is computed from at least."""
+
+UNKNOWN_RESOURCE = -1
+"""Stands for the resource class of a language that the table of languages does not have."""
 
 EVERYTHING = Scope()
 
@@ -49,7 +53,8 @@ class Correlation:
 class RankedLanguage:
     """A language's alignment and its place, 1 the best.
 
-    ``first`` and ``last`` are the ends of a simultaneous 95 % interval of the place.
+    ``first`` and ``last`` are the ends of a simultaneous 95 % interval of the place; all places where there are no
+    statistics of sentences to make it from.
     """
 
     language: str
@@ -62,7 +67,12 @@ class RankedLanguage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanguageRanking:
-    """One model's languages by one alignment metric; ``by_resource`` is Spearman's rho with the resource class."""
+    """One model's languages by one alignment metric.
+
+    Attributes:
+        by_resource: Spearman's rho with the resource class.
+        resampled: Whether there were statistics of sentences to make the intervals of places from.
+    """
 
     model: str
     task: str
@@ -72,6 +82,7 @@ class LanguageRanking:
     pivot: str
     languages: tuple[RankedLanguage, ...]
     by_resource: Correlation | None
+    resampled: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,53 +128,90 @@ def alignment_report(folders: Sequence[RunFolder], scope: Scope = EVERYTHING, *,
     """Rankings of every alignment score, and estimates wherever the same model has measured scores too.
 
     Args:
+        folders: Where two runs scored the same thing with the same model, the later run counts. Models of one name
+            and different identity are different models.
         scope: The only scores to look at, of alignment and measured ones alike.
 
     Raises:
         UserError: No run has a score of alignment, or none in the scope.
         RecordError: A run's statistics cannot be read.
     """
-    groups: dict[tuple[str, ...], list[ScoreSource]] = {}
-    measured: dict[tuple[str, ...], list[ScoreRecord]] = {}
-    for folder in folders:
-        for score in folder.record.scores:
-            if score.value is None or not _within(scope, score):
-                continue
-            key = (score.model, score.task, score.variant, score.prompt, score.metric)
-            if score.metric in ALIGNMENT:
-                groups.setdefault(key, []).append(ScoreSource(folder=folder, score=score))
-            elif score.unit in ("fraction", "points") and "-" not in score.language and score.higher_is_better:
-                measured.setdefault(key, []).append(score)
-    if not groups:
+    found = report_of(boards([folder.record for folder in folders]), folders, scope, seed=seed)
+    if not found.rankings:
         raise UserError(
             "report --by alignment: the runs have no scores of alignment, or none of those asked for; run a task of "
             "kind alignment, such as sib200_alignment"
         )
+    return found
+
+
+def report_of(
+    found: Sequence[Board], folders: Sequence[RunFolder], scope: Scope = EVERYTHING, *, seed: int = 0
+) -> AlignmentReport:
+    """The same of boards that were put together already; empty where they have no score of alignment.
+
+    Args:
+        folders: The runs that the boards were made from, in the same order.
+        scope: Models may be named by their title, which tells apart those of one name.
+    """
+    groups, _ = _groups(found, folders, scope)
     rankings = tuple(_ranking(key, sources, seed) for key, sources in groups.items())
-    estimates = [
-        found
+    return AlignmentReport(rankings=rankings, estimates=estimates_of(found, folders, scope, seed=seed))
+
+
+def estimates_of(
+    found: Sequence[Board], folders: Sequence[RunFolder], scope: Scope = EVERYTHING, *, seed: int = 0
+) -> tuple[Estimate, ...]:
+    """The estimates of :func:`report_of` alone: from the scores, without their statistics."""
+    groups, measured = _groups(found, folders, scope)
+    return tuple(
+        estimate
         for key, sources in groups.items()
         for other, scores in measured.items()
-        if other[0] == key[0] and (found := _estimate(key, sources, other, scores, seed))
-    ]
-    return AlignmentReport(rankings=rankings, estimates=tuple(estimates))
-
-
-def _within(scope: Scope, score: ScoreRecord) -> bool:
-    pairs = (
-        (scope.models, score.model),
-        (scope.tasks, score.task),
-        (scope.metrics, score.metric),
-        (scope.variants, score.variant),
-        (scope.prompts, score.prompt),
+        if other[0] == key[0] and (estimate := _estimate(key, sources, other, scores, seed))
     )
-    return all(not wanted or own in wanted for wanted, own in pairs)
+
+
+_Groups = dict[tuple[str, ...], list[ScoreSource]]
+
+
+def _groups(
+    found: Sequence[Board], folders: Sequence[RunFolder], scope: Scope
+) -> tuple[_Groups, dict[tuple[str, ...], list[ScoreRecord]]]:
+    """Scores of alignment and measured ones, by model, task, variant, prompt and metric."""
+    groups: _Groups = {}
+    measured: dict[tuple[str, ...], list[ScoreRecord]] = {}
+    for board in found:
+        for table in board.metrics:
+            for (model, language), cell in table.cells.items():
+                score = cell.score
+                if score.value is None or not _within(scope, model, score):
+                    continue
+                key = (model.title, *board.key, score.metric)
+                if score.metric in ALIGNMENT:
+                    groups.setdefault(key, []).append(ScoreSource(folder=folders[cell.run], score=score))
+                elif score.unit in ("fraction", "points") and "-" not in language and score.higher_is_better:
+                    measured.setdefault(key, []).append(score)
+    return groups, measured
+
+
+def _within(scope: Scope, model: Model, score: ScoreRecord) -> bool:
+    pairs = (
+        (scope.models, {model.name, model.title}),
+        (scope.tasks, {score.task}),
+        (scope.metrics, {score.metric}),
+        (scope.variants, {score.variant}),
+        (scope.prompts, {score.prompt}),
+    )
+    return all(not wanted or not own.isdisjoint(wanted) for wanted, own in pairs)
 
 
 def _ranking(key: tuple[str, ...], sources: Sequence[ScoreSource], seed: int) -> LanguageRanking:
     metric = recreate(sources[0].score)
     values = np.array([_value(source.score) for source in sources])
-    intervals = _intervals(metric, sources, values, seed) if isinstance(metric, Metric) and len(sources) > 1 else None
+    complete = all(source.score.metric in source.folder.metrics(source.score.unit_key) for source in sources)
+    resampled = complete and len(sources) > 1
+    intervals = _intervals(metric, sources, values, seed) if resampled and isinstance(metric, Metric) else None
     order = sorted(range(len(sources)), key=lambda index: -values[index])
     languages = []
     for place, index in enumerate(order, start=1):
@@ -176,10 +224,10 @@ def _ranking(key: tuple[str, ...], sources: Sequence[ScoreSource], seed: int) ->
                 place=place,
                 first=first,
                 last=last,
-                resource=find(code).resource,
+                resource=language.resource if (language := lookup(code)) else UNKNOWN_RESOURCE,
             )
         )
-    known = [one for one in languages if one.resource >= 0]
+    classed = [one for one in languages if one.resource > UNKNOWN_RESOURCE]
     return LanguageRanking(
         model=key[0],
         task=key[1],
@@ -188,8 +236,9 @@ def _ranking(key: tuple[str, ...], sources: Sequence[ScoreSource], seed: int) ->
         title=sources[0].score.title,
         pivot=_pivot(sources[0].score),
         languages=tuple(languages),
+        resampled=intervals is not None,
         by_resource=_correlation(
-            [one.value for one in known], [float(one.resource) for one in known], spearman, seed, *key
+            [one.value for one in classed], [float(one.resource) for one in classed], spearman, seed, *key
         ),
     )
 
@@ -290,7 +339,10 @@ def _pivot(score: ScoreRecord) -> str:
     return str(score.metric_options.get("pivot", "eng_Latn"))
 
 
-def rows(report: AlignmentReport) -> Iterator[dict[str, object]]:
+Row = dict[str, str | int | float | None]
+
+
+def rows(report: AlignmentReport) -> Iterator[Row]:
     """Every number with what it is, for CSV: rankings first, then estimates."""
     for ranking in report.rankings:
         for one in ranking.languages:
@@ -318,11 +370,11 @@ COLUMNS = ("what", "model", "task", "metric", "language", "value", "low", "high"
 correlations they are the interval of the coefficient and the number of languages."""
 
 
-def _row(**cells: object) -> dict[str, object]:
+def _row(**cells: str | int | float | None) -> Row:
     return {column: cells.get(column) for column in COLUMNS}
 
 
-def _correlation_row(what: str, model: str, task: str, metric: str, found: Correlation) -> dict[str, object]:
+def _correlation_row(what: str, model: str, task: str, metric: str, found: Correlation) -> Row:
     return _row(
         what=what, model=model, task=task, metric=metric, value=found.value, low=found.low, high=found.high, n=found.n
     )

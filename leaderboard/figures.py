@@ -103,14 +103,17 @@ def spark(values: _Points, scale: Axis) -> Markup:
     return _svg("sp", _SPARK_WIDTH, _SPARK_HEIGHT, parts)
 
 
-def layer_curves(curves: Mapping[str, _Points], scale: Axis, title: str, y_title: str) -> Markup:
+def layer_curves(
+    curves: Mapping[str, _Points], scale: Axis, title: str, y_title: str, *, first_layer: int = 0
+) -> Markup:
     """All languages' curves of one model: each a thin line, their mean thick, the lowest dashed and the highest dotted.
 
     Args:
-        curves: One finite value a layer, by the language's name; layer 0 is the embedding layer. Not empty.
+        curves: One finite value a layer, by the language's name; layer 0 is the embeddings' output. Not empty.
         scale: The vertical axis, shared by the models of a task.
         title: What the drawing shows, for those who do not see it.
         y_title: What the vertical axis measures.
+        first_layer: The layer of the first value.
     """
     longest = max(len(values) for values in curves.values())
     across = (_CURVE_LEFT, _CURVE_WIDTH - _CURVE_RIGHT)
@@ -119,7 +122,7 @@ def layer_curves(curves: Mapping[str, _Points], scale: Axis, title: str, y_title
     mean = [math.fsum(column) / len(full) for column in zip(*full.values(), strict=True)]
     order = sorted(full, key=lambda name: (max(full[name]), name))
     named = {"lowest": order[0], "highest": order[-1]} if len(order) > 2 else {}
-    parts = _grid(scale, longest, y_title)
+    parts = _grid(scale, range(first_layer, first_layer + longest), y_title)
     for name, values in sorted(full.items()):
         role = next((role for role, chosen in named.items() if chosen == name), "thin")
         path = _path(_polyline(values, scale, across, down))
@@ -135,7 +138,7 @@ def layer_curves(curves: Mapping[str, _Points], scale: Axis, title: str, y_title
     return _svg("lc", _CURVE_WIDTH, _CURVE_HEIGHT, parts, title)
 
 
-def _grid(scale: Axis, layers: int, y_title: str) -> list[str]:
+def _grid(scale: Axis, layers: range, y_title: str) -> list[str]:
     left, right = _CURVE_LEFT, _CURVE_WIDTH - _CURVE_RIGHT
     bottom = _CURVE_HEIGHT - _CURVE_BOTTOM
     parts = []
@@ -144,12 +147,11 @@ def _grid(scale: Axis, layers: int, y_title: str) -> list[str]:
         label = number(tick, scale.digits)
         parts.append(f'<path class="fa" d="M{left} {y:g}H{right}"/>')
         parts.append(f'<text class="ft" x="{left - 6}" y="{y + 3.5:g}" text-anchor="end">{label}</text>')
-    every = max(1, math.ceil((layers - 1) / 6))
-    for layer in range(0, layers, every):
-        x = left + (right - left) * layer / max(1, layers - 1)
+    for layer in layers[:: max(1, math.ceil((len(layers) - 1) / 6))]:
+        x = left + (right - left) * (layer - layers[0]) / max(1, len(layers) - 1)
         parts.append(f'<text class="ft" x="{x:g}" y="{bottom + 15}" text-anchor="middle">{layer}</text>')
     x = (left + right) / 2
-    text = f"layer (0: embeddings); height: {plain(y_title)}"
+    text = f"layer{'' if layers[0] else ' (0: embeddings)'}; height: {plain(y_title)}"
     parts.append(f'<text class="ft" x="{x:g}" y="{bottom + 30}" text-anchor="middle">{escape(text)}</text>')
     return parts
 

@@ -6,6 +6,7 @@ Everything here is text or ready markup; templates only place it. Knows no files
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
@@ -23,6 +24,7 @@ from leaderboard.text import short_hash
 
 TINTS = 10
 _UNITS = {"points": "points, 0–100", "fraction": "share, 0–1", "correlation": "correlation, −1 to 1"}
+_FIRST_LAYER = re.compile(r"\|layers:(\d{1,4})-")
 _MATCHED = ("found", "missed")
 _IN_WORDS = {"alignment": _MATCHED, "bitext_mining": _MATCHED, "multiple_choice": ("right", "wrong")}
 """What a segment's score of 1 and 0 means, by kind of task."""
@@ -178,7 +180,7 @@ class MetricView:
         return figures.interval_scale(self.scale)
 
     def spark(self, cell: Cell) -> Markup:
-        layers = _layers(cell)
+        layers = layers_of(cell)
         return figures.spark(layers, self.layer_scale) if layers else Markup("")
 
     @cached_property
@@ -208,15 +210,25 @@ class MetricView:
             own = {label(code).name: curve for (owner, code), curve in self._curves.items() if owner == model}
             if own:
                 title = f"{self.facts.title} by layer, {model.full_title}, {len(own)} languages"
-                drawings.append((model, figures.layer_curves(own, self.layer_scale, title, self.facts.title)))
+                drawing = figures.layer_curves(
+                    own, self.layer_scale, title, self.facts.title, first_layer=first_layer(self.facts.signature)
+                )
+                drawings.append((model, drawing))
         return drawings
 
     @cached_property
     def _curves(self) -> Mapping[tuple[Model, str], tuple[float, ...]]:
-        return {key: layers for key, cell in sorted(self.table.cells.items()) if (layers := _layers(cell))}
+        return {key: layers for key, cell in sorted(self.table.cells.items()) if (layers := layers_of(cell))}
 
 
-def _layers(cell: Cell) -> tuple[float, ...]:
+def first_layer(signature: str) -> int:
+    """The layer that a curve starts at: 0, the embeddings' output, unless the signature says otherwise."""
+    found = _FIRST_LAYER.search(signature)
+    return int(found[1]) if found else 0
+
+
+def layers_of(cell: Cell) -> tuple[float, ...]:
+    """The value of every layer, lowest first; empty where the record has none."""
     layers = cell.score.details.get("layers", ())
     return layers if all(math.isfinite(value) for value in layers) else ()
 

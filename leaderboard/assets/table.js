@@ -62,7 +62,11 @@ document.addEventListener("DOMContentLoaded", () => {
       if (!head.dataset.sort) return;
       const button = document.createElement("button");
       button.type = "button";
-      button.append(...head.childNodes);
+      if (head.querySelector("a")) {
+        // A link cannot stand in a button: the button follows it.
+        button.className = "sorter";
+        button.setAttribute("aria-label", `Sort by ${head.textContent.trim()}`);
+      } else button.append(...head.childNodes);
       button.addEventListener("click", () => sortByClick(table, column));
       head.append(button);
     });
@@ -288,7 +292,7 @@ document.addEventListener("DOMContentLoaded", () => {
       }
       const over = counted ? columnOver(head) : undefined;
       const mean = over?.means.get(row.dataset.m);
-      cell.classList.remove("top");
+      cell.classList.remove("best");
       if (mean === undefined) cell.replaceChildren(dash());
       else {
         const range = over.ranks.get(row.dataset.m);
@@ -297,7 +301,7 @@ document.addEventListener("DOMContentLoaded", () => {
         if (range) {
           small.textContent = range[0] === range[1] ? `${range[0]}` : `${range[0]}\u2013${range[1]}`;
           ranks.push(range);
-          cell.classList.toggle("top", range[0] === 1);
+          cell.classList.toggle("best", range[0] === 1);
         }
         cell.replaceChildren(text, " ", small);
       }

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.alignment_report import COLUMNS, AlignmentReport, alignment_report, pearson, rows, spearman
+from harness.alignment_report import COLUMNS, AlignmentReport, alignment_report, pearson, report_of, rows, spearman
 from harness.alignment_tables import alignment_tables
+from harness.boards import boards
 from harness.errors import UserError
 from harness.languages import find
 from harness.report_scope import Scope
@@ -103,3 +104,18 @@ def test_a_scope_keeps_its_scores_alone(baseline: RunFolder) -> None:
     assert [(one.metric, one.measured_metric) for one in found.estimates] == [("mexa", "acc")]
     with pytest.raises(UserError, match="none of those asked for"):
         alignment_report([baseline], Scope(models=("ߞߊ߲",)))
+
+
+def test_the_later_run_counts_and_models_of_one_name_stay_apart(baseline: RunFolder) -> None:
+    scope = Scope(models=("toy-byte-lm",), metrics=("mexa",))
+    assert alignment_report([baseline, baseline], scope) == alignment_report([baseline], scope)
+    record = baseline.record
+    toy = next(model for model in record.models if model.name == "toy-byte-lm")
+    other = toy.model_copy(update={"identity": {"weights": "others"}})
+    found = boards([record, record.model_copy(update={"models": (other,)})])
+    titles = {model.title for board in found for model in board.models if model.name == toy.name}
+    assert len(titles) == 2
+    for title in titles:
+        named = report_of(found, [baseline, baseline], Scope(models=(title,), metrics=("mexa",)))
+        assert [ranking.model for ranking in named.rankings] == [title]
+    assert report_of([], [baseline]) == AlignmentReport(rankings=(), estimates=())
