@@ -139,7 +139,7 @@ def markup(runs: Sequence[Run]) -> Markup:
 
     The style sheet strikes them through and underlines them, and says so to screen readers.
     """
-    parts = []
+    parts: list[str] = []
     former = ""
     for run in runs:
         if run.kind is Kind.EQUAL:

@@ -28,8 +28,10 @@ _LENGTH = LengthRatio(factor=2.0, least=10)
 _ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\uffff\ud800-\udfff]")
 """Control characters, direction overrides, characters that stand for broken ones."""
 
-LONGEST_LOOKED_AT = 20_000
-"""Characters at the start of a text that are looked at."""
+LONGEST_LOOKED_AT = 5_000
+"""Characters at the start of a text that are looked at; its length is told of more."""
+
+_LONGEST_MEASURED = 100_000
 
 _FREE_KINDS = ("translation", "generate_until")
 _FEWEST_WORDS = 3
@@ -127,22 +129,18 @@ class Flagger:
     def _striking(self, segment: SegmentView, hypothesis: str) -> list[str]:
         if hypothesis in segment.references:
             return ["exact"]
-        hypothesis = hypothesis[:LONGEST_LOOKED_AT]
-        references = tuple(text[:LONGEST_LOOKED_AT] for text in segment.references)
-        source = None if segment.source is None else segment.source[:LONGEST_LOOKED_AT]
-        own = Segment(hypothesis=hypothesis, references=references, source=source)
-        others = [text for text in (source, *references) if text is not None]
+        own = _start(segment, hypothesis, LONGEST_LOOKED_AT)
+        others = [text for text in (own.source, *own.references) if text is not None]
         found = []
-        if self._translates and source is not None and _COPIED.flag(own):
+        if self._translates and own.source is not None and _COPIED.flag(own):
             found.append("copied")
         if self._is_in_other_script(own):
             found.append("script")
         if _REPEATED.flag(own):
             found.append("repeats")
-        if references and _LENGTH.flag(own):
-            shorter = visible(hypothesis) < max(map(visible, references))
-            found.append("short" if shorter else "long")
-        if any(not any(char in text for text in others) for char in set(_ODD.findall(hypothesis))):
+        if (length := _length(_start(segment, hypothesis, _LONGEST_MEASURED))) is not None:
+            found.append(length)
+        if any(not any(char in text for text in others) for char in set(_ODD.findall(own.hypothesis))):
             found.append("odd")
         return found
 
@@ -159,6 +157,20 @@ class Flagger:
             return None if found.code == languages.UND else WrongScript(script=found.script)
         except (UserError, MetricError):  # a language or script that nobody knows
             return None
+
+
+def _length(segment: Segment) -> str | None:
+    if not segment.references or not _LENGTH.flag(segment):
+        return None
+    return "short" if visible(segment.hypothesis) < max(map(visible, segment.references)) else "long"
+
+
+def _start(segment: SegmentView, hypothesis: str, longest: int) -> Segment:
+    return Segment(
+        hypothesis=hypothesis[:longest],
+        references=tuple(text[:longest] for text in segment.references),
+        source=None if segment.source is None else segment.source[:longest],
+    )
 
 
 def is_free_text(kind: str, segments: Sequence[SegmentView]) -> bool:

@@ -166,7 +166,7 @@ def test_failures_keep_a_place_where_not_all_segments_have_one(monkeypatch: pyte
 
 
 def test_no_page_is_too_large_whatever_the_texts_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    line = "A long line <b>.\u202e " * 1000
+    line = "A long line <b>.\u202e " * 300
     run = write_units(tmp_path / "run", {name: [f"{line} {index}" for index in range(200)] for name in "ab"},
                       references=(line,))  # fmt: skip
     monkeypatch.setattr(segment_exports, "LONGEST_DATA", 1000)
