@@ -62,7 +62,11 @@ document.addEventListener("DOMContentLoaded", () => {
       if (!head.dataset.sort) return;
       const button = document.createElement("button");
       button.type = "button";
-      button.append(...head.childNodes);
+      if (head.querySelector("a")) {
+        // A link cannot stand in a button: the button follows it.
+        button.className = "sorter";
+        button.setAttribute("aria-label", `Sort by ${head.textContent.trim()}`);
+      } else button.append(...head.childNodes);
       button.addEventListener("click", () => sortByClick(table, column));
       head.append(button);
     });

@@ -341,8 +341,13 @@ def test_long_texts_are_cut_and_the_cut_is_said(tmp_path: Path) -> None:
     (page,) = out.glob("s/*.html")
     text = page.read_text(encoding="utf-8")
     assert len(text.encode("utf-8")) < MOST_BYTES
-    assert "… and 40\u202f000 more characters" in text
-    assert "worst of 30 scored segments" in text
+    assert text.count("more characters") == len(rows)
+    assert "so that it opens everywhere; CSV and JSON have them whole" in text
+    parts = sorted(out.glob("s/*.json"), key=lambda path: (len(path.name), path.name))
+    assert all(path.stat().st_size < MOST_BYTES for path in out.glob("s/*"))
+    whole = [row for path in parts for row in json.loads(path.read_text(encoding="utf-8"))["segments"]]
+    assert [row["source"] for row in whole] == [row.source for row in rows]
+    assert all(f'href="../s/{path.name}"' in text for path in parts)
 
 
 def test_texts_that_a_spreadsheet_would_run_are_not_formulas_in_csv(tmp_path: Path) -> None:
