@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.boards import Board, Model, boards
+from harness.boards import Board, MetricTable, Model, boards
 from harness.errors import UserError
 from harness.languages import lookup
 from harness.pairing import ScoreSource, generator, recreate
@@ -183,19 +183,26 @@ def _groups(
     measured: dict[tuple[str, ...], list[ScoreRecord]] = {}
     for board in found:
         for table in board.metrics:
-            for (model, language), cell in table.cells.items():
-                score = cell.score
-                if score.value is None or not _within(scope, model, score):
+            for model in table.models:
+                if not _within(scope, model, table.facts):
                     continue
-                key = (model.title, *board.key, score.metric)
-                if score.metric in ALIGNMENT:
-                    groups.setdefault(key, []).append(ScoreSource(folder=folders[cell.run], score=score))
-                elif score.unit in ("fraction", "points") and "-" not in language and score.higher_is_better:
-                    measured.setdefault(key, []).append(score)
+                cells = [cell for code in table.languages if (cell := table.cells.get((model, code)))]
+                scored = [cell for cell in cells if cell.score.value is not None]
+                key = (model.title, *board.key, table.facts.metric)
+                if scored and table.facts.metric in ALIGNMENT:
+                    groups[key] = [ScoreSource(folder=folders[cell.run], score=cell.score) for cell in scored]
+                elif scored and _is_measured(board, table):
+                    measured[key] = [cell.score for cell in scored]
     return groups, measured
 
 
+def _is_measured(board: Board, table: MetricTable) -> bool:
+    """Whether scores can be set beside alignment: accuracy-like ones of single languages."""
+    return table.facts.unit in ("fraction", "points") and table.facts.higher_is_better and not board.directions
+
+
 def _within(scope: Scope, model: Model, score: ScoreRecord) -> bool:
+    """Whether a model's scores like ``score`` are asked for."""
     pairs = (
         (scope.models, {model.name, model.title}),
         (scope.tasks, {score.task}),

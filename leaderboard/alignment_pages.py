@@ -10,7 +10,7 @@ from harness.alignment_report import ALIGNMENT, COLUMNS, ESTIMATING, FEWEST, est
 from harness.boards import Board, Model
 from harness.report_scope import Scope
 from leaderboard import exports
-from leaderboard.alignment_view import EstimateView, estimate_views, ranking_views
+from leaderboard.alignment_view import EstimateView, estimate_views, pivot_name, ranking_views
 from leaderboard.folder import Writer
 from leaderboard.jobs import Job
 from leaderboard.layer_heat import LayerHeat, hundredths, layer_heats
@@ -83,6 +83,11 @@ def _is_aligned(board: Board) -> bool:
     )
 
 
+def _pivots(views: Sequence[BoardView]) -> str:
+    """The languages that the others are held against, as words."""
+    return " or ".join(dict.fromkeys(map(pivot_name, views)))
+
+
 def _names(view: BoardView) -> tuple[object, ...]:
     return (*view.board.key, *(metric.facts.metric for metric in view.metrics))
 
@@ -132,7 +137,8 @@ def _write_model(site: Site, writer: Writer, views: Sequence[BoardView], model: 
         beside=beside[:PANELS],
         more_beside=beside[PANELS:],
         headlines_only=_is_cut(site, model),
-        pivot=views[0].pivot_name,
+        pivot=_pivots(views),
+        pivot_name=pivot_name,
         fewest=FEWEST,
         estimating=ESTIMATING,
     )
@@ -171,7 +177,8 @@ def _write_overview(
         panels=list(panels.values())[:PANELS],
         by_title={model.title: model for model in models},
         pages={model.title: alignment_page(model.title) for model in models},
-        pivot=views[0].pivot_name,
+        pivot=_pivots(views),
+        pivot_name=pivot_name,
         fewest=FEWEST,
         estimating=ESTIMATING,
     )

@@ -157,6 +157,11 @@ def estimate_views(estimates: Sequence[Estimate], views: Sequence[BoardView]) ->
     return found
 
 
+def pivot_name(view: BoardView) -> str:
+    """The language that a board's others are held against: a variant may have one of its own."""
+    return label(str(view.headline.facts.metric_options.get("pivot", view.board.pivot))).name
+
+
 def ranking_views(rankings: Sequence[LanguageRanking], view: BoardView) -> list[RankingView]:
     """The rankings that are about a board."""
     metrics = {metric.facts.metric: metric for metric in view.metrics}

@@ -89,7 +89,9 @@ class Choice:
     def pivot(self) -> str:
         """The pivot, where the scores are of other languages and it; empty where it is a language like the others."""
         board = self.view.board
-        return board.pivot if self.way or board.task.kind == "alignment" else ""
+        if board.task.kind == "alignment":
+            return str(self.metric.facts.metric_options.get("pivot", board.pivot))
+        return board.pivot if self.way else ""
 
     @cached_property
     def not_run(self) -> frozenset[str]:

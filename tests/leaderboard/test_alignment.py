@@ -183,6 +183,18 @@ def test_curves_of_a_metric_that_the_report_does_not_know_are_shown_without_an_o
     assert all(len(heat_tables(page)) == 1 and "The languages in order" not in page for page in pages)
 
 
+def test_the_pivot_of_a_variant_is_named(tmp_path: Path) -> None:
+    curve = score(
+        "ߞߊ߲", "amh_Ethi", 0.5, task="parallel", variant="french", unit="fraction", bounds=(0, 1), segments=False,
+        metric_options={"pivot": "fra_Latn"}, details={"layers": (0.4, 0.6)},
+    )  # fmt: skip
+    RunWriter(tmp_path / "run").finish(record_of(curve))
+    site = build([tmp_path / "run"], tmp_path / "site").parent
+    (page,) = site.glob("alignment-*.html")
+    assert "how close is each language to French?" in page.read_text(encoding="utf-8")
+    assert "Closest to French" in (site / "alignment.html").read_text(encoding="utf-8")
+
+
 def test_runs_without_layers_have_no_such_page(tmp_path: Path) -> None:
     RunWriter(tmp_path / "run").finish(record_of(score("ߞߊ߲", "amh_Ethi", 1.0), score("ߞߊ߲", "fra_Latn", 2.0)))
     site = build([tmp_path / "run"], tmp_path / "site").parent
