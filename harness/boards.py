@@ -124,7 +124,7 @@ def boards(records: Sequence[RunRecord]) -> tuple[Board, ...]:
 
     Where two runs scored the same thing with the same model, the later run counts (by ``created``, then position).
     """
-    named = _models(records)
+    named = named_models(records)
     tasks: dict[str, TaskRecord] = {}
     scores: dict[tuple[str, str, str], dict[str, dict[tuple[Model, str], Cell]]] = {}
     for run in sorted(range(len(records)), key=lambda run: (records[run].created, run)):
@@ -140,7 +140,7 @@ def boards(records: Sequence[RunRecord]) -> tuple[Board, ...]:
     )
 
 
-def _models(records: Sequence[RunRecord]) -> dict[tuple[int, str], Model]:
+def named_models(records: Sequence[RunRecord]) -> dict[tuple[int, str], Model]:
     """Model by run and name; one name with several identities gets tags, and the latest label of each counts."""
     identities: dict[str, set[str]] = {}
     labels: dict[tuple[str, str], str] = {}

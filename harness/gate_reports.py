@@ -35,7 +35,7 @@ def gate_json(report: GateReport, *, strict: bool = False) -> str:
 def gate_lines(report: GateReport, *, strict: bool = False) -> list[str]:
     """Plain lines for a terminal: what fails, the worst of what did not pass, the counts, the outcome."""
     lines = [f"candidate {report.candidate} against baseline {report.baseline}"]
-    open_questions = [finding for finding in _sorted(report.findings) if finding.verdict != "passed"]
+    open_questions = [finding for finding in worst_first(report.findings) if finding.verdict != "passed"]
     failing = [finding for finding in open_questions if _fails(finding, strict)]
     others = [finding for finding in open_questions if not _fails(finding, strict)]
     lines += [_terminal_line(finding) for finding in [*failing, *others[:WORST_SHOWN]]]
@@ -61,7 +61,7 @@ def gate_markdown(report: GateReport, *, command: str = "", link: Link | None = 
         f"{_counts(report.findings)}.",
         "",
     ]
-    shown = _sorted(report.findings)[:WORST_SHOWN]
+    shown = worst_first(report.findings)[:WORST_SHOWN]
     read = {finding: number for number, finding in enumerate(filter(_has_segments, shown), start=1)}
     lines += ["| verdict | task | language | metric | baseline | candidate | difference | could detect | n | why |"]
     lines += ["|---|---|---|---|--:|--:|--:|--:|--:|---|"]
@@ -158,7 +158,7 @@ def _worst_segments(finding: Finding, number: int, address: str) -> Iterator[str
         yield from ("", f"[All of its segments]({address})")
 
 
-def _sorted(findings: Sequence[Finding]) -> list[Finding]:
+def worst_first(findings: Sequence[Finding]) -> list[Finding]:
     """Worst verdict first, then the largest loss relative to its error."""
 
     def badness(finding: Finding) -> tuple[int, bool, float, float]:

@@ -163,7 +163,7 @@ class OverviewTable:
         if mean is None:
             return f'<td class="num">{cells.missing("Not ranked: no score, or in too few languages")}</td>'
         shown = figures.number(mean, column.metric.table.digits)
-        best = ' class="num top"' if rank is not None and rank[0] == 1 else ' class="num"'
+        best = ' class="num best"' if rank is not None and rank[0] == 1 else ' class="num"'
         known = "" if rank is None else f" <small>{rank_range(*rank)}</small>"
         return f"<td{best}>{shown}{known}</td>"
 

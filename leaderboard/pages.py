@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from leaderboard.text import slug
 
+TREND = "trend.html"
+CHANGES = "changes.html"
+FEED = "feed.xml"
+
 SegmentKey = tuple[str, str, str, str, str]
 """``(model title, task, variant, prompt, language)``: what a segment page is about."""
 
@@ -21,6 +25,11 @@ def language_page(code: str) -> str:
 def model_page(model: str) -> str:
     """Everything about one model, named by its title."""
     return f"model-{slug(model)}.html"
+
+
+def trend_page(model: str) -> str:
+    """The runs of one model name, in order."""
+    return f"trend-{slug(model)}.html"
 
 
 def alignment_page(model: str) -> str:

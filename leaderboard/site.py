@@ -15,6 +15,7 @@ from harness.errors import UserError
 from leaderboard import (
     about_page,
     alignment_pages,
+    changes_page,
     compare_pages,
     comparisons,
     jobs,
@@ -24,13 +25,15 @@ from leaderboard import (
     overview,
     segment_pages,
     task_pages,
+    trend_pages,
+    trend_steps,
 )
 from leaderboard.comparisons import Comparisons
 from leaderboard.folder import SiteFolder, Writer
 from leaderboard.jobs import Job
 from leaderboard.site_data import Site, site_data
 
-_STYLES = ("style.css", "segments.css", "compare.css", "alignment.css", "languages.css")
+_STYLES = ("style.css", "segments.css", "compare.css", "alignment.css", "languages.css", "trend.css")
 """Put together into one sheet, in this order."""
 
 _SCRIPTS = ("table.js", "segments.js", "languages.js")
@@ -41,19 +44,25 @@ _FAMILIES = (
     language_pages,
     compare_pages,
     alignment_pages,
+    trend_pages,
+    changes_page,
     about_page,
     segment_pages,
 )
 """Modules that make pages: each knows the links in the head it needs and the jobs that write its files."""
 
 
-def build(runs: Sequence[Path], out: Path, *, workers: int | None = None) -> Path:
+def build(
+    runs: Sequence[Path], out: Path, *, workers: int | None = None, policy: Path | None = None, base_url: str = ""
+) -> Path:
     """Write the leaderboard of one or more runs as static files.
 
     Args:
         runs: Run folders (or their ``run.json``); see ``harness.store.find_runs``.
         out: The folder to write; made when missing.
         workers: Processes at most; by default one a processor.
+        policy: The gate policy that steps from run to run are judged by; by default the one that comes with glotbench.
+        base_url: Where the site will be published, for the links of its feed; relative ones without it.
 
     Returns:
         The path of ``index.html`` in ``out``.
@@ -61,17 +70,20 @@ def build(runs: Sequence[Path], out: Path, *, workers: int | None = None) -> Pat
     Raises:
         UserError: No run is named, or ``out`` is a file.
         RecordError: A run cannot be read.
+        SpecError: The policy is wrong.
     """
     if not runs:
         raise UserError(f"{out}: no run to build a leaderboard of; name at least one folder that holds a run.json")
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: is a file; name a folder for the site")
-    site = site_data(runs)
+    site = site_data(runs, policy=policy, base_url=base_url)
     site.entries = [entry for family in _FAMILIES for entry in family.entries(site)]
     folder = SiteFolder(out)
-    summaries = jobs.run(folder, [*task_pages.jobs(site), *comparisons.jobs(site)], workers=workers)
+    first = [*task_pages.jobs(site), *comparisons.jobs(site), *trend_steps.jobs(site)]
+    summaries = jobs.run(folder, first, workers=workers)
     site.views = task_pages.views(site, summaries)
     site.comparisons = Comparisons(site, summaries)
+    site.steps = trend_steps.steps(site, summaries)
     jobs.run(folder, [_assets(site), *(job for family in _FAMILIES for job in family.jobs(site))], workers=workers)
     folder.finish()
     return out / "index.html"

@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING
 
 import harness
 from harness.boards import Board, Model, boards
+from harness.loader import load_policy
+from harness.policy import GatePolicy
 from harness.records import RunRecord
+from harness.resources import default_policy
+from harness.series import Series, all_series
 from harness.store import RunFolder, UnitKey, content_hash
 from leaderboard.model_pairs import Pair, pairs
 from leaderboard.pages import SegmentKey
 from leaderboard.rendering import Entry, render
+from leaderboard.step_results import Steps
 from leaderboard.views import BoardView
 
 if TYPE_CHECKING:
@@ -36,6 +41,15 @@ class SegmentSource:
     unit: UnitKey
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedBy:
+    """The gate policy that steps from run to run are judged by; ``name`` is its file's, empty for the default one."""
+
+    name: str
+    sha256: str
+    policy: GatePolicy
+
+
 @dataclass(slots=True, kw_only=True)
 class Site:
     """The runs of a site and what follows from them.
@@ -44,7 +58,11 @@ class Site:
         folders: The runs, in the order that ``Cell.run`` counts.
         boards: By task, variant and prompt.
         sources: The units whose texts a run keeps.
+        series: Model names that stand in several runs.
+        policy: What steps from run to run are judged by.
+        base_url: Where the site will be published, without a slash at its end; empty where nobody said.
         entries: Links in the head of every page.
+        steps: What changed from run to run, once that is known.
         pairs: The models that have a page together.
         views: The boards with their models in order, once the tasks' pages are made.
         comparisons: What is known of the pairs, at the same time.
@@ -53,8 +71,12 @@ class Site:
     folders: Sequence[RunFolder]
     boards: Sequence[Board]
     sources: Mapping[SegmentKey, SegmentSource]
+    series: Sequence[Series]
+    policy: JudgedBy
+    base_url: str = ""
     pairs: Sequence[Pair] = ()
     entries: Sequence[Entry] = ()
+    steps: Steps = field(default_factory=Steps)
     views: Sequence[BoardView] = field(default_factory=list)
     comparisons: Comparisons = field(init=False)
 
@@ -82,16 +104,36 @@ class Site:
         return [self.folders[run] for run in sorted(own)]
 
 
-def site_data(runs: Sequence[Path]) -> Site:
+def site_data(runs: Sequence[Path], *, policy: Path | None = None, base_url: str = "") -> Site:
     """Read runs and put their scores side by side.
+
+    Args:
+        policy: A gate policy; by default the one that holds where none is named.
 
     Raises:
         RecordError: A run cannot be read.
+        SpecError: The policy is wrong.
     """
     folders = [RunFolder(path) for path in runs]
     records = [folder.record for folder in folders]
     found = boards(records)
-    return Site(folders=folders, boards=found, sources=_sources(found, folders), pairs=pairs(found, records))
+    return Site(
+        folders=folders,
+        boards=found,
+        sources=_sources(found, folders),
+        pairs=pairs(found, records),
+        series=all_series(records, [folder.digest for folder in folders]),
+        policy=_judged_by(policy),
+        base_url=base_url.rstrip("/"),
+    )
+
+
+def _judged_by(policy: Path | None) -> JudgedBy:
+    file = policy or default_policy()
+    found = load_policy(file)
+    return JudgedBy(
+        name="" if policy is None else policy.name, sha256=hashlib.sha256(file.read_bytes()).hexdigest(), policy=found
+    )
 
 
 def _sources(found: Sequence[Board], folders: Sequence[RunFolder]) -> dict[SegmentKey, SegmentSource]:

@@ -17,7 +17,9 @@ def leaderboard() -> None:
 @leaderboard.command("build")
 @click.argument("results", metavar="[RESULTS...]", type=PATH, nargs=-1)
 @click.option("--out", type=PATH, default=Path("site"), show_default=True, help="Folder of the site.")
-def leaderboard_build(results: tuple[Path, ...], out: Path) -> None:
+@click.option("--policy", type=PATH, help="Gate policy for the pages about trends; by default that of 'gate policy'.")
+@click.option("--base-url", default="", help="Address the site will have, for absolute links in its feed.")
+def leaderboard_build(results: tuple[Path, ...], out: Path, policy: Path | None, base_url: str) -> None:
     """Build the site from every run below RESULTS (by default ./results). Prints the page's path."""
     from harness.errors import RecordError
     from harness.store import find_runs
@@ -27,4 +29,4 @@ def leaderboard_build(results: tuple[Path, ...], out: Path) -> None:
     runs = [run for root in roots for run in find_runs(root)]
     if not runs:
         raise RecordError(f"{', '.join(map(str, roots))}: no run record below; make one with 'glotbench run'")
-    emit(build(runs, out), nl=True)
+    emit(build(runs, out, policy=policy, base_url=base_url), nl=True)

@@ -292,7 +292,7 @@ document.addEventListener("DOMContentLoaded", () => {
       }
       const over = counted ? columnOver(head) : undefined;
       const mean = over?.means.get(row.dataset.m);
-      cell.classList.remove("top");
+      cell.classList.remove("best");
       if (mean === undefined) cell.replaceChildren(dash());
       else {
         const range = over.ranks.get(row.dataset.m);
@@ -301,7 +301,7 @@ document.addEventListener("DOMContentLoaded", () => {
         if (range) {
           small.textContent = range[0] === range[1] ? `${range[0]}` : `${range[0]}\u2013${range[1]}`;
           ranks.push(range);
-          cell.classList.toggle("top", range[0] === 1);
+          cell.classList.toggle("best", range[0] === 1);
         }
         cell.replaceChildren(text, " ", small);
       }

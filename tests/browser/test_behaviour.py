@@ -121,7 +121,8 @@ def test_text_runs_in_its_own_direction(site: Path, open_page: Opener) -> None:
         driver = open_page(first(site, f"s/eng-latn-{pattern}*.html"))
         styles = evaluate(
             driver,
-            """[...document.querySelectorAll("td.hyp > .diff")].filter((text) => /[^\\x00-\\u05be]/.test(text.innerText))
+            """[...document.querySelectorAll("td.hyp > .diff")]
+              .filter((text) => /[^\\x00-\\u05be]/.test(text.innerText))
               .map((text) => [getComputedStyle(text).direction, text.closest("[lang]").lang])""",
         )
         assert styles, pattern
