@@ -6,6 +6,7 @@ from leaderboard import exports
 from leaderboard.folder import Writer
 from leaderboard.jobs import Job
 from leaderboard.labels import label
+from leaderboard.language_view import LanguageView
 from leaderboard.pages import language_page
 from leaderboard.parts import render_parts
 from leaderboard.rendering import Entry
@@ -28,7 +29,7 @@ def _job(site: Site, code: str, digest: str) -> Job:
         page = language_page(code)
         stem = page.removesuffix(".html")
         boards = [view.board for view in site.views]
-        rows = {row.code for view in site.views for row in view.labels if code in (side.code for side in row.sides)}
+        rows = {row.code for view in site.views for row in view.rows_of(code)}
         writer.write(f"{stem}.csv", exports.scores_csv(boards, languages=rows))
         writer.write(f"{stem}.json", exports.scores_json(boards, languages=rows))
         found = [(view, view.concerning(code)) for view in site.views]
@@ -40,6 +41,7 @@ def _job(site: Site, code: str, digest: str) -> Job:
             [(view, rows) for view, rows in found if rows],
             language=label(code).sides[0],
             stem=stem,
+            own=LanguageView(code, site.views),
             without=[view for view, rows in found if not rows],
         )
         return ""

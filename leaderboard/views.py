@@ -166,9 +166,21 @@ class BoardView:
             for (title, signature, method, prompt, _, decoding), datasets in ways.items()
         ]
 
+    def rows_of(self, code: str) -> list[LanguageLabel]:
+        """The language ``code``, or the directions from or into it."""
+        return self._rows_by_code.get(code, [])
+
+    @cached_property
+    def _rows_by_code(self) -> dict[str, list[LanguageLabel]]:
+        found: dict[str, list[LanguageLabel]] = {}
+        for row in self.labels:
+            for code in dict.fromkeys(side.code for side in row.sides):
+                found.setdefault(code, []).append(row)
+        return found
+
     def concerning(self, code: str) -> list[LanguageRow]:
         """Every score in the language ``code``, or from or into it, models in the order of each metric's ranking."""
-        rows = [row for row in self.labels if code in (side.code for side in row.sides)]
+        rows = self.rows_of(code)
         return [
             LanguageRow(metric=metric, label=row, model=model, cell=metric.table.cells[model, row.code])
             for metric in self.metrics

@@ -147,7 +147,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   function ask(metric) {
     const name = `${metric} ${group()}`;
-    if (asked.has(name)) return;
+    if (asked.has(name) || computed.has(name)) return;
     asked.add(name);
     const script = document.createElement("script");
     script.src = `g/${metric}-${group()}.js`;
@@ -261,6 +261,7 @@ document.addEventListener("DOMContentLoaded", () => {
       section.hidden = column !== undefined && out.has(first(column.head));
     }
     const chosen = group() ? shown.filter(({ head }) => present(head)) : shown;
+    if (group()) for (const { head } of chosen) for (const id of head.dataset.b.split(" ")) ask(id);
     for (const row of rows) if (group() || out.size) overOne(row, columns, chosen);
     const note = document.getElementById("models-note");
     if (!written.has(note)) written.set(note, { nodes: [...note.childNodes] });
@@ -276,8 +277,7 @@ document.addEventListener("DOMContentLoaded", () => {
     if (chooser) document.getElementById("tasks-said").textContent = out.size ? `${shown.length} of ${columns.length}` : "all";
   }
 
-  const present = (head) =>
-    head.dataset.b.split(" ").every((id) => standings.some(({ box }) => box.dataset.metric === id && hasGroup(box)));
+  const present = (head) => head.dataset.groups.split(" ").includes(group());
 
   function overOne(row, columns, chosen) {
     const ranks = [];
