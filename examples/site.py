@@ -78,8 +78,8 @@ def examples(data: Path | None) -> list[Example]:
             folder="minilm",
             title="MiniLM in 84 languages",
             sentence="all-MiniLM-L6-v2, trained on English, on SIB-200: alignment with English, layer by layer, of "
-            f"{SENTENCES} sentences of each language, and topics in {len(TOPIC_LANGUAGES)} languages, {TOPIC_SENTENCES} "
-            "sentences each. Too few for fine differences: intervals are wide.",
+            f"{SENTENCES} sentences of each language, and topics of {TOPIC_SENTENCES} sentences in each of "
+            f"{len(TOPIC_LANGUAGES)}. Too few for fine differences: intervals are wide.",
             commands=[_minilm(data, "sib200_alignment", SENTENCES), _topics(data)],
             needs=["sib200"],
         ),
