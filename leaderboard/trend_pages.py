@@ -13,9 +13,10 @@ from leaderboard.pages import TREND, numbered, trend_page
 from leaderboard.rendering import Entry
 from leaderboard.site_data import Site
 from leaderboard.trend_exports import TREND_COLUMNS, gate_rows, trend_rows
+from leaderboard.trend_languages import LanguageTrend
 from leaderboard.trend_runs import Judged, RunView, judged, run_views
 from leaderboard.trend_steps import RUNS_TESTED, STEPS_TESTED
-from leaderboard.trend_view import LanguageTrend, TrackView
+from leaderboard.trend_view import TrackView
 
 TRACKS_SHOWN = 600
 """Most rows of the first page; one is about 1.5 kB."""

@@ -70,8 +70,8 @@ def test_the_line_is_broken_where_the_data_changed(page: str, rows: list[dict[st
     (after,) = [row for row in rows if row["language"] == "macro" and row["run"] == "night-4-second"]
     assert (after["change"], after["line_broken"]) == ("", "the data changed (in 3 of 3 languages)")
     assert "the data changed (in 3 of 3 languages)" in page
-    assert page.count('<path class="tx"') == 1
-    assert page.count('<path class="tl"') == 1  # the last run alone has no line
+    assert page.count('<path class="y-break"') == 1
+    assert page.count('<path class="y-line"') == 1  # the last run alone has no line
 
 
 def test_every_step_has_a_verdict_of_the_gate(site: Path, page: str) -> None:
@@ -162,7 +162,13 @@ def test_a_chart_joins_nothing_across_a_break_and_marks_steps_by_shape() -> None
         ChartPoint(label="5", value=0.5, joined=True, step="worse", changed=False, **facts),
     ]
     drawing = str(trend_chart(points, axis([0.0, 2.0]), "<title>"))
-    assert [drawing.count(f'class="{name}"') for name in ("tl", "tx", "tu", "td", "fd")] == [2, 1, 1, 1, 4]
+    assert [drawing.count(f'class="{name}"') for name in ("y-line", "y-break", "y-up", "y-down", "fd")] == [
+        2,
+        1,
+        1,
+        1,
+        4,
+    ]
     assert 'aria-label="&lt;title&gt;"' in drawing
 
 
