@@ -146,15 +146,11 @@ def _point(point: ChartPoint, x: float, scale: Axis, *, bars: bool) -> list[str]
     if point.step == "better":
         at = max(min(top, y - 6) - 6, 16)
         parts.append(f'<path class="y-up" d="M{x:g} {at - 9:g}l5 9h-10Z"/>')
-        parts.append(
-            f'<text class="y-mark" x="{x:g}" y="{at - 12:g}" text-anchor="middle">{escape(point.change)}</text>'
-        )
+        parts.append(_mark(point.change, x, at - 12))
     if point.step == "worse":
         at = min(max(bottom, y + 6) + 6, _HEIGHT - _BOTTOM - 24)
         parts.append(f'<path class="y-down" d="M{x:g} {at + 9:g}l5 -9h-10Z"/>')
-        parts.append(
-            f'<text class="y-mark" x="{x:g}" y="{at + 21:g}" text-anchor="middle">{escape(point.change)}</text>'
-        )
+        parts.append(_mark(point.change, x, at + 21))
     return parts
 
 

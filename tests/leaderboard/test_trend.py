@@ -42,7 +42,7 @@ def page(site: Path) -> str:
 
 @pytest.fixture(scope="module")
 def rows(site: Path) -> list[dict[str, str]]:
-    (found,) = site.glob("trend-nightly-*.csv")
+    (found,) = site.glob("trend-choice-*.csv")
     with found.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
@@ -63,6 +63,15 @@ def test_the_values_are_those_of_the_runs(rows: list[dict[str, str]]) -> None:
     (drop,) = [row for row in rows if row["language"] == "fra_Latn" and row["run"] == "night-3-second"]
     assert (drop["verdict"], drop["decided_by"]) == ("worse", "segments")
     assert float(drop["change"]) == pytest.approx(-0.3)
+
+
+def test_the_means_have_a_file_of_their_own(site: Path, rows: list[dict[str, str]]) -> None:
+    (found,) = site.glob("trend-nightly-*.csv")
+    with found.open(encoding="utf-8", newline="") as stream:
+        assert list(csv.DictReader(stream)) == [row for row in rows if row["language"] == "macro"]
+    (file,) = site.glob("trend-choice-*.json")
+    values = {(row["language"], row["run"]): row["value"] for row in json.loads(file.read_text(encoding="utf-8"))}
+    assert values == {(row["language"], row["run"]): float(row["value"]) for row in rows}
 
 
 def test_the_line_is_broken_where_the_data_changed(page: str, rows: list[dict[str, str]]) -> None:
