@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench-gpu clean
+.PHONY: demo test site bench-gpu clean
 
 demo: $(VENV)/.demo
 	$(BIN)/glotbench demo
@@ -17,6 +17,10 @@ test: $(VENV)/.dev
 	$(BIN)/deptry harness metrics leaderboard
 	sh tests/browser/install-chromium.sh
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
+
+# Leaderboards of real records in site/: the demo's, and with DATA=FOLDER those of public data sets (docs/leaderboard.md).
+site: $(VENV)/.demo
+	$(BIN)/python -m examples.site $(if $(DATA),--data '$(DATA)')
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.boards import Board, Model, boards
 from harness.errors import UserError
-from harness.languages import find
+from harness.languages import lookup
 from harness.pairing import ScoreSource, generator, recreate
 from harness.records import ScoreRecord
 from harness.report_scope import Scope
@@ -30,6 +30,9 @@ ALIGNMENT = ("mexa", "mexa_max", "language_ranker", "alignment_topk", "alignment
 ESTIMATING = ("mexa", "mexa_max")
 FEWEST = 4
 """Languages that a correlation is computed from at least."""
+
+UNKNOWN_RESOURCE = -1
+"""Stands for the resource class of a language that the table of languages does not have."""
 
 EVERYTHING = Scope()
 
@@ -50,8 +53,8 @@ class Correlation:
 class RankedLanguage:
     """A language's alignment and its place, 1 the best.
 
-    ``first`` and ``last`` are the ends of a simultaneous 95 % interval of the place; all places where the scores came
-    without statistics of segments.
+    ``first`` and ``last`` are the ends of a simultaneous 95 % interval of the place; all places where there are no
+    statistics of sentences to make it from.
     """
 
     language: str
@@ -64,7 +67,12 @@ class RankedLanguage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanguageRanking:
-    """One model's languages by one alignment metric; ``by_resource`` is Spearman's rho with the resource class."""
+    """One model's languages by one alignment metric.
+
+    Attributes:
+        by_resource: Spearman's rho with the resource class.
+        resampled: Whether there were statistics of sentences to make the intervals of places from.
+    """
 
     model: str
     task: str
@@ -74,6 +82,7 @@ class LanguageRanking:
     pivot: str
     languages: tuple[RankedLanguage, ...]
     by_resource: Correlation | None
+    resampled: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +209,9 @@ def _within(scope: Scope, model: Model, score: ScoreRecord) -> bool:
 def _ranking(key: tuple[str, ...], sources: Sequence[ScoreSource], seed: int) -> LanguageRanking:
     metric = recreate(sources[0].score)
     values = np.array([_value(source.score) for source in sources])
-    resampled = len(sources) > 1 and all(source.score.segments for source in sources)
-    intervals = _intervals(metric, sources, values, seed) if isinstance(metric, Metric) and resampled else None
+    complete = all(source.score.metric in source.folder.metrics(source.score.unit_key) for source in sources)
+    resampled = complete and len(sources) > 1
+    intervals = _intervals(metric, sources, values, seed) if resampled and isinstance(metric, Metric) else None
     order = sorted(range(len(sources)), key=lambda index: -values[index])
     languages = []
     for place, index in enumerate(order, start=1):
@@ -214,10 +224,10 @@ def _ranking(key: tuple[str, ...], sources: Sequence[ScoreSource], seed: int) ->
                 place=place,
                 first=first,
                 last=last,
-                resource=find(code).resource,
+                resource=language.resource if (language := lookup(code)) else UNKNOWN_RESOURCE,
             )
         )
-    known = [one for one in languages if one.resource >= 0]
+    classed = [one for one in languages if one.resource > UNKNOWN_RESOURCE]
     return LanguageRanking(
         model=key[0],
         task=key[1],
@@ -226,8 +236,9 @@ def _ranking(key: tuple[str, ...], sources: Sequence[ScoreSource], seed: int) ->
         title=sources[0].score.title,
         pivot=_pivot(sources[0].score),
         languages=tuple(languages),
+        resampled=intervals is not None,
         by_resource=_correlation(
-            [one.value for one in known], [float(one.resource) for one in known], spearman, seed, *key
+            [one.value for one in classed], [float(one.resource) for one in classed], spearman, seed, *key
         ),
     )
 
@@ -328,7 +339,10 @@ def _pivot(score: ScoreRecord) -> str:
     return str(score.metric_options.get("pivot", "eng_Latn"))
 
 
-def rows(report: AlignmentReport) -> Iterator[dict[str, object]]:
+Row = dict[str, str | int | float | None]
+
+
+def rows(report: AlignmentReport) -> Iterator[Row]:
     """Every number with what it is, for CSV: rankings first, then estimates."""
     for ranking in report.rankings:
         for one in ranking.languages:
@@ -356,11 +370,11 @@ COLUMNS = ("what", "model", "task", "metric", "language", "value", "low", "high"
 correlations they are the interval of the coefficient and the number of languages."""
 
 
-def _row(**cells: object) -> dict[str, object]:
+def _row(**cells: str | int | float | None) -> Row:
     return {column: cells.get(column) for column in COLUMNS}
 
 
-def _correlation_row(what: str, model: str, task: str, metric: str, found: Correlation) -> dict[str, object]:
+def _correlation_row(what: str, model: str, task: str, metric: str, found: Correlation) -> Row:
     return _row(
         what=what, model=model, task=task, metric=metric, value=found.value, low=found.low, high=found.high, n=found.n
     )

@@ -238,7 +238,7 @@ class _Reader:
 
     def read(self, cell: Cell | None) -> _Scored | None:
         """What a comparable score rests on; ``None`` where there is none, or it does not give the score again."""
-        if cell is None or cell.value is None:
+        if cell is None or cell.value is None or not cell.score.segments:
             return None
         folder, unit = self._runs[cell.run], cell.score.unit_key
         name = f"{cell.score.metric} {sorted(cell.score.metric_options.items())}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from harness.records import RunRecord
 
@@ -55,6 +56,11 @@ def _cell(value: object) -> str:
         return ""
     if not isinstance(value, str):
         return float.__repr__(value) if isinstance(value, float) else str(value)
+    return _text_cell(value)
+
+
+@lru_cache(4096)  # names and signatures stand in row after row
+def _text_cell(value: str) -> str:
     text = value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     if _is_formula(text.lstrip("'")):
         text = f"'{text}"

@@ -73,9 +73,9 @@ def signed(value: float | None, decimals: int) -> str:
     return "" if value is None else f"{round(value, decimals) + 0.0:+.{decimals}f}"
 
 
-def json_text(body: dict[str, object]) -> str:
+def json_text(body: dict[str, object], indent: int | None = 1) -> str:
     """JSON, non-ASCII as it is; undefined numbers are null."""
-    return json.dumps(_without_nan(body), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    return json.dumps(_without_nan(body), ensure_ascii=False, indent=indent, allow_nan=False) + "\n"
 
 
 def _without_nan(value: object) -> object:

@@ -12,6 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import mul
 
 from harness.boards import Cell, MetricTable, Model
 from harness.chance import above_chance
@@ -172,13 +173,8 @@ class Rankings:
     def __init__(self, table: MetricTable, pivot: str) -> None:
         self._table = table
         self._pivot = pivot
-        self._cells: dict[Model, dict[str, Cell]] = {model: {} for model in table.models}
-        for (model, language), cell in table.cells.items():
-            self._cells[model][language] = cell
-        self._own = {
-            model: [language for language in table.languages if language in cells and cells[language].value is not None]
-            for model, cells in self._cells.items()
-        }
+        self._columns = {model: _Columns(table, model) for model in table.models}
+        self._own = {model: own.scored for model, own in self._columns.items()}
         self._field = shared_field(table.languages, self._own)
         self._at_pivot = {model: table.value(model, pivot) for model in table.models}
 
@@ -196,9 +192,7 @@ class Rankings:
             ranked = ranked.within(within)
             chosen = tuple(language for language in chosen if language in within)
         among = frozenset(ranked.models)
-        rows = [
-            self._row(model, ranked.languages if model in among else None, chosen, evidence) for model in self._cells
-        ]
+        rows = [self._row(model, ranked.languages if model in among else None, chosen, evidence) for model in self._own]
         candidates = [row for row in rows if row.model in among]
         known = evidence is not None and all(row.model in evidence.ranks for row in candidates)
         sign = 1 if self._table.facts.higher_is_better else -1
@@ -220,15 +214,94 @@ class Rankings:
         self, model: Model, shared: Sequence[str] | None, chosen: Sequence[str], evidence: Evidence | None
     ) -> Standing:
         """The numbers of one model; over its own languages where it is not ranked with the others."""
-        cells = self._cells[model]
-        own = frozenset(self._own[model])
-        languages = [language for language in chosen if language in own] if shared is None else shared
-        counted = [cells[language] for language in languages]
-        row = _standing(model, [cells[language] for language in chosen if language in cells], counted, self._table)
+        columns = self._columns[model]
+        own = [language for language in chosen if language in columns.there]
+        counted = [language for language in own if language in columns.scored] if shared is None else list(shared)
+        row = columns.standing(own, counted)
         if evidence is not None and model in evidence.intervals:
-            return _with_evidence(row, evidence, counted)
-        gap = _plain_gap(languages, counted, self._pivot, self._at_pivot[model])
+            return _with_evidence(row, evidence, [self._table.cells[model, language] for language in counted])
+        gap = columns.gap(counted, self._pivot, self._at_pivot[model])
         return row if gap is None else replace(row, gap=gap)
+
+
+class _Columns:
+    """One model's numbers by language: many means are taken over some of the same languages."""
+
+    def __init__(self, table: MetricTable, model: Model) -> None:
+        self._model = model
+        self._worst_first = table.facts.higher_is_better
+        cells = {
+            language: table.cells[model, language] for language in table.languages if (model, language) in table.cells
+        }
+        scores = {language: cell.score for language, cell in cells.items()}
+        self.there = frozenset(cells)
+        self.scored = {language: None for language, cell in cells.items() if cell.value is not None}
+        self._values = {language: score.value for language, score in scores.items()}
+        self._lows = {language: score.ci_low for language, score in scores.items()}
+        self._highs = {language: score.ci_high for language, score in scores.items()}
+        self._n = {language: score.n for language, score in scores.items()}
+        self._failed = {language: score.n_failed for language, score in scores.items()}
+        self._above = {
+            language: (
+                above_chance(score, score.value),
+                above_chance(score, score.ci_low),
+                above_chance(score, score.ci_high),
+            )
+            for language, score in scores.items()
+        }
+
+    def standing(self, own: Sequence[str], counted: Sequence[str]) -> Standing:
+        """The numbers over some languages, without ranks and gap.
+
+        Args:
+            own: The languages that are chosen, with or without scores.
+            counted: Those of them that the mean is over.
+        """
+        values = [value for value in map(self._values.__getitem__, counted) if value is not None]
+        worst = sorted(values, reverse=not self._worst_first)[: worst_count(len(values))]
+        numbers = list(map(self._n.__getitem__, counted))
+        segments = sum(numbers)
+        weighted = math.fsum(map(mul, numbers, values)) if len(values) == len(numbers) else 0.0
+        return Standing(
+            model=self._model,
+            first=None,
+            last=None,
+            mean=mean(values),
+            low=_whole_mean(list(map(self._lows.__getitem__, counted))),
+            high=_whole_mean(list(map(self._highs.__getitem__, counted))),
+            counted=len(counted),
+            normalised=self._normalised(counted),
+            worst=mean(worst),
+            micro=weighted / segments if segments else None,
+            gap=None,
+            scored=sum(language in self.scored for language in own),
+            n=sum(map(self._n.__getitem__, own)),
+            n_failed=sum(map(self._failed.__getitem__, own)),
+        )
+
+    def gap(self, languages: Sequence[str], pivot: str, at_pivot: float | None) -> Estimate | None:
+        """Difference of the scores, for lack of segments to compare item by item."""
+        if at_pivot is None:
+            return None
+        others = [
+            value for language in languages if language != pivot and (value := self._values[language]) is not None
+        ]
+        if not others:
+            return None
+        return Estimate(value=math.fsum(others) / len(others) - at_pivot, low=None, high=None, languages=len(others))
+
+    def _normalised(self, counted: Sequence[str]) -> Estimate | None:
+        """Mean of the chance-normalised scores; the ends of the languages' own intervals averaged."""
+        found = list(map(self._above.__getitem__, counted))
+        values = [value for value, _, _ in found if value is not None]
+        if not values or len(values) < len(found):
+            return None
+        return Estimate(
+            value=math.fsum(values) / len(values),
+            low=_whole_mean([low for _, low, _ in found]),
+            high=_whole_mean([high for _, _, high in found]),
+            languages=len(values),
+        )
 
 
 def worst_count(languages: int) -> int:
@@ -247,48 +320,6 @@ def _whole_mean(values: Sequence[float | None]) -> float | None:
     return mean(known) if len(known) == len(values) else None
 
 
-def _standing(model: Model, own: Sequence[Cell], counted: Sequence[Cell], table: MetricTable) -> Standing:
-    """The numbers of one model over the cells that count, without ranks and gap.
-
-    Args:
-        own: Its cells in the languages that are chosen, with or without scores.
-        counted: Those of them that its mean is over.
-    """
-    scores = [cell.score for cell in counted]
-    values = [score.value for score in scores if score.value is not None]
-    worst = sorted(values, reverse=not table.facts.higher_is_better)[: worst_count(len(values))]
-    segments = sum(score.n for score in scores)
-    return Standing(
-        model=model,
-        first=None,
-        last=None,
-        mean=mean(values),
-        low=_whole_mean([score.ci_low for score in scores]),
-        high=_whole_mean([score.ci_high for score in scores]),
-        counted=len(scores),
-        normalised=_normalised(counted),
-        worst=mean(worst),
-        micro=math.fsum(score.n * (score.value or 0.0) for score in scores) / segments if segments else None,
-        gap=None,
-        scored=sum(cell.value is not None for cell in own),
-        n=sum(cell.score.n for cell in own),
-        n_failed=sum(cell.score.n_failed for cell in own),
-    )
-
-
-def _normalised(cells: Sequence[Cell]) -> Estimate | None:
-    """Mean of the chance-normalised scores; the ends of the languages' own intervals averaged."""
-    values = [above_chance(cell.score, cell.score.value) for cell in cells]
-    known = [value for value in values if value is not None]
-    if not known or len(known) < len(values):
-        return None
-    lows = [above_chance(cell.score, cell.score.ci_low) for cell in cells]
-    highs = [above_chance(cell.score, cell.score.ci_high) for cell in cells]
-    return Estimate(
-        value=math.fsum(known) / len(known), low=_whole_mean(lows), high=_whole_mean(highs), languages=len(known)
-    )
-
-
 def _with_evidence(row: Standing, evidence: Evidence, cells: Sequence[Cell]) -> Standing:
     low, high = evidence.intervals[row.model]
     normalised = row.normalised
@@ -298,17 +329,6 @@ def _with_evidence(row: Standing, evidence: Evidence, cells: Sequence[Cell]) -> 
             ends = above_chance(cells[0].score, low), above_chance(cells[0].score, high)
         normalised = replace(normalised, low=ends[0], high=ends[1])
     return replace(row, low=low, high=high, normalised=normalised, gap=evidence.gaps.get(row.model))
-
-
-def _plain_gap(languages: Sequence[str], cells: Sequence[Cell], pivot: str, at_pivot: float | None) -> Estimate | None:
-    """Difference of the scores, for lack of segments to compare item by item."""
-    if at_pivot is None:
-        return None
-    values = [cell.value for language, cell in zip(languages, cells, strict=True) if language != pivot]
-    others = [value for value in values if value is not None]
-    if not others:
-        return None
-    return Estimate(value=math.fsum(others) / len(others) - at_pivot, low=None, high=None, languages=len(others))
 
 
 def _rank_ranges(rows: Sequence[Standing], sign: int) -> dict[Model, tuple[int, int]]:

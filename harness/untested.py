@@ -8,7 +8,7 @@ mostly fail on the same ones; then this interval is wider than a paired one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +43,16 @@ class Differences:
         """``[n]`` first minus second score."""
         return self.value - self.value_against
 
+    def only(self, places: np.ndarray) -> Differences:
+        """Some of the languages, by their places."""
+        return Differences(
+            languages=tuple(self.languages[place] for place in places),
+            value=self.value[places],
+            value_against=self.value_against[places],
+            low=self.low[places],
+            high=self.high[places],
+        )
+
     def macro(self) -> tuple[float, float, float, float, float]:
         """Mean over languages of both scores, the difference and the ends of its interval, of which there is at least
         one.
@@ -55,29 +65,40 @@ class Differences:
 
 
 class UntestedScores:
-    """The scores of one table as arrays, to be asked about any two of its models."""
+    """The scores of one table as arrays, to be asked about any two of its models.
 
-    def __init__(self, table: MetricTable) -> None:
+    Args:
+        table: The scores.
+        bare: Runs, as ``Cell.run`` counts them, that do not keep the statistics of their scores.
+    """
+
+    def __init__(self, table: MetricTable, bare: Collection[int] = ()) -> None:
         self._table = table
         self._models = {model: row for row, model in enumerate(table.models)}
         columns = {language: column for column, language in enumerate(table.languages)}
-        shape = (len(table.models), len(table.languages))
-        self._value, self._low, self._high = (np.full(shape, np.nan) for _ in range(3))
-        self._way = np.full(shape, _ABSENT)
-        self._segments = np.zeros(shape, dtype=bool)
+        found: list[tuple[int, int, int, bool, float, float, float]] = []
         ways: dict[tuple[str, ...], int] = {}
         rows: dict[int, int] = {}  # by identity: to hash a model takes longer than all else here
         for (model, language), cell in table.cells.items():
             row = rows.get(id(model))
             if row is None:
                 row = rows.setdefault(id(model), self._models[model])
-            score, place = cell.score, (row, columns[language])
-            self._way[place] = ways.setdefault(_way(score), len(ways))
-            self._segments[place] = score.segments
-            if score.value is not None:
-                self._value[place] = score.value
-                if score.ci_low is not None and score.ci_high is not None:
-                    self._low[place], self._high[place] = score.ci_low, score.ci_high
+            score = cell.score
+            way = ways.setdefault(_way(score), len(ways))
+            low, high = score.ci_low, score.ci_high
+            ends = (low, high) if low is not None and high is not None else (np.nan, np.nan)
+            value = np.nan if score.value is None else score.value
+            found.append((row, columns[language], way, score.segments and cell.run not in bare, value, *ends))
+        by_column = list(zip(*found, strict=True))
+        places = by_column[0], by_column[1]
+        shape = (len(table.models), len(table.languages))
+        self._way = np.full(shape, _ABSENT)
+        self._way[places] = by_column[2]
+        self._segments = np.zeros(shape, dtype=bool)
+        self._segments[places] = by_column[3]
+        self._value, self._low, self._high = (np.full(shape, np.nan) for _ in range(3))
+        for array, numbers in zip((self._value, self._low, self._high), by_column[4:], strict=True):
+            array[places] = numbers
 
     def between(self, system: Model, against: Model) -> Differences:
         """What ``system`` scores more than ``against``, where both have a score of the same thing and one of them has

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from harness.alignment_report import ALIGNMENT, COLUMNS, ESTIMATING, FEWEST, estimates_of, report_of, rows
 from harness.boards import Board, Model
@@ -87,10 +89,16 @@ def _names(view: BoardView) -> tuple[object, ...]:
 
 def _scope(site: Site, model: Model) -> Scope:
     """What is set beside each other for a model: everything, or the headlines where that is too much."""
-    own = [view for view in site.views if model in view.board.models]
-    if sum(len(view.metrics) for view in own if not _is_aligned(view.board)) <= _MANY_MEASURED:
+    if not _is_cut(site, model):
         return Scope(models=(model.title,))
-    return Scope(models=(model.title,), metrics=(*ALIGNMENT, *(view.headline.facts.metric for view in own)))
+    headlines = (view.headline.facts.metric for view in site.views if model in view.board.models)
+    return Scope(models=(model.title,), metrics=(*ALIGNMENT, *headlines))
+
+
+def _is_cut(site: Site, model: Model) -> bool:
+    """Whether only the headline of every task is set beside alignment."""
+    own = [view for view in site.views if model in view.board.models and not _is_aligned(view.board)]
+    return sum(len(view.metrics) for view in own) > _MANY_MEASURED
 
 
 def _write_model(site: Site, writer: Writer, views: Sequence[BoardView], model: Model) -> None:
@@ -100,9 +108,10 @@ def _write_model(site: Site, writer: Writer, views: Sequence[BoardView], model: 
     report_rows = list(rows(report))
     writer.write(f"{stem}.csv", exports.as_csv(COLUMNS, report_rows))
     writer.write(f"{stem}.json", exports.as_json(report_rows))
-    by_layer = [row for view in views for metric in view.metrics for row in _layer_rows(view, metric, model)]
+    curves = [curve for view in views for metric in view.metrics for curve in _curves(view, metric, model)]
+    by_layer = [row for curve in curves for row in _layer_rows(curve)]
     writer.write(f"{stem}-layers.csv", exports.as_csv(LAYER_COLUMNS, by_layer))
-    writer.write(f"{stem}-layers.json", exports.as_json(by_layer))
+    writer.write(f"{stem}-layers.json", exports.as_json([dataclasses.asdict(curve) for curve in curves]))
     beside = estimate_views(report.estimates, site.views)
     sections = []
     room = HEAT_CELLS
@@ -122,6 +131,7 @@ def _write_model(site: Site, writer: Writer, views: Sequence[BoardView], model: 
         hundredths=hundredths,
         beside=beside[:PANELS],
         more_beside=beside[PANELS:],
+        headlines_only=_is_cut(site, model),
         pivot=views[0].pivot_name,
         fewest=FEWEST,
         estimating=ESTIMATING,
@@ -159,6 +169,7 @@ def _write_overview(
         curves=curves,
         beside=beside,
         panels=list(panels.values())[:PANELS],
+        by_title={model.title: model for model in models},
         pages={model.title: alignment_page(model.title) for model in models},
         pivot=views[0].pivot_name,
         fewest=FEWEST,
@@ -190,11 +201,41 @@ def _summary_row(view: BoardView, heat: LayerHeat, metric: MetricView) -> export
     return dict(zip(SUMMARY_COLUMNS, values, strict=True))
 
 
-def _layer_rows(view: BoardView, metric: MetricView, model: Model) -> Iterator[exports.Row]:
-    """One row a language and layer."""
-    first = first_layer(metric.facts.signature)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Curve:
+    """One language's values by layer; the first one is that of ``first_layer``."""
+
+    task: str
+    variant: str
+    prompt: str
+    metric: str
+    model: str
+    model_tag: str
+    language: str
+    first_layer: int
+    layers: tuple[float, ...]
+
+
+def _curves(view: BoardView, metric: MetricView, model: Model) -> Iterator[_Curve]:
+    task, variant, prompt = view.board.key
     for label in view.labels:
         cell = metric.table.cells.get((model, label.code))
-        for layer, value in enumerate(layers_of(cell) if cell else (), start=first):
-            names = (*view.board.key, metric.facts.metric, model.name, model.tag, label.code, layer, value)
-            yield dict(zip(LAYER_COLUMNS, names, strict=True))
+        if cell and (layers := layers_of(cell)):
+            yield _Curve(
+                task=task,
+                variant=variant,
+                prompt=prompt,
+                metric=metric.facts.metric,
+                model=model.name,
+                model_tag=model.tag,
+                language=label.code,
+                first_layer=first_layer(cell.score.signature),
+                layers=layers,
+            )
+
+
+def _layer_rows(curve: _Curve) -> Iterator[exports.Row]:
+    """Rows of ``LAYER_COLUMNS``, one a layer."""
+    names = (curve.task, curve.variant, curve.prompt, curve.metric, curve.model, curve.model_tag, curve.language)
+    for layer, value in enumerate(curve.layers, start=curve.first_layer):
+        yield dict(zip(LAYER_COLUMNS, (*names, layer, value), strict=True))

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from harness.alignment_report import Correlation, Estimate, Estimated, LanguageRanking, RankedLanguage
 from leaderboard import figures
+from leaderboard.figures import Axis
 from leaderboard.figures_scatter import Point, scatter
 from leaderboard.labels import LanguageLabel, label
 from leaderboard.metric_view import MetricView
@@ -45,13 +46,9 @@ class RankingView:
         self.ranking = ranking
         self.metric = metric
         self.id = f"r-{short_hash(metric.id, ranking.model)}"
-        self.scale = figures.axis([1.0, float(len(ranking.languages))])
+        last = max(2, len(ranking.languages))
+        self.scale = Axis(low=1.0, high=float(last), step=float(last - 1))
         self.rows = [(one, label(one.language)) for one in ranking.languages]
-
-    @property
-    def known(self) -> bool:
-        """Whether statistics of segments were there to make intervals of."""
-        return all(cell.score.segments for cell in self.metric.table.cells.values())
 
     def bar(self, one: RankedLanguage) -> Markup:
         return figures.interval_dot(one.place, one.first, one.last, self.scale, None)

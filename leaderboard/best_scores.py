@@ -6,7 +6,7 @@ Directions of translation stand at the language that is not the pivot; reading a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from harness.boards import Cell, Model, sides_of
@@ -35,11 +35,14 @@ class Best:
     to_pivot: float | None
 
 
-@dataclass(slots=True, kw_only=True)
+_Scored = tuple[float, Model, Cell]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    best: dict[str, Best] = field(default_factory=dict)
-    values: dict[str, dict[Model, float]] = field(default_factory=dict)
-    unscored: set[str] = field(default_factory=set)
+    best: dict[str, Best]
+    values: dict[str, list[tuple[Model, float]]]
+    unscored: set[str]
 
 
 class Choice:
@@ -73,14 +76,20 @@ class Choice:
         return self._found.best
 
     @property
-    def values(self) -> Mapping[str, Mapping[Model, float]]:
-        """Every comparable score by language and model."""
+    def values(self) -> Mapping[str, Sequence[tuple[Model, float]]]:
+        """Every comparable score by language."""
         return self._found.values
 
     @property
     def unscored(self) -> set[str]:
         """Languages that were tried and have no comparable score of any model."""
         return self._found.unscored
+
+    @property
+    def pivot(self) -> str:
+        """The pivot, where the scores are of other languages and it; empty where it is a language like the others."""
+        board = self.view.board
+        return board.pivot if self.way or board.task.kind == "alignment" else ""
 
     @cached_property
     def not_run(self) -> frozenset[str]:
@@ -96,7 +105,7 @@ class Choice:
     @cached_property
     def ends_of_all(self) -> tuple[float, float]:
         """Lowest and highest score of any model."""
-        values = [value for own in self.values.values() for value in own.values()]
+        values = [value for own in self.values.values() for _, value in own]
         return (min(values), max(values)) if values else (0.0, 0.0)
 
     def tint(self, value: float) -> int:
@@ -107,31 +116,29 @@ class Choice:
 
     @cached_property
     def _found(self) -> _Found:
-        by_row: dict[str, list[tuple[Model, Cell]]] = {}
+        code_of = {row: code for code, row in self.rows.items()}
+        scored: dict[str, list[_Scored]] = {}
         for (model, row), cell in self.metric.table.cells.items():
-            by_row.setdefault(row, []).append((model, cell))
-        found = _Found()
-        for code, row in self.rows.items():
-            scored = [(model, cell, cell.value) for model, cell in by_row.get(row, ()) if cell.value is not None]
-            if not scored:
-                found.unscored.add(code)
-                continue
-            found.values[code] = {model: value for model, _, value in scored}
-            found.best[code] = self._best(row, sorted(scored, key=lambda one: one[0]))
-        return found
+            if (code := code_of.get(row)) is not None and (value := cell.value) is not None:
+                scored.setdefault(code, []).append((value, model, cell))
+        return _Found(
+            best={code: self._best(self.rows[code], own) for code, own in scored.items()},
+            values={code: [(model, value) for value, model, _ in own] for code, own in scored.items()},
+            unscored=set(self.rows) - set(scored),
+        )
 
-    def _best(self, row: str, scored: Sequence[tuple[Model, Cell, float]]) -> Best:
-        sign = 1 if self.metric.facts.higher_is_better else -1
-        model, cell, value = max(scored, key=lambda one: sign * one[2])
+    def _best(self, row: str, scored: Sequence[_Scored]) -> Best:
+        top = (max if self.metric.facts.higher_is_better else min)(value for value, _, _ in scored)
+        _, model, cell = min((one for one in scored if one[0] == top), key=lambda one: one[1])
         pivot = self.view.board.pivot
         at_pivot = None if self.way or row == pivot else self.metric.table.value(model, pivot)
         return Best(
             row=row,
             model=model,
             cell=cell,
-            value=value,
-            rivals=_rivals(cell, [other for own, other, _ in scored if own != model]),
-            to_pivot=None if at_pivot is None else value - at_pivot,
+            value=top,
+            rivals=_rivals(cell, scored),
+            to_pivot=None if at_pivot is None else top - at_pivot,
         )
 
 
@@ -164,9 +171,12 @@ def _about(row: str, pivot: str) -> tuple[str, str]:
     return (OUT, target) if source == pivot else ("", "")
 
 
-def _rivals(best: Cell, others: Sequence[Cell]) -> int | None:
+def _rivals(best: Cell, scored: Sequence[_Scored]) -> int | None:
     low, high = best.score.ci_low, best.score.ci_high
     if low is None or high is None:
         return None
-    ends = ((other.score.ci_low, other.score.ci_high) for other in others)
-    return sum(a is not None and b is not None and a <= high and b >= low for a, b in ends)
+    found = 0
+    for _, _, cell in scored:
+        own_low, own_high = cell.score.ci_low, cell.score.ci_high
+        found += own_low is not None and own_high is not None and own_low <= high and own_high >= low
+    return found - 1

@@ -10,6 +10,7 @@ from harness.export import csv_text
 from harness.markup import json_text
 from harness.pairing import MACRO
 from harness.reports import COMPARE_COLUMNS, comparison_body, comparison_rows
+from harness.summary_rows import Cells
 from harness.untested import VERDICT
 from leaderboard.compare_view import PairView, Row, SectionView
 
@@ -20,11 +21,11 @@ INDEX_COLUMNS = (
 )
 """Columns of the index's CSV: one row a pair, board and metric; counts of languages are about ``system``."""
 
-Cells = dict[str, object]
+_NUMBERS = ("value", "value_against", "delta", "ci_low", "ci_high")
 
 
 def pair_csv(view: PairView, comparison: Comparison) -> str:
-    """What ``glotbench compare --format csv`` has, and the differences that cannot be tested."""
+    """What ``glotbench compare --format csv`` has, and what cannot be tested, as far as the page shows it."""
     compared = dataclasses.replace(comparison, not_compared=tuple(view.not_compared))
     _, *rows = comparison_rows(compared)
     untested = [[cells.get(column) for column in COMPARE_COLUMNS] for cells in _untested(view)]
@@ -32,9 +33,11 @@ def pair_csv(view: PairView, comparison: Comparison) -> str:
 
 
 def pair_json(view: PairView, comparison: Comparison) -> str:
-    """What ``glotbench compare --format json`` has without texts, and as ``untested`` what cannot be tested."""
+    """What ``glotbench compare --format json`` has without texts, and as ``untested`` what cannot be tested, as far as
+    the page shows it; on one line where that is much."""
     compared = dataclasses.replace(comparison, not_compared=tuple(view.not_compared))
-    return json_text(comparison_body(compared, texts=False) | {"untested": list(_untested(view))})
+    body = comparison_body(compared, texts=False) | {"untested": list(_untested(view))}
+    return json_text(body, indent=None if view.is_cut else 1)
 
 
 def index_row(view: PairView, section: SectionView) -> Cells:
@@ -52,14 +55,13 @@ def index_row(view: PairView, section: SectionView) -> Cells:
 
 def _untested(view: PairView) -> Iterator[Cells]:
     for section in view.sections:
-        if not section.has_untested:
-            continue
-        where = _where(view, section)
-        if section.macro is not None and not section.macro.tested:
-            yield where | {"language": MACRO, "verdict": VERDICT} | _numbers(section.macro)
-        for row in section.rows:
-            if not row.tested and row.label is not None:
-                yield where | {"language": row.label.code, "verdict": VERDICT} | _numbers(row)
+        if section.has_untested:
+            where = _where(view, section) | {"verdict": VERDICT}
+            if section.macro is not None and not section.macro.tested:
+                yield where | {"language": MACRO} | _numbers(section.macro)
+            for row in view.shown(section):
+                if not row.tested and row.label is not None:
+                    yield where | {"language": row.label.code} | _numbers(row)
 
 
 def _where(view: PairView, section: SectionView) -> Cells:
@@ -69,10 +71,4 @@ def _where(view: PairView, section: SectionView) -> Cells:
 
 
 def _numbers(row: Row) -> Cells:
-    return {
-        "value": row.value,
-        "value_against": row.value_against,
-        "delta": row.delta,
-        "ci_low": row.low,
-        "ci_high": row.high,
-    }
+    return dict(zip(_NUMBERS, (row.value, row.value_against, row.delta, row.low, row.high), strict=True))

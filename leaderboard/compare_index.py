@@ -67,7 +67,7 @@ class IndexView:
         for first, second, swapped in ((row, column, False), (column, row, True)):
             section = self._sections.get((first, second, name))
             if section is not None:
-                return _cell(section, swapped=swapped)
+                return _cell(section, swapped=swapped, say_untested=self.has_tests)
         return Markup('<td class="x"><span class="no" title="Nothing in common">–</span></td>')
 
     def own(self, view: PairView, board: BoardView) -> Markup:
@@ -75,7 +75,7 @@ class IndexView:
         return self.cell(board, view.a, view.b)
 
 
-def _cell(section: SectionView, *, swapped: bool) -> Markup:
+def _cell(section: SectionView, *, swapped: bool, say_untested: bool) -> Markup:
     row = section.headline
     if row.delta is None:
         return Markup('<td class="x"><span class="no" title="The difference is undefined">–</span></td>')
@@ -93,7 +93,7 @@ def _cell(section: SectionView, *, swapped: bool) -> Markup:
         ahead,
         behind,
         section.tally.languages,
-        Markup("") if row.tested else Markup(", not tested"),
+        ", not tested" if say_untested and not row.tested else "",
     )
 
 

@@ -12,7 +12,7 @@ from leaderboard.folder import Writer
 from leaderboard.jobs import Job
 from leaderboard.model_pairs import MOST_MODELS, MOST_PAIRS, Pair
 from leaderboard.rendering import Entry
-from leaderboard.segment_gaps import LanguageGaps, gaps
+from leaderboard.segment_gaps import LanguageGaps, SegmentGaps
 from leaderboard.site_data import Site
 
 _PAGE = "compare.html"
@@ -31,26 +31,27 @@ def jobs(site: Site) -> list[Job]:
 
 def _pair_jobs(site: Site) -> list[Job]:
     runs = {view.board.key: site.runs_of(view.board) for view in site.views}
+    gaps = SegmentGaps(site, site.comparisons)
     found = []
     for pair in site.pairs:
         own: dict[int, RunFolder] = {}
         for view in site.views:
             if set(pair.models) <= set(view.board.models):
                 own |= {id(folder): folder for folder in runs[view.board.key]}
-        found.append(_pair_job(site, pair, list(own.values())))
+        found.append(_pair_job(site, pair, gaps, list(own.values())))
     return found
 
 
-def _pair_job(site: Site, pair: Pair, runs: Sequence[RunFolder]) -> Job:
+def _pair_job(site: Site, pair: Pair, gaps: SegmentGaps, runs: Sequence[RunFolder]) -> Job:
     def make(writer: Writer) -> str:
-        _write_pair(site, writer, pair)
+        _write_pair(site, writer, pair, gaps)
         return ""
 
     digest = site.digest(pair, runs=runs)
     return Job(name=f"pair {pair.system.title} / {pair.against.title}", digest=digest, make=make)
 
 
-def _write_pair(site: Site, writer: Writer, pair: Pair) -> None:
+def _write_pair(site: Site, writer: Writer, pair: Pair, gaps: SegmentGaps) -> None:
     view = _view(site, pair)
     stem = pair.page.removesuffix(".html")
     comparison = site.comparisons.comparison(pair)
@@ -62,18 +63,16 @@ def _write_pair(site: Site, writer: Writer, pair: Pair) -> None:
         view=view,
         stem=stem,
         few=FEW_ROWS,
-        gaps=[(section, own) for section in view.sections if (own := _gaps(site, pair, section))],
+        gaps=[(section, own) for section in view.sections if (own := _gaps(gaps, section))],
         imported=comparison.imported,
-        complete=len(site.models) <= MOST_MODELS,
     )
     writer.write(pair.page, text)
 
 
-def _gaps(site: Site, pair: Pair, section: SectionView) -> list[LanguageGaps]:
+def _gaps(gaps: SegmentGaps, section: SectionView) -> list[LanguageGaps]:
     """The segments in which the two differ most, once a board."""
-    if section.metric is not section.board.headline or not section.has_tests:
-        return []
-    return gaps(site, pair, section.board, site.comparisons)
+    board = section.board
+    return gaps.of(section.pair, board) if section.metric is board.headline and section.has_tests else []
 
 
 def _index_job(site: Site) -> Job:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal
 
+import numpy as np
 from markupsafe import Markup
 
 from harness.compare import Contrast, NotCompared, Verdict
@@ -26,6 +27,7 @@ from leaderboard.figures_forest import Dot
 from leaderboard.labels import LanguageLabel, label
 from leaderboard.metric_view import MetricView
 from leaderboard.model_pairs import Pair
+from leaderboard.rendering import environment
 from leaderboard.text import fold
 from leaderboard.views import BoardView
 
@@ -122,13 +124,13 @@ class SectionView:
         self.metric = metric
         self.id = metric.id
         self._contrasts = comparisons.contrasts(pair, board.board, metric.facts.metric)
-        self._untested = comparisons.untested(metric.table).between(*pair.models)
+        self.untested = comparisons.untested(metric.table).between(*pair.models)
         self._sign = 1 if metric.facts.higher_is_better else -1
 
     @cached_property
     def tally(self) -> Tally:
         verdicts = [row.verdict for row in self._contrasts if row.language != MACRO]
-        gains = self._sign * self._untested.delta
+        gains = self._sign * self.untested.delta
         return Tally(
             first=verdicts.count("better"),
             second=verdicts.count("worse"),
@@ -144,7 +146,7 @@ class SectionView:
         if self._contrasts:
             first = self._contrasts[0]
             return _tested(first, None) if first.language == MACRO else None
-        return _mean(self._untested) if len(self._untested.languages) > 1 else None
+        return _mean(self.untested) if len(self.untested.languages) > 1 else None
 
     @property
     def headline(self) -> Row:
@@ -154,13 +156,22 @@ class SectionView:
     @cached_property
     def rows(self) -> list[Row]:
         """The languages, those in which A is better by most first; an undefined difference comes last."""
-        found = [_tested(row, label(row.language)) for row in self._contrasts if row.language != MACRO]
-        found += _untested(self._untested)
-        return sorted(found, key=self._place)
+        return self._sorted(self.untested)
 
-    def largest(self, most: int) -> list[Row]:
-        """The rows where there are at most so many, else those with the largest differences both ways."""
-        return self.rows if len(self.rows) <= most else [*self.rows[: most // 2], *self.rows[-(most - most // 2) :]]
+    @cached_property
+    def largest(self) -> list[Row]:
+        """``FEW_ROWS`` of the rows: those with the largest differences both ways."""
+        few = self.untested
+        if len(few.languages) > 2 * FEW_ROWS:
+            order = np.argsort(few.delta, kind="stable")
+            few = few.only(np.concatenate([order[:FEW_ROWS], order[-FEW_ROWS:]]))
+        rows = self._sorted(few)
+        half = FEW_ROWS // 2
+        return rows if len(rows) <= FEW_ROWS else [*rows[:half], *rows[-half:]]
+
+    def _sorted(self, untested: Differences) -> list[Row]:
+        found = [_tested(row, label(row.language)) for row in self._contrasts if row.language != MACRO]
+        return sorted([*found, *_untested(untested)], key=self._place)
 
     @property
     def has_tests(self) -> bool:
@@ -168,12 +179,12 @@ class SectionView:
 
     @property
     def has_untested(self) -> bool:
-        return bool(self._untested.languages)
+        return bool(self.untested.languages)
 
     @property
     def has_intervals(self) -> bool:
         """Whether an untested difference has an interval."""
-        return any(math.isfinite(low) for low in self._untested.low)
+        return bool(np.isfinite(self.untested.low).any())
 
     @property
     def verdict(self) -> str:
@@ -218,14 +229,20 @@ class SectionView:
 
     def rows_name(self, count: int) -> str:
         """Languages or directions."""
-        name = "direction" if self.board.directions else "language"
-        return name if count == 1 else f"{name}s"
+        return self._name if count == 1 else f"{self._name}s"
+
+    @cached_property
+    def _name(self) -> str:
+        return "direction" if self.board.directions else "language"
 
     @cached_property
     def scale(self) -> Axis:
-        shown = [self.macro, *self.rows]
-        ends = [end for row in shown if row for end in (row.delta, row.low, row.high) if end is not None]
-        return figures.axis([0.0, *ends])
+        """The axis of the differences, of all languages."""
+        tested = [end for row in self._contrasts for end in (row.delta, row.low, row.high) if end is not None]
+        plain = np.concatenate([self.untested.delta, self.untested.low, self.untested.high])
+        plain = plain[np.isfinite(plain)]
+        ends = [float(plain.min()), float(plain.max())] if len(plain) else []
+        return figures.axis([0.0, *tested, *ends])
 
     def drawing(self, row: Row) -> Markup:
         if row.delta is None:
@@ -267,6 +284,20 @@ class SectionView:
 
     def group_drawing(self, row: GroupRow) -> Markup:
         return figures_forest.forest_row(row.delta, None, None, self.group_scale, shown=True)
+
+    def untested_row(self, row: Row) -> Markup:
+        """A row of a table without tests, put together here: a large site has tens of thousands."""
+        ends = "" if row.low is None else f' <span class="ci">{self.signed(row.low)} to {self.signed(row.high)}</span>'
+        head = (
+            Markup('<th scope="row">Mean over {}</th>').format(row.languages)
+            if row.label is None
+            else _language_head(row.label.code, self.board.board.pivot)
+        )
+        return head + Markup(
+            f'<td class="num">{self.number(row.value)}</td><td class="num">{self.number(row.value_against)}</td>'
+            f'<td class="num" data-v="{row.delta!r}"><b>{self.signed(row.delta)}</b>{ends}</td>'
+            f'<td class="fig">{self.drawing(row)}</td>'
+        )
 
     def number(self, value: float | None) -> str:
         return self.metric.number(value)
@@ -344,7 +375,7 @@ class PairView:
         return sum(section.tally.languages for section in self.sections) > MOST_ROWS
 
     def shown(self, section: SectionView) -> list[Row]:
-        return section.largest(FEW_ROWS) if self.is_cut else section.rows
+        return section.largest if self.is_cut else section.rows
 
     @property
     def has_tests(self) -> bool:
@@ -366,6 +397,13 @@ class PairView:
     @property
     def not_compared(self) -> list[NotCompared]:
         return [row for _, _, row in self.refused]
+
+
+@cache
+def _language_head(code: str, pivot: str) -> Markup:
+    """The head of a row on a page at the site's root."""
+    parts = environment().get_template("parts.html.j2").make_module({"root": "", "page": ""})
+    return Markup(parts.language_head(label(code), pivot))  # type: ignore[attr-defined]
 
 
 def _by_name(row: LanguageLabel) -> tuple[str, str]:

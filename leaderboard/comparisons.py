@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from harness.boards import Board, MetricTable, Model
+from harness.boards import Board, Cell, MetricTable, Model
 from harness.compare import CompareOptions, Comparison, Contrast, NotCompared, compare_pairs
 from harness.pairing import ScoreSource
 from harness.systems import Key, System
@@ -23,15 +24,16 @@ LISTED = 3
 """Segments that are listed of every language in which a system loses, and in which it gains."""
 
 _COMPARISON = TypeAdapter(Comparison)
+_Found = TypeVar("_Found", Contrast, NotCompared)
 
 
 def jobs(site: Site) -> list[Job]:
     """One a task that has segments and pairs; its summary is the comparison."""
-    found = []
+    found, bare = [], _bare(site)
     for task, own in groupby(site.boards, key=lambda board: board.task.name):
         boards = list(own)
         pairs = [pair for pair in site.pairs if any(set(pair.models) <= set(board.models) for board in boards)]
-        if pairs and any(cell.score.segments for board in boards for cell in _cells(board)):
+        if pairs and any(cell.score.segments and cell.run not in bare for board in boards for cell in _cells(board)):
             found.append(_job(site, task, boards, pairs))
     return found
 
@@ -50,6 +52,7 @@ class Comparisons:
         tasks = {board.task.name for board in site.boards}
         self._summaries = {task: summaries[_name(task)] for task in tasks if _name(task) in summaries}
         self._untested: dict[int, UntestedScores] = {}
+        self._bare = _bare(site)
 
     def contrasts(self, pair: Pair, board: Board, metric: str) -> list[Contrast]:
         """The macro row, where there is one, and the languages, in the order of ``glotbench compare``."""
@@ -74,7 +77,7 @@ class Comparisons:
         """The scores of a table without their segments."""
         key = id(table)
         if key not in self._untested:
-            self._untested[key] = UntestedScores(table)
+            self._untested[key] = UntestedScores(table, self._bare)
         return self._untested[key]
 
     def refused(self, pair: Pair, board: Board, table: MetricTable) -> list[NotCompared]:
@@ -100,12 +103,6 @@ class Comparisons:
         return _grouped([row for one in self._parsed.values() for row in one.not_compared])
 
 
-def source(site: Site, table: MetricTable, model: Model, language: str) -> ScoreSource:
-    """Where a score of a table lies."""
-    cell = table.cells[model, language]
-    return ScoreSource(folder=site.folders[cell.run], score=cell.score)
-
-
 def _job(site: Site, task: str, boards: Sequence[Board], pairs: Sequence[Pair]) -> Job:
     def make(_: Writer) -> str:
         systems = _systems(site, boards, pairs)
@@ -119,13 +116,20 @@ def _job(site: Site, task: str, boards: Sequence[Board], pairs: Sequence[Pair]) 
 
 def _systems(site: Site, boards: Sequence[Board], pairs: Sequence[Pair]) -> dict[Model, System]:
     """The models of the pairs with their scores in a task, in the order of the records."""
+    bare = _bare(site)
     scores: dict[Model, dict[Key, ScoreSource]] = {model: {} for pair in pairs for model in pair.models}
     for board in boards:
         for table in board.metrics:
             for (model, _), cell in table.cells.items():
                 if model in scores:
-                    scores[model][cell.score.key] = ScoreSource(folder=site.folders[cell.run], score=cell.score)
+                    score = replace(cell.score, segments=False) if cell.run in bare else cell.score
+                    scores[model][score.key] = ScoreSource(folder=site.folders[cell.run], score=score)
     return {model: System(name=model.title, scores=own) for model, own in scores.items()}
+
+
+def _bare(site: Site) -> frozenset[int]:
+    """The runs that do not keep the statistics of their scores."""
+    return frozenset(run for run, folder in enumerate(site.folders) if not folder.has_statistics)
 
 
 def _name(task: str) -> str:
@@ -136,12 +140,12 @@ def _names(pair: Pair) -> tuple[str, str]:
     return pair.system.title, pair.against.title
 
 
-def _cells(board: Board) -> list[object]:
+def _cells(board: Board) -> list[Cell]:
     return [cell for table in board.metrics for cell in table.cells.values()]
 
 
-def _grouped(rows: Sequence[Contrast]) -> dict[tuple[str, ...], list[Contrast]]:
-    found: dict[tuple[str, ...], list[Contrast]] = {}
+def _grouped(rows: Iterable[_Found]) -> dict[tuple[str, ...], list[_Found]]:
+    found: dict[tuple[str, ...], list[_Found]] = {}
     for row in rows:
         found.setdefault((row.system, row.against, row.task, row.variant, row.prompt, row.metric), []).append(row)
     return found

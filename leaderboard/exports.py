@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import MISSING, asdict, fields
+from dataclasses import asdict, fields
+from functools import lru_cache
+from operator import attrgetter
 
 from harness.boards import Board, Cell, MetricTable, Model
 from harness.export import CSV_COLUMNS, csv_text
 from harness.groups import ALL
 from harness.ranks import Estimate, Ranking
-from harness.records import ScoreRecord
+from harness.records import Fingerprint, ScoreRecord
 from harness.summary_rows import Cells
 from leaderboard.metric_view import MetricView
 from leaderboard.views import BoardView
@@ -40,13 +42,16 @@ STANDING_COLUMNS = (
 
 Row = Cells
 
-_OWN = ("language", "value", "stderr", "ci_low", "ci_high", "n", "n_failed")
-"""What every score says, whether it is the usual value or not."""
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=asdict)
 
-_FIELDS = tuple(own.name for own in fields(ScoreRecord))
-_USUAL = {
-    own.name: own.default_factory() if callable(own.default_factory) else own.default for own in fields(ScoreRecord)
-}
+_OWN = ("model", "language", "value", "stderr", "ci_low", "ci_high", "n", "n_failed", "fingerprint", "details")
+_FACTS = tuple(own.name for own in fields(ScoreRecord) if own.name not in _OWN)
+"""What most scores of a table have in common."""
+
+_PLACE = {name: place for place, name in enumerate(_FACTS)}
+_facts = attrgetter(*_FACTS)
+_columns = attrgetter(*SCORE_COLUMNS[1:])
+_NO_FINGERPRINT = Fingerprint()
 
 
 def standings(board: Board, metric: str, group: str, languages: int, ranking: Ranking) -> list[Row]:
@@ -86,7 +91,7 @@ def scores_csv(boards: Sequence[Board], *, model: Model | None = None, languages
         languages: Only these rows of the boards.
     """
     rows = [
-        [own.title, *(getattr(cell.score, name) for name in SCORE_COLUMNS[1:])]
+        (own.title, *_columns(cell.score))
         for board in boards
         for table in board.metrics
         for (own, _), cell in _chosen(table, model, languages)
@@ -99,8 +104,8 @@ def scores_json(
 ) -> str:
     """Every score of the boards with everything its record holds.
 
-    A list of tables, one a board and metric. What all scores of a table have in common stands in the table, the rest
-    in ``scores``; fields that have their usual value are left out.
+    A list of tables, one a board and metric. What most scores of a table have in common stands in the table, and in a
+    score only where it differs; an empty ``fingerprint`` and empty ``details`` are left out.
     """
     found = []
     for board in boards:
@@ -123,29 +128,46 @@ def _chosen(table: MetricTable, model: Model | None, languages: Collection[str] 
 
 
 def _table_json(cells: _Scores) -> str:
-    first = cells[0][1].score
-    shared = {
-        name: value
-        for name in _FIELDS
-        if name not in _OWN and all(getattr(cell.score, name) == (value := getattr(first, name)) for _, cell in cells)
-    }
-    rest = [name for name in _FIELDS if name not in shared and name != "model"]
+    usual = _facts(cells[0][1].score)
     lines = []
     for (model, _), cell in cells:
-        row: dict[str, object] = {"model": model.title}
-        for name in rest:
-            value = getattr(cell.score, name)
-            if name in _OWN or value != _USUAL.get(name, MISSING):
-                row[name] = value
+        score = cell.score
+        found = _facts(score)
+        differing = () if found == usual else [name for name in _FACTS if getattr(score, name) != usual[_PLACE[name]]]
+        rest: dict[str, object] = {name: getattr(score, name) for name in differing}
+        if score.fingerprint != _NO_FINGERPRINT:
+            rest["fingerprint"] = _fingerprint(score.fingerprint)
+        if score.details:
+            rest["details"] = score.details
         if not cell.comparable:
-            row["comparable"] = False
-        lines.append(_json_line(row))
-    head = _json_line(shared).removesuffix("}")
+            rest["comparable"] = False
+        more = f", {_json_line(rest)[1:-1]}" if rest else ""
+        lines.append(
+            f'{{"model": {_text(model.title)}, "language": {_text(score.language)}, "value": {_number(score.value)}, '
+            f'"stderr": {_number(score.stderr)}, "ci_low": {_number(score.ci_low)}, '
+            f'"ci_high": {_number(score.ci_high)}, '
+            f'"n": {score.n}, "n_failed": {score.n_failed}{more}}}'
+        )
+    head = _json_line(dict(zip(_FACTS, usual, strict=True))).removesuffix("}")
     return f'{head}, "scores": [\n' + ",\n".join(lines) + "\n]}"
 
 
+def _number(value: float | None) -> str:
+    return "null" if value is None else repr(value)
+
+
+@lru_cache(4096)
+def _text(value: str) -> str:
+    return _ENCODER.encode(value)
+
+
+@lru_cache(4096)
+def _fingerprint(found: Fingerprint) -> dict[str, str]:
+    return asdict(found)
+
+
 def _json_line(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=asdict)
+    return _ENCODER.encode(value)
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Row]) -> str:

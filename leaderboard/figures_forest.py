@@ -15,6 +15,7 @@ from leaderboard.figures import Axis, number
 from leaderboard.text import plain
 
 _WIDTH, _HEIGHT, _MARGIN = 220, 18, 8
+_BEYOND = 40  # the zero line reaches beyond the drawing; the cell of the table cuts it off
 _DOT = 3.4
 _DIAMOND = 4.6
 _SIZE, _LEFT, _RIGHT, _TOP, _BOTTOM = 340, 44, 12, 12, 44
@@ -40,7 +41,7 @@ def forest_row(
     """A difference on ``scale``; hidden from screen readers, the numbers stand in the row."""
     middle = _HEIGHT / 2
     x = _x(delta, scale)
-    parts = [f'<path class="fz" d="M{_x(0.0, scale)} 0V{_HEIGHT}"/>']
+    parts = [f'<path class="fz" d="M{_x(0.0, scale)} {-_BEYOND}V{_HEIGHT + _BEYOND}"/>']
     if low is not None and high is not None:
         parts.append(f'<path class="fi" d="M{_x(low, scale)} {middle:g}H{_x(high, scale)}"/>')
     kind = "fd" if shown else "fo"
@@ -49,7 +50,7 @@ def forest_row(
         parts.append(f'<path class="{kind}" d="M{x} {middle - side:g}l{side} {side}l-{side} {side}l-{side} -{side}z"/>')
     else:
         parts.append(f'<circle class="{kind}" cx="{x}" cy="{middle:g}" r="{_DOT}"/>')
-    return _svg("iv", _WIDTH, _HEIGHT, "".join(parts))
+    return _svg("fp", _WIDTH, _HEIGHT, "".join(parts))
 
 
 def forest_scale(scale: Axis) -> Markup:
@@ -62,7 +63,7 @@ def forest_scale(scale: Axis) -> Markup:
         text = number(tick, scale.digits)
         parts.append(f'<text class="ft" x="{at}" y="11" text-anchor="{anchor}">{"+" * (tick > 0)}{text}</text>')
         parts.append(f'<path class="fk" d="M{_x(tick, scale)} 14V18"/>')
-    return _svg("iv", _WIDTH, _HEIGHT, "".join(parts))
+    return _svg("fp", _WIDTH, _HEIGHT, "".join(parts))
 
 
 def scatter(dots: Sequence[Dot], scale: Axis, names: tuple[str, str], title: str) -> Markup:

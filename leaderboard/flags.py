@@ -17,17 +17,19 @@ from harness.boards import sides_of
 from harness.errors import UserError
 from leaderboard.segments import SegmentView
 from metrics.base import MetricError, Segment
-from metrics.hallucination import CopiedSource, EmptyOutput, LengthRatio, Repetition, words
+from metrics.hallucination import CopiedSource, LengthRatio, Repetition, words
 from metrics.language_id import WrongScript
 from metrics.scripts import visible
 
 _COPIED = CopiedSource(share=0.5)
 _REPEATED = Repetition(n=4, difference=2)
 _LENGTH = LengthRatio(factor=2.0, least=10)
-_EMPTY = EmptyOutput()
 
 _ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\uffff\ud800-\udfff]")
 """Control characters, direction overrides, characters that stand for broken ones."""
+
+LONGEST_LOOKED_AT = 20_000
+"""Characters at the start of a text that are looked at."""
 
 _FREE_KINDS = ("translation", "generate_until")
 _FEWEST_WORDS = 3
@@ -58,8 +60,8 @@ FLAGS = {
         Flag(
             id="copied",
             title="copied",
-            words=f"At least {_COPIED.share:.0%} of the words of the hypothesis are the source's; of no reference is that "
-            "so.",
+            words=f"At least {_COPIED.share:.0%} of the words of the hypothesis are the source's; that is so of no "
+            "reference.",
         ),
         Flag(
             id="script",
@@ -118,24 +120,27 @@ class Flagger:
             return ("failed",)
         if segment.hypothesis is None:
             return ()
-        if not visible(segment.hypothesis):
+        if not visible(segment.hypothesis[:LONGEST_LOOKED_AT]):
             return ("empty",)
         return tuple(self._striking(segment, segment.hypothesis)) if self._free else ()
 
     def _striking(self, segment: SegmentView, hypothesis: str) -> list[str]:
         if hypothesis in segment.references:
             return ["exact"]
-        own = Segment(hypothesis=hypothesis, references=segment.references, source=segment.source)
-        others = [text for text in (segment.source, *segment.references) if text is not None]
+        hypothesis = hypothesis[:LONGEST_LOOKED_AT]
+        references = tuple(text[:LONGEST_LOOKED_AT] for text in segment.references)
+        source = None if segment.source is None else segment.source[:LONGEST_LOOKED_AT]
+        own = Segment(hypothesis=hypothesis, references=references, source=source)
+        others = [text for text in (source, *references) if text is not None]
         found = []
-        if self._translates and segment.source is not None and _COPIED.flag(own):
+        if self._translates and source is not None and _COPIED.flag(own):
             found.append("copied")
         if self._is_in_other_script(own):
             found.append("script")
         if _REPEATED.flag(own):
             found.append("repeats")
-        if segment.references and _LENGTH.flag(own):
-            shorter = visible(hypothesis) < max(map(visible, segment.references))
+        if references and _LENGTH.flag(own):
+            shorter = visible(hypothesis) < max(map(visible, references))
             found.append("short" if shorter else "long")
         if any(not any(char in text for text in others) for char in set(_ODD.findall(hypothesis))):
             found.append("odd")
@@ -162,5 +167,7 @@ def is_free_text(kind: str, segments: Sequence[SegmentView]) -> bool:
     """
     if kind not in _FREE_KINDS or not any(segment.hypothesis is not None for segment in segments):
         return False
-    lengths = sorted(len(words(segment.references[0])) for segment in segments if segment.references)
+    lengths = sorted(
+        len(words(segment.references[0][:LONGEST_LOOKED_AT])) for segment in segments if segment.references
+    )
     return kind == "translation" or not lengths or lengths[len(lengths) // 2] >= _FEWEST_WORDS

@@ -43,16 +43,21 @@ class LanguageLabel:
     @property
     def keys(self) -> str:
         """Folded words that the filter box searches."""
-        words = [self.code]
-        for side in self.sides:
-            words += [side.name, side.endonym, side.bcp47, side.script, side.family, side.resource, side.region]
-        return fold(" ".join(dict.fromkeys(filter(None, words))))
+        return _keys(self)
 
     def page_code(self, pivot: str) -> str:
         """The language whose page tells most about this row: for a direction, the side that is not the pivot."""
         codes = [side.code for side in self.sides]
         others = [code for code in codes if code != pivot]
         return (others or codes)[-1]
+
+
+@cache
+def _keys(row: LanguageLabel) -> str:
+    words = [row.code]
+    for side in row.sides:
+        words += [side.name, side.endonym, side.bcp47, side.script, side.family, side.resource, side.region]
+    return fold(" ".join(dict.fromkeys(filter(None, words))))
 
 
 @cache

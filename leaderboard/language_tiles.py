@@ -13,8 +13,8 @@ from leaderboard.best_scores import Choice
 from leaderboard.labels import LanguageLabel, Side, label
 from leaderboard.text import fold
 
-NOT_RUN, UNSCORED = "n", "x"
-"""Instead of a score: nobody ran it; it was run and has no score that can be compared."""
+NOT_RUN, UNSCORED, PIVOT = "n", "x", "p"
+"""Instead of a score: nobody ran it; it has no score that can be compared; the others are held against it."""
 
 EMBEDDED_VALUES = 40_000
 """Most scores of single models that a page holds; a score is about five bytes."""
@@ -28,7 +28,7 @@ class LanguageEntry:
 
     Attributes:
         short: What stands on its tile: the code without the script where that says it.
-        tasks, models: How many have a score in it.
+        tasks, models: How many have a score in it, or scores that it is the pivot of.
         has_page: Whether anything was run in it.
     """
 
@@ -87,13 +87,16 @@ class LanguageTiles:
     def entries(self) -> tuple[LanguageEntry, ...]:
         """By name."""
         codes = self.with_page.union(*(choice.not_run for choice in self.choices))
+        codes |= {choice.pivot for choice in self.choices if choice.pivot}
         bases = Counter(code.partition("_")[0] for code in codes)
         tasks: dict[str, set[str]] = {}
-        models: dict[str, set[Model]] = {}
+        models: dict[str, set[tuple[str, str]]] = {}
         for choice in self.choices:
             for code, own in choice.values.items():
-                tasks.setdefault(code, set()).add(choice.view.board.task.name)
-                models.setdefault(code, set()).update(own)
+                names = {(model.name, model.tag) for model, _ in own}
+                for covered in filter(None, (code, choice.pivot)):
+                    tasks.setdefault(covered, set()).add(choice.view.board.task.name)
+                    models.setdefault(covered, set()).update(names)
         found = [
             LanguageEntry(
                 label=label(code),
@@ -128,8 +131,8 @@ class LanguageTiles:
     def data(self, entry: LanguageEntry) -> str:
         """What the script needs of one language, a part for every choice, with ``|`` between them.
 
-        A part is empty (no language of the task), :data:`NOT_RUN`, :data:`UNSCORED`, or the best score and, where they
-        are held, the scores of the models in their order, with commas; a missing score is empty.
+        A part is empty (no language of the task), :data:`NOT_RUN`, :data:`UNSCORED`, :data:`PIVOT`, or the best
+        score and, where they are held, the scores of the models in their order, with commas; a missing score is empty.
         """
         return "|".join(self._part(choice, entry.code) for choice in self.choices)
 
@@ -138,13 +141,15 @@ class LanguageTiles:
         if best is None:
             return self.state(choice, code)
         digits = choice.metric.table.digits
-        own = choice.values[code]
+        own = dict(choice.values[code]) if self.models else {}
         scores = (f"{own[model]:.{digits}f}" if model in own else "" for model in self.models)
         return ",".join((f"{best.value:.{digits}f}", *scores)).rstrip(",")
 
     @staticmethod
     def state(choice: Choice, code: str) -> str:
         """Why a language has no score in a choice."""
+        if code == choice.pivot:
+            return PIVOT
         return NOT_RUN if code in choice.not_run else UNSCORED if code in choice.unscored else ""
 
     @property

@@ -8,7 +8,7 @@ from leaderboard import exports
 from leaderboard.best_scores import Choice, choices, models_id
 from leaderboard.folder import Writer
 from leaderboard.jobs import Job
-from leaderboard.language_tiles import LanguageTiles
+from leaderboard.language_tiles import NOT_RUN, PIVOT, UNSCORED, LanguageTiles
 from leaderboard.rendering import Entry
 from leaderboard.site_data import Site
 
@@ -24,10 +24,10 @@ COLUMNS = (
     *("task", "variant", "prompt", "direction", "metric", "unit", "better", "state", "best", "ci_low", "ci_high"),
     *("model", "model_tag", "models_with_overlapping_interval", "minus_pivot"),
 )
-"""One row a language and task. ``state`` is ``scored``, ``no score`` or ``not run``; languages that a task does not
-have are left out."""
+"""One row a language and task. ``state`` is ``scored``, ``no score``, ``not run`` or ``pivot``; languages that a
+task does not have are left out."""
 
-_STATES = {"n": "not run", "x": "no score"}
+_STATES = {NOT_RUN: "not run", UNSCORED: "no score", PIVOT: "pivot"}
 
 
 def entries(site: Site) -> list[Entry]:
@@ -64,6 +64,7 @@ def _write(site: Site, writer: Writer) -> None:
         all_choices=found,
         between=[view for view in site.views if view not in [choice.view for choice in found]],
         models_id=models_id,
+        unsure=any(best.rivals is None for choice in found for best in choice.best.values()),
         first=tiles.choices[0] if tiles.choices else None,
     )
     writer.write(PAGE, text)
@@ -96,6 +97,7 @@ def _rows(tiles: LanguageTiles) -> Iterator[exports.Row]:
             )
             best = choice.best.get(entry.code)
             state = LanguageTiles.state(choice, entry.code)
+            values: tuple[str | int | float | None, ...]
             if best is not None:
                 score = best.cell.score
                 values = (

@@ -34,8 +34,10 @@ class LayerRow:
         return fmean(self.values)
 
     @property
-    def best(self) -> int:
-        """Position of the first layer that has the highest value."""
+    def best(self) -> int | None:
+        """Position of the first layer that has the highest value; ``None`` where all layers have the same."""
+        if min(self.values) == max(self.values):
+            return None
         return max(range(len(self.values)), key=self.values.__getitem__)
 
 
@@ -74,7 +76,7 @@ class LayerHeat:
     @cached_property
     def over_layers(self) -> dict[str, str]:
         """Which metric's score is the mean and which the highest of the layers, by ``mean`` and ``highest``."""
-        found = {}
+        found: dict[str, str] = {}
         for metric in self.metrics:
             scores = [(row, metric.table.cells[self.model, row.label.code].score.value) for row in self.rows]
             for name, reduced in (("mean", fmean), ("highest", max)):

@@ -25,7 +25,9 @@ from leaderboard.text import short_hash
 TINTS = 10
 _UNITS = {"points": "points, 0–100", "fraction": "share, 0–1", "correlation": "correlation, −1 to 1"}
 _FIRST_LAYER = re.compile(r"\|layers:(\d{1,4})-")
-_MATCHING_KINDS = ("alignment", "bitext_mining")
+_MATCHED = ("found", "missed")
+_IN_WORDS = {"alignment": _MATCHED, "bitext_mining": _MATCHED, "multiple_choice": ("right", "wrong")}
+"""What a segment's score of 1 and 0 means, by kind of task."""
 
 
 class MetricView:
@@ -186,12 +188,15 @@ class MetricView:
         return any(cell.score.n_failed for cell in self.table.cells.values())
 
     def segment_score(self, segment: SegmentView) -> Markup:
-        """A segment's own score; for alignment whether its translation was found, in words."""
+        """A segment's own score; whether a translation was found or a choice was right in words."""
         score = segment.scores.get(self.facts.metric)
         if score is None:
             return Markup('<span class="no">–</span>')
-        if self.board.task.kind in _MATCHING_KINDS and score in (0, 1):
-            return Markup('<span class="yes">✓ found</span>' if score else '<span class="miss">✗ missed</span>')
+        if score in (0, 1) and (words := _IN_WORDS.get(self.board.task.kind)):
+            good = score == self.facts.higher_is_better
+            return Markup(
+                f'<span class="yes">✓ {words[0]}</span>' if good else f'<span class="miss">✗ {words[1]}</span>'
+            )
         return Markup(self.number(score))
 
     @cached_property

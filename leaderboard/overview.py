@@ -31,12 +31,14 @@ def _write(site: Site, writer: Writer) -> None:
     table = OverviewTable(views, site.models)
     writer.write("models.csv", exports.as_csv(table.data_columns, table.data()))
     writer.write("models.json", exports.as_json(table.data()))
+    shown = [column.shown for column in table.columns]
     languages = {side.code for view in views for row in view.labels for side in row.sides}
     text = site.render(
         "index.html",
         "index.html.j2",
         views=views,
         table=table,
+        tasks=len({view.board.task.name for view in views}),
         models=site.models,
         languages=len(languages),
         segments=sum(cell.score.n for view in views for cell in view.headline.table.cells.values()),
@@ -49,8 +51,9 @@ def _write(site: Site, writer: Writer) -> None:
         incomplete=[record.run_id for record in records if not record.complete],
         groups=together(group for view in views for group in view.groups),
         grids=paging.fitting(
-            [(view.headline.id, len(view.labels), len(view.board.models)) for view in views if not view.is_matrix]
+            [(view.headline.id, len(view.labels), len(view.board.models)) for view in shown if not view.is_matrix],
+            limit=paging.OVERVIEW_CELLS,
         ),
-        shown=paging.standings_shown(len(views)),
+        shown=paging.standings_shown(len(shown), limit=paging.OVERVIEW_STANDINGS),
     )
     writer.write("index.html", text)

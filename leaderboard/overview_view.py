@@ -22,25 +22,37 @@ Rank = tuple[int, int]
 
 
 class Column:
-    """One task in one variant by its headline metric; several prompts of it are one column, their mean."""
+    """One task in one variant by its headline metric; several prompts of it are one column, their mean.
+
+    Prompts in which less than half as many models are ranked as in the one with most are left out of it.
+    """
 
     def __init__(self, views: Sequence[BoardView]) -> None:
-        self.views = views
-        self.metric: MetricView = views[0].headline
+        ranked = [view.headline.standings.ranked_count for view in views]
+        self.views = [view for view, count in zip(views, ranked, strict=True) if 2 * count >= max(ranked)]
+        self.others = len(views) - len(self.views)
+        self.shown: BoardView = self.views[0]
+        self.metric: MetricView = self.shown.headline
 
     @property
     def ids(self) -> str:
         return " ".join(view.headline.id for view in self.views)
 
     @property
+    def groups(self) -> str:
+        """Ids of the groups of languages that all prompts have."""
+        found = [{group.id for group in view.groups} for view in self.views]
+        return " ".join(sorted(set.intersection(*found)))
+
+    @property
     def task(self) -> str:
-        return self.views[0].board.task.name
+        return self.shown.board.task.name
 
     @property
     def setting(self) -> str:
         if len(self.views) == 1:
             return self.views[0].setting
-        variant = self.views[0].board.variant
+        variant = self.shown.board.variant
         return ", ".join(filter(None, [variant and f"variant {variant}", f"mean of {len(self.views)} prompts"]))
 
     @cached_property
@@ -135,7 +147,7 @@ class OverviewTable:
         rows = []
         for row in self.rows:
             for column in self.columns:
-                board, metric = column.views[0].board, column.metric
+                board, metric = column.shown.board, column.metric
                 first, last = column.ranks.get(row.model, (None, None))
                 values = (
                     *(row.model.title, board.task.name, board.variant, len(column.views), metric.facts.metric),
@@ -163,7 +175,7 @@ class OverviewTable:
         if mean is None:
             return f'<td class="num">{cells.missing("Not ranked: no score, or in too few languages")}</td>'
         shown = figures.number(mean, column.metric.table.digits)
-        best = ' class="num top"' if rank is not None and rank[0] == 1 else ' class="num"'
+        best = ' class="num best"' if rank is not None and rank[0] == 1 else ' class="num"'
         known = "" if rank is None else f" <small>{rank_range(*rank)}</small>"
         return f"<td{best}>{shown}{known}</td>"
 

@@ -11,8 +11,14 @@ PAGE_ROWS = 1500
 PAGE_CELLS = 22_000
 """Most cells of languages x models tables on a page; a cell with its link is about 70 bytes, a row's head is six."""
 
+OVERVIEW_CELLS = 6_000
+"""The same on the overview, which is to be there at once."""
+
 PAGE_STANDINGS = 1000
 """Most rows of rankings on a page; a row with its figure is about 1 kB."""
+
+OVERVIEW_STANDINGS = 400
+"""The same on the overview."""
 
 GROUP_MODELS = 20
 """Most models in a table of means by group."""
@@ -52,13 +58,13 @@ def paginate(sections: Sequence[tuple[S, Sequence[R]]], limit: int = PAGE_ROWS) 
     return pages
 
 
-def fitting(sizes: Sequence[tuple[S, int, int]]) -> frozenset[S]:
+def fitting(sizes: Sequence[tuple[S, int, int]], *, limit: int = PAGE_CELLS) -> frozenset[S]:
     """Which languages x models tables fit on one page, the first ones first.
 
     Args:
         sizes: What the table is called, its rows, its columns.
     """
-    left = PAGE_CELLS
+    left = limit
     found = set()
     for name, rows, columns in sizes:
         cells = rows * (columns + _HEAD_CELLS)
@@ -68,6 +74,6 @@ def fitting(sizes: Sequence[tuple[S, int, int]]) -> frozenset[S]:
     return frozenset(found)
 
 
-def standings_shown(rankings: int) -> int:
+def standings_shown(rankings: int, *, limit: int = PAGE_STANDINGS) -> int:
     """How many rows of each of ``rankings`` rankings fit on one page."""
-    return max(_FEWEST_STANDINGS, PAGE_STANDINGS // max(1, rankings))
+    return max(_FEWEST_STANDINGS, limit // max(1, rankings))

@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from leaderboard import paging, segment_exports, segments
-from leaderboard.flags import FLAGS, Flagger, is_free_text
+from leaderboard.flags import FLAGS, LONGEST_LOOKED_AT, Flagger, is_free_text
 from leaderboard.folder import Writer
 from leaderboard.jobs import Job
 from leaderboard.labels import label
 from leaderboard.pages import SEGMENTS_PER_PAGE, SegmentKey, numbered, segment_page
 from leaderboard.rendering import Entry
-from leaderboard.segment_rows import Row, System
+from leaderboard.segment_exports import SegmentData
+from leaderboard.segment_rows import MOST_REFERENCES, Row, System, short_name
+from leaderboard.segments import SegmentView
 from leaderboard.site_data import SegmentSource, Site
 from leaderboard.text import LONGEST_TEXT
 from leaderboard.views import BoardView
@@ -27,7 +29,9 @@ RIVALS = 5
 MODELS_LINKED = 30
 """Most models whose pages of the same segments a page links to."""
 
+_STEP = 3
 _SHORTEST_TEXT = 10
+_TEXTS_BESIDE = 4
 _TOO_SHORT_FOR_OTHERS = 100
 
 _Sources = Sequence[tuple[SegmentKey, SegmentSource]]
@@ -94,6 +98,7 @@ def _system(view: BoardView, key: SegmentKey, source: SegmentSource) -> System:
     flagger = Flagger(view.board.task.kind, source.language, free=free)
     return System(
         model=source.model,
+        name=short_name(source.model),
         key=key,
         segments=found,
         listed=shown,
@@ -114,7 +119,7 @@ def _write(
     same: Sequence[tuple[object, str]],
 ) -> None:
     first = segment_page(own.key)
-    _write_data(writer, first.removesuffix(".html"), own)
+    data = _write_data(writer, first.removesuffix(".html"), own)
     pages = [own.listed[start : start + SEGMENTS_PER_PAGE] for start in range(0, len(own.listed), SEGMENTS_PER_PAGE)]
     flags = Counter(name for segment in own.segments for name in own.flags[segment.segment])
     linked = same[:MODELS_LINKED]
@@ -129,7 +134,7 @@ def _write(
             "rows": [Row(own, segment, view.headline, rivals) for segment in part],
             "best": rivals[0].model if rivals else None,
             "start": (number - 1) * SEGMENTS_PER_PAGE + 1,
-            "data": first.removesuffix(".html"),
+            **data,
             "number": number,
             "pages": [numbered(first, place) for place in range(1, len(pages) + 1)],
             "most": segments.MOST_LISTED,
@@ -137,13 +142,25 @@ def _write(
             "here": Counter(name for segment in part for name in own.flags[segment.segment]),
             "same": linked if len(linked) > 1 else [],
             "more_models": len(same) - len(linked),
+            "looked_at": LONGEST_LOOKED_AT,
         }
-        writer.write(page, _fitting(site, page, context))
+        writer.write(page, _fitting(site, page, context, _longest(part, rivals)))
 
 
-def _fitting(site: Site, page: str, context: dict[str, object]) -> str:
-    """The page with its texts cut as far as it takes to open everywhere, the other systems' left out if it must be."""
+def _longest(part: Sequence[SegmentView], rivals: Sequence[System]) -> int:
+    """A length of texts at which their bytes alone would fit on a page; what is around them may take more room."""
+    texts = [text for segment in part for text in segment.texts[: MOST_REFERENCES + _TEXTS_BESIDE]]
+    for segment in part:
+        others = (rival.by_id.get(segment.segment) for rival in rivals)
+        texts += [other.hypothesis for other in others if other is not None and other.hypothesis is not None]
     longest = LONGEST_TEXT
+    while sum(len(text[:longest].encode("utf-8", "surrogatepass")) for text in texts) > paging.PAGE_BYTES:
+        longest //= _STEP
+    return longest
+
+
+def _fitting(site: Site, page: str, context: dict[str, object], longest: int) -> str:
+    """The page with its texts cut as far as it takes to open everywhere, the other systems' left out if it must be."""
     while True:
         text = site.render(
             page,
@@ -155,7 +172,7 @@ def _fitting(site: Site, page: str, context: dict[str, object]) -> str:
         )
         if len(text.encode("utf-8")) <= paging.PAGE_BYTES or longest <= _SHORTEST_TEXT:
             return text
-        longest //= 3
+        longest //= _STEP
 
 
 def _first(own: System, flag: str) -> str:
@@ -163,11 +180,20 @@ def _first(own: System, flag: str) -> str:
     return next((own.links[found.segment] for found in own.listed if flag in own.flags[found.segment]), "")
 
 
-def _write_data(writer: Writer, stem: str, own: System) -> None:
-    """All segments as CSV and JSON, those that the pages show first and in their order."""
+def _write_data(writer: Writer, stem: str, own: System) -> dict[str, object]:
+    """All segments as CSV and JSON, those that the pages show first and in their order; what to say of these files."""
     listed = {segment.segment for segment in own.listed}
     rows = [*own.listed, *(segment for segment in own.segments if segment.segment not in listed)]
-    metrics = list(dict.fromkeys(metric for segment in rows for metric in segment.scores))
-    flags = [own.flags[segment.segment] for segment in rows]
-    writer.write(f"{stem}.csv", segment_exports.as_csv(rows, flags, metrics))
-    writer.write(f"{stem}.json", segment_exports.as_json(own.key, rows, flags, metrics))
+    data = SegmentData(
+        unit=own.key,
+        segments=rows,
+        flags=[own.flags[segment.segment] for segment in rows],
+        metrics=list(dict.fromkeys(metric for segment in rows for metric in segment.scores)),
+    )
+    files: dict[str, list[str]] = {"CSV": [], "JSON": []}
+    for number, part in enumerate(segment_exports.files(data), start=1):
+        for kind, text in zip(files, part, strict=True):
+            name = numbered(f"{stem}.html", number).removesuffix("html") + kind.lower()
+            writer.write(name, text)
+            files[kind].append(name)
+    return {"files": files, "longest_data": segment_exports.LONGEST_DATA if segment_exports.is_cut(rows) else None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
@@ -14,6 +14,8 @@ from leaderboard.metric_view import MetricView
 from leaderboard.pages import SegmentKey, segment_anchor
 from leaderboard.segments import SegmentView
 from leaderboard.text import left_out, shortened
+
+_LONGEST_NAME = 80
 
 MOST_REFERENCES = 8
 """Most references of a segment that are shown and compared."""
@@ -28,6 +30,7 @@ class System:
         by_id: All of them, by segment.
         free: Whether its outputs are free text.
         flags: Ids of what is striking, by segment.
+        name: What the pages of other systems call it (:func:`short_name`).
     """
 
     model: Model
@@ -38,6 +41,20 @@ class System:
     by_id: Mapping[str, SegmentView]
     free: bool
     flags: Mapping[str, tuple[str, ...]]
+    name: Markup
+    _shown: dict[tuple[str, int], Markup] = field(default_factory=dict)
+
+    def shown(self, segment: SegmentView, longest: int) -> Markup:
+        """What the system wrote, as the pages of the others show it."""
+        key = (segment.segment, longest)
+        if key not in self._shown:
+            self._shown[key] = shortened(segment.hypothesis or "", longest)
+        return self._shown[key]
+
+
+def short_name(model: Model) -> Markup:
+    """A model's name as it stands beside every hypothesis."""
+    return Markup("<bdi>{}</bdi>").format(shortened(model.title, _LONGEST_NAME))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +66,29 @@ class Other:
         difference: Its score minus this system's, ``None`` where one has none.
     """
 
-    model: Model
+    system: System
     segment: SegmentView
     link: str
     difference: float | None
+
+    def markup(self, metric: MetricView, lang: Markup, longest: int) -> str:
+        """As an item of a description list.
+
+        Args:
+            metric: The headline metric.
+            lang: Attribute that says the language of the hypothesis; may be empty.
+            longest: Characters of the text that are shown.
+        """
+        name = self.system.name
+        linked = f'<a href="{self.link.rpartition("/")[2]}">{name}</a>' if self.link else name
+        words = f"<dt>{linked} {metric.segment_score(self.segment)}"
+        if self.difference is not None:
+            words += f" <small>{metric.signed(self.difference)} against this one</small>"
+        if self.segment.failed is not None:
+            return f'{words}</dt><dd class="bad">failed</dd>\n'
+        if self.segment.hypothesis is None:
+            return f"{words}</dt>\n"
+        return f'{words}</dt><dd dir="auto"{lang}>{self.system.shown(self.segment, longest)}</dd>\n'
 
 
 class Row:
@@ -80,7 +116,7 @@ class Row:
     @property
     def delta(self) -> float | None:
         """This system's score minus that of the best other one."""
-        best = next((other for other in self.others if other.model == self._best), None)
+        best = next((other for other in self.others if other.system.model == self._best), None)
         return None if best is None or best.difference is None else -best.difference
 
     @property
@@ -103,16 +139,24 @@ class Row:
     def compared(self, longest: int) -> tuple[int, Markup, str]:
         """Which reference the hypothesis is compared with, the differences as markup, and the way they are read.
 
+        There is no markup where they have no letter or digit in common.
+
         Args:
             longest: Characters of a text that are shown.
         """
         hypothesis = self.segment.hypothesis or ""
         own = diffs.cut(hypothesis, longest)
         index, runs = diffs.closest([diffs.cut(text, longest) for text in self.references], own)
+        if not diffs.have_common(runs):
+            return index, Markup(""), ""
         found = diffs.markup(runs)
         if len(own) < len(hypothesis):
             found += left_out(len(hypothesis) - len(own))
         return index, found, diffs.direction(own)
+
+    def beside(self, metric: MetricView, lang: Markup, longest: int) -> Markup:
+        """What the other systems wrote, see :meth:`Other.markup`."""
+        return Markup("".join(other.markup(metric, lang, longest) for other in self.others))
 
     def plain(self, longest: int) -> Markup:
         """The hypothesis as it is."""
@@ -126,7 +170,7 @@ def _other(rival: System, segment: SegmentView, metric: MetricView) -> Other | N
         return None
     own, its = (one.scores.get(metric.facts.metric) for one in (segment, found))
     return Other(
-        model=rival.model,
+        system=rival,
         segment=found,
         link=rival.links.get(segment.segment, ""),
         difference=None if own is None or its is None else its - own,

@@ -25,6 +25,12 @@ class SegmentView:
     reasoning: str | None
     scores: Mapping[str, float | None]
 
+    @property
+    def texts(self) -> list[str]:
+        """All that it holds, references last."""
+        found = (self.source, self.hypothesis, self.failed, self.reasoning, *self.references)
+        return [text for text in found if text is not None]
+
 
 def read(folder: RunFolder, unit: UnitKey) -> list[SegmentView]:
     """Segments of one unit, in the order written, with their scores as far as the run keeps them.

@@ -89,11 +89,15 @@ def build(
     return out / "index.html"
 
 
+def assets() -> dict[str, str]:
+    """What pages load beside themselves: text by its path below the site."""
+    return {"assets/style.css": "\n".join(map(_asset, _STYLES))} | {f"assets/{name}": _asset(name) for name in _SCRIPTS}
+
+
 def _assets(site: Site) -> Job:
     def make(writer: Writer) -> str:
-        writer.write("assets/style.css", "\n".join(map(_asset, _STYLES)))
-        for name in _SCRIPTS:
-            writer.write(f"assets/{name}", _asset(name))
+        for name, text in assets().items():
+            writer.write(name, text)
         return ""
 
     return Job(name="assets", digest=site.digest(runs=()), make=make)

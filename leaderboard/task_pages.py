@@ -14,7 +14,7 @@ from harness.boards import Board, MetricTable
 from harness.evidence import SegmentEvidence
 from harness.groups import ALL, groups_of, together
 from harness.prompt_spread import prompt_spread
-from harness.ranks import Ranking, ranking
+from harness.ranks import Ranking, Rankings
 from harness.summary_rows import PROMPT_COLUMNS, prompt_rows
 from leaderboard import exports, paging
 from leaderboard.folder import Writer
@@ -89,9 +89,10 @@ def _view(board: Board, evidence: Sequence[SegmentEvidence], linked: Collection[
     """Rank the models of a board, over all its languages and over every group of them."""
     groups = groups_of(board)
     subsets = {ALL: frozenset(board.languages)} | {group.id: group.rows for group in groups}
+    tables = [Rankings(table, board.pivot) for table in board.metrics]
     rankings = [
-        {name: ranking(table, board.pivot, segments.of(within), within) for name, within in subsets.items()}
-        for table, segments in zip(board.metrics, evidence, strict=True)
+        {name: own.of(segments.of(within), within) for name, within in subsets.items()}
+        for own, segments in zip(tables, evidence, strict=True)
     ]
     return BoardView(board, rankings, groups, linked)
 

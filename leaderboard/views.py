@@ -68,7 +68,7 @@ class BoardView:
     def pivot_name(self) -> str:
         return label(self.board.pivot).name
 
-    @property
+    @cached_property
     def directions(self) -> bool:
         """Whether rows are translation directions."""
         return self.board.directions

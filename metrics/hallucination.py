@@ -10,6 +10,7 @@ Guerreiro et al. 2023, https://aclanthology.org/2023.eacl-main.75/ (the same wit
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _ANY_TEXT = ("translation", "generate_until")
 _UNSPACED_LETTER = r"[\p{L}&&[" + "".join(rf"\p{{Script={script}}}" for script in UNSPACED) + "]]"
+_ASCII_WORD = re.compile("[A-Za-z0-9]+")
 _UNSPACED_FACTOR = 3  # letters a word, roughly, where every letter counts as a word
 
 
@@ -141,7 +143,7 @@ class LengthRatio(FlagMetric):
 
 def words(text: str) -> list[str]:
     """Words of a text, as the module says."""
-    return [str(word) for word in _words().findall(text)]
+    return _ASCII_WORD.findall(text) if text.isascii() else list(_words().findall(text))
 
 
 def _top(text: str, n: int) -> int:

@@ -32,12 +32,12 @@ _LETTER = r"[\p{L}\p{M}--[\p{Script=Zyyy}\p{Script=Zinh}]]"
 
 def letters(text: str) -> int:
     """Letters, and marks, that belong to some script."""
-    return len(_pattern(_LETTER).findall(text))
+    return _number(_LETTER, text)
 
 
 def visible(text: str) -> int:
     """Characters that are neither space nor control."""
-    return len(_pattern(_VISIBLE).findall(text))
+    return _number(_VISIBLE, text)
 
 
 def share_in(text: str, script: str) -> float | None:
@@ -52,7 +52,7 @@ def share_in(text: str, script: str) -> float | None:
     total = letters(text)
     if not total:
         return None
-    return len(_pattern(_letter_of(script)).findall(text)) / total
+    return _number(_letter_of(script), text) / total
 
 
 def check_script(where: str, script: str) -> None:
@@ -77,6 +77,11 @@ def is_unspaced(script: str) -> bool:
 def _letter_of(script: str) -> str:
     parts = "".join(rf"\p{{Script={part}}}" for part in _PARTS.get(script, (script,)))
     return rf"[\p{{L}}\p{{M}}&&[{parts}]]"
+
+
+def _number(characters: str, text: str) -> int:
+    """How many characters of a text are of a class; found run by run, which is faster than one by one."""
+    return sum(map(len, _pattern(f"{characters}+").findall(text)))
 
 
 @cache

@@ -48,13 +48,18 @@ class RunFolder:
             for model, task, variant, prompt, language in self._table("segments.parquet").groups
         )
 
+    @property
+    def has_statistics(self) -> bool:
+        """Whether the run keeps the statistics of its scores."""
+        return (self.path / "statistics.parquet").is_file()
+
     def metrics(self, unit: UnitKey) -> tuple[str, ...]:
         """The metrics that have statistics of ``unit``, as written; none where the run keeps no statistics.
 
         Raises:
             RecordError: The table is there but cannot be read.
         """
-        if not (self.path / "statistics.parquet").is_file():
+        if not self.has_statistics:
             return ()
         return tuple(self._table("statistics.parquet").metrics.get(unit, ()))
 

@@ -8,7 +8,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const model = document.getElementById("tile-model");
   const tiles = [...document.querySelectorAll(".tile")];
   const steps = 10;
-  const states = { n: ["hn", "not run"], x: ["hx", "\u2013"], "": ["ho", ""] };
+  const states = { n: ["hn", "not run"], x: ["hx", "\u2013"], p: ["ho", "pivot"], "": ["ho", ""] };
   const put = (id, text) => {
     document.getElementById(id).textContent = text;
   };

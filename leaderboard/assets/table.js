@@ -62,7 +62,11 @@ document.addEventListener("DOMContentLoaded", () => {
       if (!head.dataset.sort) return;
       const button = document.createElement("button");
       button.type = "button";
-      button.append(...head.childNodes);
+      if (head.querySelector("a")) {
+        // A link cannot stand in a button: the button follows it.
+        button.className = "sorter";
+        button.setAttribute("aria-label", `Sort by ${head.textContent.trim()}`);
+      } else button.append(...head.childNodes);
       button.addEventListener("click", () => sortByClick(table, column));
       head.append(button);
     });
@@ -143,7 +147,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   function ask(metric) {
     const name = `${metric} ${group()}`;
-    if (asked.has(name)) return;
+    if (asked.has(name) || computed.has(name)) return;
     asked.add(name);
     const script = document.createElement("script");
     script.src = `g/${metric}-${group()}.js`;
@@ -257,6 +261,7 @@ document.addEventListener("DOMContentLoaded", () => {
       section.hidden = column !== undefined && out.has(first(column.head));
     }
     const chosen = group() ? shown.filter(({ head }) => present(head)) : shown;
+    if (group()) for (const { head } of chosen) for (const id of head.dataset.b.split(" ")) ask(id);
     for (const row of rows) if (group() || out.size) overOne(row, columns, chosen);
     const note = document.getElementById("models-note");
     if (!written.has(note)) written.set(note, { nodes: [...note.childNodes] });
@@ -272,8 +277,7 @@ document.addEventListener("DOMContentLoaded", () => {
     if (chooser) document.getElementById("tasks-said").textContent = out.size ? `${shown.length} of ${columns.length}` : "all";
   }
 
-  const present = (head) =>
-    head.dataset.b.split(" ").every((id) => standings.some(({ box }) => box.dataset.metric === id && hasGroup(box)));
+  const present = (head) => head.dataset.groups.split(" ").includes(group());
 
   function overOne(row, columns, chosen) {
     const ranks = [];
@@ -288,7 +292,7 @@ document.addEventListener("DOMContentLoaded", () => {
       }
       const over = counted ? columnOver(head) : undefined;
       const mean = over?.means.get(row.dataset.m);
-      cell.classList.remove("top");
+      cell.classList.remove("best");
       if (mean === undefined) cell.replaceChildren(dash());
       else {
         const range = over.ranks.get(row.dataset.m);
@@ -297,7 +301,7 @@ document.addEventListener("DOMContentLoaded", () => {
         if (range) {
           small.textContent = range[0] === range[1] ? `${range[0]}` : `${range[0]}\u2013${range[1]}`;
           ranks.push(range);
-          cell.classList.toggle("top", range[0] === 1);
+          cell.classList.toggle("best", range[0] === 1);
         }
         cell.replaceChildren(text, " ", small);
       }

@@ -100,7 +100,9 @@ def test_all_links_lead_inside_the_site_and_nothing_is_fetched_from_elsewhere(si
 def test_no_page_has_inline_script_style_or_handlers(pages: list[Page]) -> None:
     for page in pages:
         scripts = [attrs for tag, attrs in page.tags if tag == "script"]
-        assert [attrs.get("src", "").endswith("assets/table.js") for attrs in scripts] == [True]
+        sources = [attrs.get("src") or "" for attrs in scripts]
+        assert sources[0].endswith("assets/table.js")
+        assert all(re.fullmatch(r"(\.\./)*assets/[a-z]+\.js", source) for source in sources)
         for tag, attrs in page.tags:
             assert tag not in ("style", "img", "iframe", "em", "i") or attrs.get("class", "").startswith("h")
             assert not any(name == "style" or name.startswith("on") for name in attrs)
@@ -339,8 +341,13 @@ def test_long_texts_are_cut_and_the_cut_is_said(tmp_path: Path) -> None:
     (page,) = out.glob("s/*.html")
     text = page.read_text(encoding="utf-8")
     assert len(text.encode("utf-8")) < MOST_BYTES
-    assert "… and 40\u202f000 more characters" in text
-    assert "worst of 30 scored segments" in text
+    assert text.count("more characters") == len(rows)
+    assert "so that it opens everywhere; CSV and JSON have them whole" in text
+    parts = sorted(out.glob("s/*.json"), key=lambda path: (len(path.name), path.name))
+    assert all(path.stat().st_size < MOST_BYTES for path in out.glob("s/*"))
+    whole = [row for path in parts for row in json.loads(path.read_text(encoding="utf-8"))["segments"]]
+    assert [row["source"] for row in whole] == [row.source for row in rows]
+    assert all(f'href="../s/{path.name}"' in text for path in parts)
 
 
 def test_texts_that_a_spreadsheet_would_run_are_not_formulas_in_csv(tmp_path: Path) -> None:
