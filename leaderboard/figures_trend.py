@@ -22,6 +22,7 @@ _RUN_WIDTH, _NARROWEST, _WIDEST = 74, 300, 900
 _LABEL_WIDTH = 74
 _BARS = 40  # intervals of more runs are drawn as a band alone
 _PAD = 22
+_CHANGE_WIDTH = 50.0  # of a difference in figures; where marks are closer, the table alone has it
 _SPARK_WIDTH, _SPARK_HEIGHT, _SPARK_MARGIN = 110, 24, 4
 
 
@@ -64,8 +65,12 @@ def trend_chart(points: Sequence[ChartPoint], scale: Axis, title: str) -> Markup
         if len(known) > 1:
             line = "L".join(f"{across[place]:g} {_y(points[place].value or 0.0, scale):g}" for place in known)
             parts.append(f'<path class="y-line" d="M{line}"/>')
+    told = dict.fromkeys(("better", "worse"), -_CHANGE_WIDTH)
     for place, point in enumerate(points):
-        parts += _point(point, across[place], scale, bars=len(points) <= _BARS)
+        room = point.step in told and across[place] - told[point.step] >= _CHANGE_WIDTH
+        parts += _point(point, across[place], scale, bars=len(points) <= _BARS, told=room)
+        if room:
+            told[point.step] = across[place]
         if place and not point.joined:
             x = round((across[place - 1] + across[place]) / 2, 1)
             parts.append(f'<path class="y-break" d="M{x:g} {_TOP - 14}V{_HEIGHT - _BOTTOM}"/>')
@@ -126,7 +131,7 @@ def _frame(scale: Axis, points: Sequence[ChartPoint], across: Sequence[float], w
     return parts
 
 
-def _point(point: ChartPoint, x: float, scale: Axis, *, bars: bool) -> list[str]:
+def _point(point: ChartPoint, x: float, scale: Axis, *, bars: bool, told: bool) -> list[str]:
     if point.value is None:
         return []
     y = _y(point.value, scale)
@@ -146,11 +151,11 @@ def _point(point: ChartPoint, x: float, scale: Axis, *, bars: bool) -> list[str]
     if point.step == "better":
         at = max(min(top, y - 6) - 6, 16)
         parts.append(f'<path class="y-up" d="M{x:g} {at - 9:g}l5 9h-10Z"/>')
-        parts.append(_mark(point.change, x, at - 12))
+        parts += [_mark(point.change, x, at - 12)] if told else []
     if point.step == "worse":
         at = min(max(bottom, y + 6) + 6, _HEIGHT - _BOTTOM - 24)
         parts.append(f'<path class="y-down" d="M{x:g} {at + 9:g}l5 -9h-10Z"/>')
-        parts.append(_mark(point.change, x, at + 21))
+        parts += [_mark(point.change, x, at + 21)] if told else []
     return parts
 
 
