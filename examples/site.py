@@ -20,6 +20,9 @@ from leaderboard.site import build
 
 PROJECT = Path(__file__).parents[1]
 SYSTEMS = ("afribart", "afribyt5", "byt5", "m2m100", "mbart50", "mt5")
+NIGHTS = ("mt5", "byt5", "m2m100", "afribyt5", "mbart50")
+"""What one name stands for, night by night."""
+
 SENTENCES = 50
 """Sentences of a language that MiniLM aligns: 84 languages in about a minute."""
 
@@ -71,6 +74,20 @@ def examples(data: Path | None) -> list[Example]:
                     *("run", "mafand", "--languages", "hau,yor,swa", "--data-root", str(data)),
                     *(word for model in outputs for word in ("--model", model)),
                 ]
+            ],
+            needs=["mafand"],
+        ),
+        Example(
+            folder="nights",
+            title="Five nights of one system: did it get worse?",
+            sentence="Outputs of five of these systems under one name, as if a system had been trained anew every "
+            "night: what the gate says of each step, what improved, what got worse.",
+            commands=[
+                [
+                    *("run", "mafand", "--languages", "hau,yor,swa", "--data-root", str(data)),
+                    *("--model", f"{outputs[SYSTEMS.index(name)].rpartition(',')[0]},name=nightly"),
+                ]
+                for name in NIGHTS
             ],
             needs=["mafand"],
         ),

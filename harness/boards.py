@@ -151,7 +151,7 @@ def named_models(records: Sequence[RunRecord]) -> dict[tuple[int, str], Model]:
             labels[model.name, tag] = model.label
     named: dict[tuple[int, str], Model] = {}
     for run, record in enumerate(records):
-        named |= {(run, score.model): Model(name=score.model) for score in record.scores}
+        named |= {(run, name): Model(name=name) for name in dict.fromkeys(score.model for score in record.scores)}
         for model in record.models:
             tag = _tag(model.backend, model.identity)
             named[run, model.name] = Model(

@@ -1,8 +1,8 @@
 """Two scores of the same thing in two runs -> what changed, from the records alone.
 
-The two intervals decide, taken as independent, by the MOVER interval of a difference (Zou and Donner 2008, Statistics
-in Medicine 27, equation 3), which on common items is rather too wide. Where both runs keep segments ``harness.steps``
-tests these instead.
+The two intervals decide, taken as independent, by the MOVER interval of a difference (Zou and Donner 2008,
+"Construction of confidence limits about effect measures"), which on common items is rather too wide. Where both runs
+keep segments ``harness.steps`` tests these instead.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def _entry(
         counted = ", ".join(f"{n} {kind}" for kind, n in verdict.counts)
         why = f" ({counted})" if counted else ""
         sentences.append(("Gate: ", Name(model), f" {SYMBOLS[verdict.outcome]} {verdict.outcome}{why}."))
-    sentences += [sentence for sentence, _ in changes]
+    sentences += _told(changes)
     sentences += _identity(site, news.run, steps)
     if not first:
         sentences += _new("New model", news.new_models) + _new("New task", news.new_tasks)
@@ -103,7 +103,9 @@ def _entry(
     sentences += [_lead(lead) for lead in sorted(news.leads, key=lambda lead: lead.leader == lead.before)]
     if len(sentences) > _LINES:
         sentences = [*sentences[:_LINES], (f"And {len(sentences) - _LINES} more.",)]
-    worse = any(bad for _, bad in changes) or any(verdict.outcome == "regressed" for _, verdict in gates)
+    worse = any("worse" in change.verdicts for change in changes) or any(
+        verdict.outcome == "regressed" for _, verdict in gates
+    )
     models = dict.fromkeys(series.model for series, *_ in steps)
     return Entry(
         id=uuid.uuid5(uuid.NAMESPACE_OID, f"glotbench run {folder.digest}").urn,
@@ -117,18 +119,21 @@ def _entry(
     )
 
 
-def _step(steps: Steps, series: Series, track: Track, later: Point, earlier: Point | None) -> tuple[Sentence, bool]:
-    """What happened to one model in one task by one metric, and whether something got worse."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """What happened to one model in one task by one metric; ``verdicts`` are those of the mean and the languages."""
+
+    about: Sentence
+    said: str
+    verdicts: frozenset[str]
+
+
+def _step(steps: Steps, series: Series, track: Track, later: Point, earlier: Point | None) -> _Step:
     task, _, prompt, _ = track.family
-    head = (
-        Name(series.model),
-        " on ",
-        Name(task),
-        *((" (", Name(prompt), ")") if prompt else ()),
-        f", {track.facts.title}: ",
-    )
+    setting = (" (", Name(prompt), ")") if prompt else ()
+    about = (Name(series.model), " on ", Name(task), *setting, f", {track.facts.title}")
     if earlier is None:
-        return (*head, "not comparable with the run before."), False
+        return _Step(about=about, said="not comparable with the run before", verdicts=frozenset({"not comparable"}))
     found = steps.between(series.model, track, later, earlier).changes
     own = [change for change in found if change.language != MACRO]
     overall = next((change for change in found if change.language == MACRO), own[0] if len(own) == 1 else None)
@@ -142,8 +147,22 @@ def _step(steps: Steps, series: Series, track: Track, later: Point, earlier: Poi
             named = ", ".join(f"{label(one.language).name} {_signed(one.delta or 0.0, digits)}" for one in hit[:_NAMED])
             more = f" and {len(hit) - _NAMED} more" if len(hit) > _NAMED else ""
             parts.append(f"{verdict} in {len(hit)} of {len(own)} ({named}{more})")
-    text = "; ".join(parts) or "nothing to compare with the run before"
-    return (*head, f"{text}."), any(change.verdict == "worse" for change in found)
+    return _Step(about=about, said="; ".join(parts), verdicts=frozenset(change.verdict for change in found))
+
+
+def _told(steps: Sequence[_Step]) -> list[Sentence]:
+    """What got worse, then what got better, then what else there is to say; what stayed is only counted."""
+    first = [step for step in steps if "worse" in step.verdicts]
+    second = [step for step in steps if "better" in step.verdicts and step not in first]
+    third = [step for step in steps if "not comparable" in step.verdicts]
+    told = [*first, *second, *third]
+    found: list[Sentence] = [(*step.about, f": {step.said}.") for step in told]
+    rest = [step for step in steps if step not in told]
+    if rest:
+        listed = [part for step in rest[:_NAMED] for part in ("; ", *step.about)][1:]
+        more = f" and {len(rest) - _NAMED} more" if len(rest) > _NAMED else ""
+        found.append(("No difference shown: ", *listed, f"{more}."))
+    return found
 
 
 def _identity(site: Site, run: int, steps: Sequence[tuple[Series, Track, Point, Point | None]]) -> list[Sentence]:

@@ -22,6 +22,7 @@ _RUN_WIDTH, _NARROWEST, _WIDEST = 74, 300, 900
 _LABEL_WIDTH = 74
 _BARS = 40  # intervals of more runs are drawn as a band alone
 _PAD = 22
+_CHANGE_WIDTH = 50.0  # of a difference in figures; where marks are closer, the table alone has it
 _SPARK_WIDTH, _SPARK_HEIGHT, _SPARK_MARGIN = 110, 24, 4
 
 
@@ -60,19 +61,23 @@ def trend_chart(points: Sequence[ChartPoint], scale: Axis, title: str) -> Markup
         if len(band) > 1 and len(band) == len(known):
             upper = [f"{x:g} {_y(high, scale):g}" for x, _, high in band]
             lower = [f"{x:g} {_y(low, scale):g}" for x, low, _ in reversed(band)]
-            parts.append(f'<path class="tb" d="M{"L".join(upper + lower)}Z"/>')
+            parts.append(f'<path class="y-band" d="M{"L".join(upper + lower)}Z"/>')
         if len(known) > 1:
             line = "L".join(f"{across[place]:g} {_y(points[place].value or 0.0, scale):g}" for place in known)
-            parts.append(f'<path class="tl" d="M{line}"/>')
+            parts.append(f'<path class="y-line" d="M{line}"/>')
+    told = dict.fromkeys(("better", "worse"), -_CHANGE_WIDTH)
     for place, point in enumerate(points):
-        parts += _point(point, across[place], scale, bars=len(points) <= _BARS)
+        room = point.step in told and across[place] - told[point.step] >= _CHANGE_WIDTH
+        parts += _point(point, across[place], scale, bars=len(points) <= _BARS, told=room)
+        if room:
+            told[point.step] = across[place]
         if place and not point.joined:
             x = round((across[place - 1] + across[place]) / 2, 1)
-            parts.append(f'<path class="tx" d="M{x:g} {_TOP - 14}V{_HEIGHT - _BOTTOM}"/>')
-            parts.append(f'<text class="tm" x="{x:g}" y="{_TOP - 18}" text-anchor="middle">≠</text>')
+            parts.append(f'<path class="y-break" d="M{x:g} {_TOP - 14}V{_HEIGHT - _BOTTOM}"/>')
+            parts.append(_mark("≠", x, _TOP - 18))
     seen = f'role="img" aria-label="{escape(plain(title))}"'
     size = f'width="{width}" height="{_HEIGHT}" viewBox="0 0 {width} {_HEIGHT}"'
-    return Markup(f'<svg class="tc" {size} {seen}>{"".join(parts)}</svg>')
+    return Markup(f'<svg class="y-chart" {size} {seen}>{"".join(parts)}</svg>')
 
 
 def trend_spark(runs: Sequence[Sequence[tuple[float, float]]], scale: Axis, last: float) -> Markup:
@@ -87,7 +92,7 @@ def trend_spark(runs: Sequence[Sequence[tuple[float, float]]], scale: Axis, last
     for stretch in runs:
         points = [(_spark_x(place / last if last else 0.5), _spark_y(value, scale)) for place, value in stretch]
         if len(points) == 1:
-            parts.append(f'<circle class="ts" cx="{points[0][0]:g}" cy="{points[0][1]:g}" r="1.6"/>')
+            parts.append(f'<circle class="y-dot" cx="{points[0][0]:g}" cy="{points[0][1]:g}" r="1.6"/>')
         elif points:
             parts.append(f'<path class="fi" d="M{"L".join(f"{x:g} {y:g}" for x, y in points)}"/>')
         end = points[-1] if points else end
@@ -126,7 +131,7 @@ def _frame(scale: Axis, points: Sequence[ChartPoint], across: Sequence[float], w
     return parts
 
 
-def _point(point: ChartPoint, x: float, scale: Axis, *, bars: bool) -> list[str]:
+def _point(point: ChartPoint, x: float, scale: Axis, *, bars: bool, told: bool) -> list[str]:
     if point.value is None:
         return []
     y = _y(point.value, scale)
@@ -145,13 +150,17 @@ def _point(point: ChartPoint, x: float, scale: Axis, *, bars: bool) -> list[str]
     parts.append(f"<g>{shape}<title>{escape(plain(point.told))}</title></g>")
     if point.step == "better":
         at = max(min(top, y - 6) - 6, 16)
-        parts.append(f'<path class="tu" d="M{x:g} {at - 9:g}l5 9h-10Z"/>')
-        parts.append(f'<text class="tm" x="{x:g}" y="{at - 12:g}" text-anchor="middle">{escape(point.change)}</text>')
+        parts.append(f'<path class="y-up" d="M{x:g} {at - 9:g}l5 9h-10Z"/>')
+        parts += [_mark(point.change, x, at - 12)] if told else []
     if point.step == "worse":
         at = min(max(bottom, y + 6) + 6, _HEIGHT - _BOTTOM - 24)
-        parts.append(f'<path class="td" d="M{x:g} {at + 9:g}l5 -9h-10Z"/>')
-        parts.append(f'<text class="tm" x="{x:g}" y="{at + 21:g}" text-anchor="middle">{escape(point.change)}</text>')
+        parts.append(f'<path class="y-down" d="M{x:g} {at + 9:g}l5 -9h-10Z"/>')
+        parts += [_mark(point.change, x, at + 21)] if told else []
     return parts
+
+
+def _mark(text: str, x: float, y: float) -> str:
+    return f'<text class="y-mark" x="{x:g}" y="{y:g}" text-anchor="middle">{escape(text)}</text>'
 
 
 def _x(place: int, count: int, width: int) -> float:

@@ -32,6 +32,11 @@ def trend_page(model: str) -> str:
     return f"trend-{slug(model)}.html"
 
 
+def trend_data(model: str, task: str) -> str:
+    """Stem of the files with all of a model's scores in a task, run by run."""
+    return f"trend-{slug(task, model)}"
+
+
 def alignment_page(model: str) -> str:
     """How a model's languages align with the pivot, layer by layer."""
     return f"alignment-{slug(model)}.html"

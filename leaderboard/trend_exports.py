@@ -22,9 +22,10 @@ TREND_COLUMNS = (
 _Value = str | int | float | None
 
 
-def trend_rows(views: Sequence[TrackView]) -> list[Cells]:
-    """Every value of every run, the mean before its languages."""
-    return [dict(zip(TREND_COLUMNS, values, strict=True)) for view in views for values in _track(view)]
+def trend_rows(views: Sequence[TrackView], *, means_only: bool = False) -> list[Cells]:
+    """Every value of every run, the mean before its languages; or the means alone."""
+    rows = (dict(zip(TREND_COLUMNS, values, strict=True)) for view in views for values in _track(view))
+    return [row for row in rows if not means_only or row["language"] == MACRO]
 
 
 def _track(view: TrackView) -> list[tuple[_Value, ...]]:

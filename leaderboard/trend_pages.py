@@ -9,13 +9,14 @@ from harness.series import Series
 from leaderboard import exports, paging
 from leaderboard.folder import Writer
 from leaderboard.jobs import Job
-from leaderboard.pages import TREND, numbered, trend_page
+from leaderboard.pages import TREND, numbered, trend_data, trend_page
 from leaderboard.rendering import Entry
 from leaderboard.site_data import Site
 from leaderboard.trend_exports import TREND_COLUMNS, gate_rows, trend_rows
+from leaderboard.trend_languages import LanguageTrend
 from leaderboard.trend_runs import Judged, RunView, judged, run_views
 from leaderboard.trend_steps import RUNS_TESTED, STEPS_TESTED
-from leaderboard.trend_view import LanguageTrend, TrackView
+from leaderboard.trend_view import TrackView
 
 TRACKS_SHOWN = 600
 """Most rows of the first page; one is about 1.5 kB."""
@@ -127,9 +128,14 @@ def _digest(site: Site, *series: Series) -> str:
 def _write(site: Site, writer: Writer, view: SeriesView) -> None:
     """The pages of a model name, and its data."""
     stem = view.page.removesuffix(".html")
-    rows = trend_rows(view.tracks)
-    writer.write(f"{stem}.csv", exports.as_csv(TREND_COLUMNS, rows))
-    writer.write(f"{stem}.json", exports.as_json(rows))
+    tasks: dict[str, list[TrackView]] = {}
+    for track in view.tracks:
+        tasks.setdefault(track.task, []).append(track)
+    data = {stem: trend_rows(view.tracks, means_only=True)}
+    data |= {trend_data(view.model, task): trend_rows(own) for task, own in tasks.items()}
+    for name, rows in data.items():
+        writer.write(f"{name}.csv", exports.as_csv(TREND_COLUMNS, rows))
+        writer.write(f"{name}.json", exports.as_json(rows))
     writer.write(f"{stem}-gate.json", exports.as_json(gate_rows(site.policy, view.runs, view.judged)))
     parts = _parts(view.tracks)
     pages = [numbered(view.page, number) for number in range(1, len(parts) + 1)]
@@ -141,6 +147,7 @@ def _write(site: Site, writer: Writer, view: SeriesView) -> None:
             sections=sections,
             part_pages=pages,
             stem=stem,
+            data={task: trend_data(view.model, task) for task in tasks},
             policy=site.policy,
             steps_tested=STEPS_TESTED,
             runs_tested=RUNS_TESTED,

@@ -24,7 +24,7 @@ SYMBOLS = {
 """What stands beside the words of an outcome."""
 
 MEANINGS = {
-    "passed": "every rule holds: a loss beyond its margin is excluded",
+    "passed": "no rule fails",
     "regressed": "a loss beyond the margin of a rule is sure",
     "missing scores": "scores that the run before had are missing",
     "inconclusive": "the data neither show nor exclude a loss beyond the margin of a rule that minds it",

@@ -1,11 +1,13 @@
 """Which runs are compared for the pages about trends, the jobs that do it, and what came of it by model and run.
 
 One job a run: the intervals of its means, and each earlier run it is compared with. A later build does only what a new
-run adds.
+run adds. Summaries are packed: that of 4,000 scores is 0.7 MB, and every later build reads all of them.
 """
 
 from __future__ import annotations
 
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -87,7 +89,7 @@ def steps(site: Site, summaries: Mapping[str, str]) -> Steps:
     """What the jobs found."""
     found = Steps()
     for plan in tested(site):
-        report = _REPORT.validate_json(summaries[_name(site, plan)])
+        report = _REPORT.validate_json(zlib.decompress(b64decode(summaries[_name(site, plan)])))
         for mean in report.means:
             found.means[mean.model, mean.family, plan.run] = mean
         for (earlier, _), pair in zip(plan.pairs, report.pairs, strict=True):
@@ -118,7 +120,7 @@ def _job(site: Site, plan: RunPlan) -> Job:
                 pair_report(folder, site.folders[earlier], pair, site.policy.policy) for earlier, pair in plan.pairs
             ),
         )
-        return _REPORT.dump_json(report).decode("utf-8")
+        return b64encode(zlib.compress(_REPORT.dump_json(report))).decode("ascii")
 
     parts = [site.folders[earlier].digest for earlier, _ in plan.pairs]
     wanted = [repr(plan.means), *(repr(pair) for _, pair in plan.pairs)]

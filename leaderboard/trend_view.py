@@ -5,7 +5,8 @@ Everything here is text, numbers or ready markup; templates only place it. What 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,12 +16,11 @@ from harness.boards import digits_of
 from harness.changes import Change, TrackChanges, averaged_ends
 from harness.pairing import MACRO
 from harness.series import Era, Point, Track
-from leaderboard import figures
-from leaderboard.figures import Axis
+from leaderboard import figures, trend_words
 from leaderboard.figures_trend import ChartPoint, trend_chart, trend_spark
-from leaderboard.labels import LanguageLabel, label
 from leaderboard.step_results import Steps
 from leaderboard.text import fold, short_hash
+from leaderboard.trend_languages import LanguageTrend, language_trends
 from leaderboard.trend_runs import RunView
 
 _AXIS_ROOM = 0.18
@@ -51,19 +51,6 @@ class TrackRow:
         """How many languages got better, got worse, and were compared."""
         found = [change.verdict for change in self.changes.values()]
         return found.count("better"), found.count("worse"), len(found)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LanguageTrend:
-    """One language of a track: where it began, where it stands, what the last step did."""
-
-    label: LanguageLabel
-    spark: Markup
-    first: float | None
-    last: float | None
-    since_first: Change | None
-    last_step: Change | None
-    remark: str
 
 
 class TrackView:
@@ -204,41 +191,6 @@ class TrackView:
         return trend_spark(drawn, figures.axis(known), len(means) - 1) if drawn else Markup("")
 
     @property
-    def sentence(self) -> str:
-        """What the last step did, in words."""
-        last = self.rows[-1]
-        if last.broken:
-            return f"The last run cannot be compared with the one before it: {last.broken}."
-        step, (better, worse, compared) = self.last_step, last.languages
-        if step is None or step.delta is None:
-            return "Whether the last run is better or worse than the one before it cannot be told."
-        words = {
-            "better": "Better than the run before",
-            "worse": "Worse than the run before",
-            "no difference shown": "No difference to the run before can be shown",
-            "not known": "Without intervals nobody can tell whether it differs from the run before",
-        }[step.verdict]
-        mean = f"{words}: {self.signed(step.delta)}"
-        if step.low is not None:
-            mean += f" ({self.signed(step.low)} to {self.signed(step.high)})"
-        if compared < 2:
-            return f"{mean}."
-        kind = "directions" if self.directions else "languages"
-        return f"{mean} in the mean; {worse} of {compared} {kind} got worse, {better} got better."
-
-    @property
-    def legend(self) -> list[str]:
-        """What the marks of the chart mean, those that are there."""
-        rows = self.rows
-        verdicts = {row.change.verdict for row in rows if row.change is not None}
-        parts = ["● mean over languages, with its 95 % interval"]
-        parts += ["◆ the system is another one than in the run before"] if any(row.run.changed for row in rows) else []
-        parts += ["▲ surely better than the run before, by so much"] if "better" in verdicts else []
-        parts += ["▼ surely worse"] if "worse" in verdicts else []
-        parts += ["┆≠ not comparable across this line"] if any(row.broken for row in rows) else []
-        return parts
-
-    @property
     def last_step(self) -> Change | None:
         return self.last_changes.get(MACRO) or _only(self.last_changes)
 
@@ -255,22 +207,33 @@ class TrackView:
     @property
     def basis(self) -> str:
         """How the steps were decided, in words."""
-        used = {row.change.basis for row in self.rows if row.change is not None}
-        words = {
-            "segments": "the two runs' scores of the same segments were compared (per language, p-values corrected "
-            "over the languages after Benjamini and Hochberg, 5 %)",
-            "intervals": "no common segments were kept or looked at: the two intervals decided, taken as independent, "
-            "which misses small changes",
-            "": "no interval is known: whether anything changed cannot be told",
-        }
-        return "; ".join(words[one] for one in ("segments", "intervals", "") if one in used)
+        return trend_words.basis({row.change.basis for row in self.rows if row.change is not None})
+
+    @property
+    def sentence(self) -> str:
+        """What the last step did, in words."""
+        last = self.rows[-1]
+        kind = "directions" if self.directions else "languages"
+        return trend_words.last_step(self.last_step, last.languages, last.broken, kind, self.signed)
+
+    @property
+    def legend(self) -> list[str]:
+        """What the marks of the chart mean, those that are there."""
+        return trend_words.legend(
+            verdicts={row.change.verdict for row in self.rows if row.change is not None},
+            changed=any(row.run.changed for row in self.rows),
+            broken=any(row.broken for row in self.rows),
+        )
 
     @cached_property
     def chart(self) -> Markup:
         rows = self.rows
         known = [end for row in rows for end in (row.mean, row.low, row.high) if end is not None]
         room = _AXIS_ROOM * (max(known) - min(known)) if known else 0.0
-        scale = figures.axis([min(known) - room, max(known) + room] if known else [])
+        lowest, highest = self.facts.bounds
+        low = max(min(known) - room, -math.inf if lowest is None else lowest) if known else 0.0
+        high = min(max(known) + room, math.inf if highest is None else highest) if known else 1.0
+        scale = figures.axis([low, high])
         first, last = rows[0], rows[-1]
         title = (
             f"{self.facts.title} of {self.model} over {len(rows)} runs, {first.run.when} to {last.run.when}: "
@@ -298,47 +261,7 @@ class TrackView:
     @cached_property
     def languages(self) -> list[LanguageTrend]:
         """A row a language; those that got worse in the last step come first, the largest loss first."""
-        codes = self.track.languages
-        values = {
-            code: [value for point in self.track.points if (value := point.value(code)) is not None] for code in codes
-        }
-        span = max((max(own) - min(own) for own in values.values() if own), default=0.0) or 1.0
-        return sorted((self._language(code, _centred(values[code], span)) for code in codes), key=self._badness)
-
-    def _badness(self, row: LanguageTrend) -> tuple[bool, bool, float, str, str]:
-        step, whole = row.last_step, row.since_first
-        sign = 1 if self.facts.higher_is_better else -1
-        loss = sign * (step.delta or 0.0) if step is not None else 0.0
-        worse = (step is not None and step.verdict == "worse", whole is not None and whole.verdict == "worse")
-        return not worse[0], not worse[1], loss, fold(row.label.name), row.label.code
-
-    def _language(self, code: str, scale: Axis) -> LanguageTrend:
-        stretches: list[list[tuple[float, float]]] = []
-        place = 0
-        for era in self.track.eras:
-            stretches.append([])
-            for point in era.points:
-                if (value := point.value(code)) is not None:
-                    stretches[-1].append((place, value))
-                place += 1
-        whole, step = self.all_changes.get(code), self.last_changes.get(code)
-        points = self.track.eras[-1].points
-        drawn = [stretch for stretch in stretches if stretch]
-        return LanguageTrend(
-            label=label(code),
-            spark=trend_spark(drawn, scale, place - 1) if drawn else Markup(""),
-            first=points[0].value(code),
-            last=points[-1].value(code),
-            since_first=whole,
-            last_step=step,
-            remark=self._remark(code),
-        )
-
-    def _remark(self, code: str) -> str:
-        era = self.track.eras[-1]
-        if era.points[-1].value(code) is None:
-            return "no score in the last run"
-        return "" if code in era.common else "not in the mean: not in all runs on the same data"
+        return language_trends(self.track, self.last_changes, self.all_changes)
 
 
 def _by_language(changes: TrackChanges) -> dict[str, Change]:
@@ -353,9 +276,3 @@ def _overall(changes: TrackChanges) -> Change | None:
 
 def _only(found: dict[str, Change]) -> Change | None:
     return next(iter(found.values())) if len(found) == 1 else None
-
-
-def _centred(values: Sequence[float], span: float) -> Axis:
-    """An axis of a height of ``span`` round the values, so that equal changes look equal in every language."""
-    middle = (min(values) + max(values)) / 2 if values else 0.0
-    return Axis(low=middle - span / 2, high=middle + span / 2, step=span)

@@ -60,5 +60,5 @@ def test_no_rule_is_broken_and_only_boxes_scroll(nights: Path, open_page: Opener
 
 def test_without_scripts_everything_is_there(nights: Path, open_page: Opener) -> None:
     driver = open_page(trend_of(nights), scripts=False)
-    assert driver.find_element(By.CSS_SELECTOR, "svg.tc").is_displayed()
+    assert driver.find_element(By.CSS_SELECTOR, "svg.y-chart").is_displayed()
     assert len(driver.find_elements(By.CSS_SELECTOR, "table.rows tbody tr")) == len(FINE)

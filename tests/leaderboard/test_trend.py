@@ -42,7 +42,7 @@ def page(site: Path) -> str:
 
 @pytest.fixture(scope="module")
 def rows(site: Path) -> list[dict[str, str]]:
-    (found,) = site.glob("trend-nightly-*.csv")
+    (found,) = site.glob("trend-choice-*.csv")
     with found.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
@@ -65,13 +65,22 @@ def test_the_values_are_those_of_the_runs(rows: list[dict[str, str]]) -> None:
     assert float(drop["change"]) == pytest.approx(-0.3)
 
 
+def test_the_means_have_a_file_of_their_own(site: Path, rows: list[dict[str, str]]) -> None:
+    (found,) = site.glob("trend-nightly-*.csv")
+    with found.open(encoding="utf-8", newline="") as stream:
+        assert list(csv.DictReader(stream)) == [row for row in rows if row["language"] == "macro"]
+    (file,) = site.glob("trend-choice-*.json")
+    values = {(row["language"], row["run"]): row["value"] for row in json.loads(file.read_text(encoding="utf-8"))}
+    assert values == {(row["language"], row["run"]): float(row["value"]) for row in rows}
+
+
 def test_the_line_is_broken_where_the_data_changed(page: str, rows: list[dict[str, str]]) -> None:
     assert [row["era"] for row in rows if row["language"] == "macro"] == ["1", "1", "1", "2"]
     (after,) = [row for row in rows if row["language"] == "macro" and row["run"] == "night-4-second"]
     assert (after["change"], after["line_broken"]) == ("", "the data changed (in 3 of 3 languages)")
     assert "the data changed (in 3 of 3 languages)" in page
-    assert page.count('<path class="tx"') == 1
-    assert page.count('<path class="tl"') == 1  # the last run alone has no line
+    assert page.count('<path class="y-break"') == 1
+    assert page.count('<path class="y-line"') == 1  # the last run alone has no line
 
 
 def test_every_step_has_a_verdict_of_the_gate(site: Path, page: str) -> None:
@@ -162,7 +171,13 @@ def test_a_chart_joins_nothing_across_a_break_and_marks_steps_by_shape() -> None
         ChartPoint(label="5", value=0.5, joined=True, step="worse", changed=False, **facts),
     ]
     drawing = str(trend_chart(points, axis([0.0, 2.0]), "<title>"))
-    assert [drawing.count(f'class="{name}"') for name in ("tl", "tx", "tu", "td", "fd")] == [2, 1, 1, 1, 4]
+    assert [drawing.count(f'class="{name}"') for name in ("y-line", "y-break", "y-up", "y-down", "fd")] == [
+        2,
+        1,
+        1,
+        1,
+        4,
+    ]
     assert 'aria-label="&lt;title&gt;"' in drawing
 
 
