@@ -6,6 +6,7 @@ from harness.boards import Model
 from leaderboard import exports
 from leaderboard.folder import Writer
 from leaderboard.jobs import Job
+from leaderboard.model_pairs import others
 from leaderboard.model_view import ModelView
 from leaderboard.pages import model_page
 from leaderboard.parts import render_parts
@@ -32,7 +33,17 @@ def _job(site: Site, model: Model, digest: str) -> Job:
         writer.write(f"{stem}.csv", exports.scores_csv(boards, model=model))
         writer.write(f"{stem}.json", exports.scores_json(boards, model=model))
         sections = [((view, metric), view.rows(metric, model)) for view in own.views for metric in view.metrics]
-        render_parts(site, writer, page, "model.html.j2", sections, model=model, own=own, stem=stem)
+        render_parts(
+            site,
+            writer,
+            page,
+            "model.html.j2",
+            sections,
+            model=model,
+            own=own,
+            stem=stem,
+            pairs=others(site.pairs, model),
+        )
         return ""
 
     return Job(name=f"model {model.title}", digest=digest, make=make)
