@@ -23,7 +23,7 @@ from leaderboard.site_data import SegmentSource, Site
 from leaderboard.text import LONGEST_TEXT
 from leaderboard.views import BoardView
 
-RIVALS = 5
+RIVALS = 2
 """Most other systems whose hypotheses stand beside a segment."""
 
 MODELS_LINKED = 30
