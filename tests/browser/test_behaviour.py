@@ -103,6 +103,12 @@ def test_a_chosen_theme_and_a_sorted_table_are_there_after_a_reload(site: Path, 
     assert evaluate(driver, "getComputedStyle(document.body).colorScheme") == "dark"
 
 
+def test_a_link_brings_its_theme(site: Path, open_page: Opener) -> None:
+    for theme in ("dark", "light"):
+        driver = open_page(site / "index.html", f"#theme={theme}", dark=theme == "light")
+        assert evaluate(driver, "getComputedStyle(document.body).colorScheme") == theme
+
+
 VISIBLE = """[...document.querySelectorAll("main table")].map((table) =>
   [...table.rows].map((row) => [...row.cells].map((cell) => cell.textContent.trim()).join("|")))"""
 
