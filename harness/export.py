@@ -56,11 +56,12 @@ def _cell(value: object) -> str:
         return ""
     if not isinstance(value, str):
         return float.__repr__(value) if isinstance(value, float) else str(value)
-    return _text_cell(value)
+    return text_cell(value)
 
 
 @lru_cache(4096)  # names and signatures stand in row after row
-def _text_cell(value: str) -> str:
+def text_cell(value: str) -> str:
+    """A text as it stands in a cell of :func:`csv_text`."""
     text = value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     if _is_formula(text.lstrip("'")):
         text = f"'{text}"

@@ -100,6 +100,8 @@ def score_cells(metric: MetricView, model: Model, code: str, cell: Cell, root: s
     score = cell.score
     link = metric.link(model, code)
     scored = count(score.n) if score.n or score.value is None else missing("The score came without segments")
+    known = "" if 0 < score.n < 1000 else f' data-v="{score.n}"'
+    counted = f'<td class="num"{known}>{scored}</td>'
     failed = f'<td class="num bad">{count(score.n_failed)}</td>' if score.n_failed else '<td class="num">0</td>'
     layers = f'<td class="fig">{metric.spark(cell)}</td>' if metric.has_layers and not plain else ""
     sig = "" if metric.signature or plain else f'<td class="sg"><code>{visible(score.signature)}</code></td>'
@@ -107,7 +109,7 @@ def score_cells(metric: MetricView, model: Model, code: str, cell: Cell, root: s
         f'<td class="num"><b>{value(metric, cell, link and root + link)}</b></td>'
         f'<td class="num">{interval(metric, score.ci_low, score.ci_high)}</td>'
         f'<td class="fig">{metric.bar(cell)}</td>{layers}'
-        f'<td class="num" data-v="{score.n}">{scored}</td>{failed}{sig}'
+        f"{counted}{failed}{sig}"
     )
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from operator import attrgetter
 
 from harness.boards import Board, Cell, MetricTable, Model
-from harness.export import CSV_COLUMNS, csv_text
+from harness.export import CSV_COLUMNS, csv_text, text_cell
 from harness.groups import ALL
 from harness.ranks import Estimate, Ranking
 from harness.records import Fingerprint, ScoreRecord
@@ -48,10 +48,11 @@ _OWN = ("model", "language", "value", "stderr", "ci_low", "ci_high", "n", "n_fai
 _FACTS = tuple(own.name for own in fields(ScoreRecord) if own.name not in _OWN)
 """What most scores of a table have in common."""
 
-_PLACE = {name: place for place, name in enumerate(_FACTS)}
+COLUMNS = ("model", "language", "value", "stderr", "ci_low", "ci_high", "n", "n_failed", "fingerprint")
+"""Columns of a score's row in JSON."""
+
 _facts = attrgetter(*_FACTS)
-_columns = attrgetter(*SCORE_COLUMNS[1:])
-_NO_FINGERPRINT = Fingerprint()
+_place = attrgetter("task", "variant", "prompt", "language", "metric")
 
 
 def standings(board: Board, metric: str, group: str, languages: int, ranking: Ranking) -> list[Row]:
@@ -83,37 +84,31 @@ def _estimate(found: Estimate | None) -> tuple[float | None, float | None, float
     return (None,) * 4 if found is None else (found.value, found.low, found.high, found.languages)
 
 
-def scores_csv(boards: Sequence[Board], *, model: Model | None = None, languages: Collection[str] | None = None) -> str:
-    """Every score of the boards with the columns ``SCORE_COLUMNS``, the model as the pages call it.
+def scores(
+    boards: Sequence[Board], *, model: Model | None = None, languages: Collection[str] | None = None
+) -> tuple[str, str]:
+    """Every score of the boards as data.
+
+    The CSV has the columns ``SCORE_COLUMNS``, the model as the pages call it. The JSON has everything a record holds: a
+    list of tables, one a board and metric. What most scores of a table have in common stands in the table itself;
+    ``rows`` has the rest with the names in ``columns``, of which ``fingerprint`` is a place in ``fingerprints``, and
+    ``more`` has what a row says otherwise or beyond that, by the place of the row.
 
     Args:
         model: Only its scores.
         languages: Only these rows of the boards.
+
+    Returns:
+        CSV and JSON.
     """
-    rows = [
-        (own.title, *_columns(cell.score))
-        for board in boards
-        for table in board.metrics
-        for (own, _), cell in _chosen(table, model, languages)
-    ]
-    return csv_text(SCORE_COLUMNS, rows)
-
-
-def scores_json(
-    boards: Sequence[Board], *, model: Model | None = None, languages: Collection[str] | None = None
-) -> str:
-    """Every score of the boards with everything its record holds.
-
-    A list of tables, one a board and metric. What most scores of a table have in common stands in the table, and in a
-    score only where it differs; an empty ``fingerprint`` and empty ``details`` are left out.
-    """
-    found = []
+    table_csv, table_json = [csv_text(SCORE_COLUMNS, [])], []
     for board in boards:
         for table in board.metrics:
-            chosen = _chosen(table, model, languages)
-            if chosen:
-                found.append(_table_json(chosen))
-    return "[\n" + ",\n".join(found) + "\n]\n"
+            if chosen := _chosen(table, model, languages):
+                own_csv, own_json = _table(chosen)
+                table_csv.append(own_csv)
+                table_json.append(own_json)
+    return "".join(table_csv), "[\n" + ",\n".join(table_json) + "\n]\n"
 
 
 _Scores = Sequence[tuple[tuple[Model, str], Cell]]
@@ -122,38 +117,47 @@ _Scores = Sequence[tuple[tuple[Model, str], Cell]]
 def _chosen(table: MetricTable, model: Model | None, languages: Collection[str] | None) -> _Scores:
     """Cells of a table, by model and language."""
     models = table.models if model is None else (model,)
-    rows = [row for row in table.languages if languages is None or row in languages]
+    rows = table.languages if languages is None else [row for row in table.languages if row in languages]
     keys = ((own, row) for own in models for row in rows)
     return [(key, table.cells[key]) for key in keys if key in table.cells]
 
 
-def _table_json(cells: _Scores) -> str:
-    usual = _facts(cells[0][1].score)
-    lines = []
-    for (model, _), cell in cells:
+def _table(chosen: _Scores) -> tuple[str, str]:
+    """CSV and JSON of some scores of a table, in one pass: there may be hundreds of thousands."""
+    usual = _facts(chosen[0][1].score)
+    fingerprints: dict[Fingerprint, int] = {}
+    lines, rows, more = [], [], {}
+    for (model, _), cell in chosen:
         score = cell.score
-        found = _facts(score)
-        differing = () if found == usual else [name for name in _FACTS if getattr(score, name) != usual[_PLACE[name]]]
-        rest: dict[str, object] = {name: getattr(score, name) for name in differing}
-        if score.fingerprint != _NO_FINGERPRINT:
-            rest["fingerprint"] = _fingerprint(score.fingerprint)
-        if score.details:
-            rest["details"] = score.details
-        if not cell.comparable:
-            rest["comparable"] = False
-        more = f", {_json_line(rest)[1:-1]}" if rest else ""
-        lines.append(
-            f'{{"model": {_text(model.title)}, "language": {_text(score.language)}, "value": {_number(score.value)}, '
-            f'"stderr": {_number(score.stderr)}, "ci_low": {_number(score.ci_low)}, '
-            f'"ci_high": {_number(score.ci_high)}, '
-            f'"n": {score.n}, "n_failed": {score.n_failed}{more}}}'
-        )
-    head = _json_line(dict(zip(_FACTS, usual, strict=True))).removesuffix("}")
-    return f'{head}, "scores": [\n' + ",\n".join(lines) + "\n]}"
+        numbers = f"{score.value!r},{score.stderr!r},{score.ci_low!r},{score.ci_high!r},{score.n},{score.n_failed}"
+        own = ",".join(map(text_cell, (model.title, *_place(score))))
+        after = text_cell(score.signature)
+        place = fingerprints.setdefault(score.fingerprint, len(fingerprints))
+        name, language = _text(model.title), _text(score.language)
+        if "N" in numbers:  # None
+            lines.append(f"{own},{numbers.replace('None', '')},{after}\n")
+            rows.append(f"[{name},{language},{numbers.replace('None', 'null')},{place}]")
+        else:
+            lines.append(f"{own},{numbers},{after}\n")
+            rows.append(f"[{name},{language},{numbers},{place}]")
+        if found := _beyond(cell, usual):
+            more[len(rows) - 1] = found
+    head = dict(zip(_FACTS, usual, strict=True))
+    head |= {"fingerprints": list(fingerprints), "more": more, "columns": COLUMNS}
+    return "".join(lines), f'{_json_line(head).removesuffix("}")}, "rows": [\n' + ",\n".join(rows) + "\n]}"
 
 
-def _number(value: float | None) -> str:
-    return "null" if value is None else repr(value)
+def _beyond(cell: Cell, usual: tuple[object, ...]) -> dict[str, object]:
+    """What a score says otherwise than the table, or beyond its columns."""
+    score = cell.score
+    found: dict[str, object] = {}
+    if (own := _facts(score)) != usual:
+        found |= {name: value for name, value, other in zip(_FACTS, own, usual, strict=True) if value != other}
+    if score.details:
+        found["details"] = score.details
+    if not cell.comparable:
+        found["comparable"] = False
+    return found
 
 
 @lru_cache(4096)
@@ -161,13 +165,14 @@ def _text(value: str) -> str:
     return _ENCODER.encode(value)
 
 
-@lru_cache(4096)
-def _fingerprint(found: Fingerprint) -> dict[str, str]:
-    return asdict(found)
-
-
 def _json_line(value: object) -> str:
     return _ENCODER.encode(value)
+
+
+def as_table_json(columns: Sequence[str], rows: Sequence[Row]) -> str:
+    """JSON of many rows: ``columns``, then ``rows`` of values in their order, a row a line."""
+    lines = ",\n".join(_ENCODER.encode([row[column] for column in columns]) for row in rows)
+    return f'{{"columns": {_ENCODER.encode(columns)}, "rows": [\n{lines}\n]}}\n'
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Row]) -> str:

@@ -30,8 +30,9 @@ def _job(site: Site, code: str, digest: str) -> Job:
         stem = page.removesuffix(".html")
         boards = [view.board for view in site.views]
         rows = {row.code for view in site.views for row in view.rows_of(code)}
-        writer.write(f"{stem}.csv", exports.scores_csv(boards, languages=rows))
-        writer.write(f"{stem}.json", exports.scores_json(boards, languages=rows))
+        table_csv, table_json = exports.scores(boards, languages=rows)
+        writer.write(f"{stem}.csv", table_csv)
+        writer.write(f"{stem}.json", table_json)
         found = [(view, view.concerning(code)) for view in site.views]
         render_parts(
             site,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.boards import Model
-from leaderboard import exports
+from leaderboard import exports, paging
 from leaderboard.folder import Writer
 from leaderboard.jobs import Job
 from leaderboard.model_pairs import others
@@ -30,9 +30,12 @@ def _job(site: Site, model: Model, digest: str) -> Job:
         stem = page.removesuffix(".html")
         own = ModelView(model, site.views)
         boards = [view.board for view in own.views]
-        writer.write(f"{stem}.csv", exports.scores_csv(boards, model=model))
-        writer.write(f"{stem}.json", exports.scores_json(boards, model=model))
-        sections = [((view, metric), view.rows(metric, model)) for view in own.views for metric in view.metrics]
+        table_csv, table_json = exports.scores(boards, model=model)
+        writer.write(f"{stem}.csv", table_csv)
+        writer.write(f"{stem}.json", table_json)
+        metrics = [(view, metric) for view in own.views for metric in view.metrics]
+        many = bool(own.grid_views) and sum(len(view.labels) for view, _ in metrics) > paging.PAGE_ROWS
+        sections = [((view, metric), view.rows(metric, model)) for view, metric in metrics if not many]
         render_parts(
             site,
             writer,
@@ -43,6 +46,7 @@ def _job(site: Site, model: Model, digest: str) -> Job:
             own=own,
             stem=stem,
             pairs=others(site.pairs, model),
+            many=many,
         )
         return ""
 

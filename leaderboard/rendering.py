@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from leaderboard.labels import label
 from leaderboard.pages import language_page, model_page, task_page
-from leaderboard.score_rows import by_language, by_model
+from leaderboard.score_rows import by_language, by_model, has_metrics
 from leaderboard.standing_rows import rank_range, standing_rows
 from leaderboard.text import count, plain, shortened, visible
 
@@ -57,7 +57,12 @@ def environment() -> Environment:
     env.filters |= {"visible": visible, "shortened": shortened, "count": count}
     env.globals |= {"language_page": language_page, "task_page": task_page, "model_page": model_page, "label": label}
     env.globals |= {"rank_range": rank_range}
-    env.globals |= {"by_language": by_language, "by_model": by_model, "standing_rows": standing_rows}
+    env.globals |= {
+        "by_language": by_language,
+        "by_model": by_model,
+        "has_metrics": has_metrics,
+        "standing_rows": standing_rows,
+    }
     return env
 
 

@@ -29,6 +29,11 @@ def _by_language(view: BoardView, rows: Sequence[LanguageRow], with_model: bool,
         yield f"<tr{keys}{first}>{head}{model}{cells.score_cells(row.metric, row.model, code, row.cell, root)}</tr>\n"
 
 
+def has_metrics(rows: Sequence[LanguageRow]) -> bool:
+    """Whether rows are of several metrics or directions, so that each must say which."""
+    return len({(row.metric.id, row.label.code) for row in rows}) > 1
+
+
 def by_model(view: BoardView, rows: Sequence[LanguageRow], root: str = "") -> Markup:
     """Rows by metric and direction of one language, model by model."""
     return cells.joined(_by_model(view, rows, root))
@@ -36,6 +41,7 @@ def by_model(view: BoardView, rows: Sequence[LanguageRow], root: str = "") -> Ma
 
 def _by_model(view: BoardView, rows: Sequence[LanguageRow], root: str) -> Iterator[str]:
     former: tuple[str, str] | None = None
+    named = has_metrics(rows)
     for row in rows:
         metric, code = row.metric, row.label.code
         first = ' class="first"' if (metric.id, code) != former else ""
@@ -43,8 +49,9 @@ def _by_model(view: BoardView, rows: Sequence[LanguageRow], root: str) -> Iterat
         chance = row.cell.score.chance
         guessing = "" if chance is None else f" <small>guessing: {metric.number(chance)}</small>"
         way = f'<td class="nb">{cells.language_names(row.label)}</td>' if view.directions else ""
+        what = f"<td>{escape(metric.facts.title)}&nbsp;{metric.arrow}{guessing}</td>"
         yield (
-            f"<tr{first}><td>{escape(metric.facts.title)}&nbsp;{metric.arrow}{guessing}</td>{way}"
+            f"<tr{first}>{what if named else ''}{way}"
             f'<th scope="row">{cells.model_name(row.model, root)}</th>'
             f"{cells.score_cells(metric, row.model, code, row.cell, root, plain=True)}</tr>\n"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -114,9 +115,14 @@ def site_data(runs: Sequence[Path], *, policy: Path | None = None, base_url: str
         RecordError: A run cannot be read.
         SpecError: The policy is wrong.
     """
-    folders = [RunFolder(path) for path in runs]
-    records = [folder.record for folder in folders]
-    found = boards(records)
+    gc.disable()  # what is read stays, and looking again and again for what does not takes longer than reading
+    try:
+        folders = [RunFolder(path) for path in runs]
+        records = [folder.record for folder in folders]
+        found = boards(records)
+    finally:
+        gc.enable()
+        gc.freeze()
     return Site(
         folders=folders,
         boards=found,

@@ -103,8 +103,9 @@ def _write(site: Site, writer: Writer, own: Sequence[BoardView], spreads: Sequen
     page = task_page(task.name)
     stem = page.removesuffix(".html")
     scored = [view.board for view in own]
-    writer.write(f"{stem}.csv", exports.scores_csv(scored))
-    writer.write(f"{stem}.json", exports.scores_json(scored))
+    table_csv, table_json = exports.scores(scored)
+    writer.write(f"{stem}.csv", table_csv)
+    writer.write(f"{stem}.json", table_json)
     if spreads:
         rows = [row for view in spreads for row in prompt_rows(view.spread)]
         writer.write(f"{stem}-prompts.csv", exports.as_csv(PROMPT_COLUMNS, rows))
@@ -112,7 +113,7 @@ def _write(site: Site, writer: Writer, own: Sequence[BoardView], spreads: Sequen
     ranked = [row for view in own for metric in view.metrics for row in exports.all_standings(view, metric)]
     places = f"ranking{stem.removeprefix('task')}"
     writer.write(f"{places}.csv", exports.as_csv(exports.STANDING_COLUMNS, ranked))
-    writer.write(f"{places}.json", exports.as_json(ranked))
+    writer.write(f"{places}.json", exports.as_table_json(exports.STANDING_COLUMNS, ranked))
     metrics = [(view, metric) for view in own for metric in view.metrics]
     many = sum(len(metric.table.cells) for _, metric in metrics) > paging.PAGE_ROWS
     sizes = [(metric.id, len(view.labels), len(view.board.models)) for view, metric in metrics]
