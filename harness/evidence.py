@@ -88,6 +88,8 @@ class SegmentEvidence:
 
     def of(self, languages: Collection[str]) -> Evidence | None:
         """Evidence about the means over some languages; ``None`` where there is none about any model."""
+        if not self.has_statistics:
+            return None
         ranked = self._field.within(languages)
         intervals: dict[Model, tuple[float, float]] = {}
         normalised: dict[Model, tuple[float, float]] = {}

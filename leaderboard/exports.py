@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from functools import lru_cache
 from operator import attrgetter
 
@@ -42,7 +42,17 @@ STANDING_COLUMNS = (
 
 Row = Cells
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=asdict)
+
+def _plain(found: Fingerprint) -> dict[str, str]:
+    return {
+        "dataset": found.dataset,
+        "prompt": found.prompt,
+        "metric": found.metric,
+        "decoding": found.decoding,
+    }
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain)
 
 _OWN = ("model", "language", "value", "stderr", "ci_low", "ci_high", "n", "n_failed", "fingerprint", "details")
 _FACTS = tuple(own.name for own in fields(ScoreRecord) if own.name not in _OWN)

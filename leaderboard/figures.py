@@ -72,14 +72,16 @@ def interval_dot(value: float, low: float | None, high: float | None, scale: Axi
 
     Hidden from screen readers: the numbers stand in the row.
     """
+    wide = (_BAR_WIDTH - 2 * _BAR_MARGIN) / (scale.high - scale.low)
+    start, end = _BAR_MARGIN - scale.low * wide, _BAR_WIDTH - _BAR_MARGIN
     guessing = line = ""
     if chance is not None and scale.low <= chance <= scale.high:
-        guessing = f'<path class="fc" d="M{_bar_x(chance, scale)} 1V15"/>'
+        guessing = f'<path class="fc" d="M{start + chance * wide:.1f} 1V15"/>'
     if low is not None and high is not None:
-        left, right = _bar_x(low, scale), _bar_x(high, scale)
-        ends = f"M{left} 4V12M{right} 4V12" if float(right) - float(left) > _DOT_WIDTH else ""
-        line = f'<path class="fi" d="M{left} 8H{right}{ends}"/>'
-    dot = f'<circle class="fd" cx="{_bar_x(value, scale)}" cy="8" r="3.2"/>'
+        left, right = max(_BAR_MARGIN, start + low * wide), min(end, start + high * wide)
+        ends = f"M{left:.1f} 4V12M{right:.1f} 4V12" if right - left > _DOT_WIDTH else ""
+        line = f'<path class="fi" d="M{left:.1f} 8H{right:.1f}{ends}"/>'
+    dot = f'<circle class="fd" cx="{start + value * wide:.1f}" cy="8" r="3.2"/>'
     return Markup(f"{_BAR_HEAD}{guessing}{line}{dot}</svg>")
 
 

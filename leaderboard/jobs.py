@@ -80,4 +80,5 @@ def _results(path: Path, jobs: Sequence[Job], workers: int) -> list[Done]:
 
 
 def _do_waiting(index: int) -> Done:
+    gc.disable()  # a worker lives for a second or two
     return do(_path, _waiting[index])

@@ -105,7 +105,11 @@ class MetricView:
 
     def number(self, value: float | None) -> str:
         """``value`` in the digits of the metric; empty when missing."""
-        return "" if value is None else figures.number(value, self.table.digits)
+        return "" if value is None else figures.number(value, self._digits)
+
+    @cached_property
+    def _digits(self) -> int:
+        return self.table.digits
 
     def signed(self, value: float | None) -> str:
         """A difference, with its sign."""
