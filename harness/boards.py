@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.records import RunRecord, ScoreRecord, TaskRecord
 from harness.store import content_hash
@@ -29,6 +29,9 @@ class Model:
     label: str = ""
     backend: str = ""
     identity: tuple[tuple[str, str], ...] = ()
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.tag))
 
     @property
     def title(self) -> str:
@@ -150,17 +153,19 @@ def named_models(records: Sequence[RunRecord]) -> dict[tuple[int, str], Model]:
             identities.setdefault(model.name, set()).add(tag)
             labels[model.name, tag] = model.label
     named: dict[tuple[int, str], Model] = {}
+    same: dict[Model, Model] = {}  # one object for one model: what is looked up by it is found at once
     for run, record in enumerate(records):
         named |= {(run, name): Model(name=name) for name in dict.fromkeys(score.model for score in record.scores)}
         for model in record.models:
             tag = _tag(model.backend, model.identity)
-            named[run, model.name] = Model(
+            found = Model(
                 name=model.name,
                 tag=tag if len(identities[model.name]) > 1 else "",
                 label=labels[model.name, tag],
                 backend=model.backend,
                 identity=tuple(sorted(model.identity.items())),
             )
+            named[run, model.name] = same.setdefault(found, found)
     return named
 
 
@@ -193,16 +198,19 @@ def _board(task: TaskRecord, setting: tuple[str, str], metrics: dict[str, dict[t
 def _compared(cells: Mapping[tuple[Model, str], Cell]) -> dict[tuple[Model, str], Cell]:
     """Mark the cells whose fingerprints are not the ones most models share in that language."""
     by_language: dict[str, Counter[Comparable]] = {}
-    overall: Counter[Comparable] = Counter()
     for (_, language), cell in cells.items():
         by_language.setdefault(language, Counter())[_fingerprint(cell)] += 1
-        overall[_fingerprint(cell)] += 1
+    if all(len(counts) == 1 for counts in by_language.values()):
+        return dict(cells)
+    overall: Counter[Comparable] = Counter()
+    for counts in by_language.values():
+        overall.update(counts)
     usual = {
         language: max(counts, key=lambda found: (counts[found], overall[found], found))
         for language, counts in by_language.items()
     }
     return {
-        key: Cell(score=cell.score, run=cell.run, comparable=_fingerprint(cell) == usual[key[1]])
+        key: cell if _fingerprint(cell) == usual[key[1]] else replace(cell, comparable=False)
         for key, cell in cells.items()
     }
 

@@ -62,7 +62,6 @@ COLUMNS = ("model", "language", "value", "stderr", "ci_low", "ci_high", "n", "n_
 """Columns of a score's row in JSON."""
 
 _facts = attrgetter(*_FACTS)
-_place = attrgetter("task", "variant", "prompt", "language", "metric")
 
 
 def standings(board: Board, metric: str, group: str, languages: int, ranking: Ranking) -> list[Row]:
@@ -134,37 +133,39 @@ def _chosen(table: MetricTable, model: Model | None, languages: Collection[str] 
 
 def _table(chosen: _Scores) -> tuple[str, str]:
     """CSV and JSON of some scores of a table, in one pass: there may be hundreds of thousands."""
-    usual = _facts(chosen[0][1].score)
+    first = chosen[0][1].score
+    usual = _facts(first)
+    setting = ",".join(map(text_cell, (first.task, first.variant, first.prompt)))
+    metric = text_cell(first.metric)
+    codes = {code: (f"{text_cell(code)},{metric},", _text(code)) for code in {code for (_, code), _ in chosen}}
+    names = {
+        model: (f"{text_cell(model.title)},{setting},", _text(model.title)) for model in {own for (own, _), _ in chosen}
+    }
     fingerprints: dict[Fingerprint, int] = {}
     lines, rows, more = [], [], {}
-    for (model, _), cell in chosen:
+    for (model, code), cell in chosen:
         score = cell.score
         numbers = f"{score.value!r},{score.stderr!r},{score.ci_low!r},{score.ci_high!r},{score.n},{score.n_failed}"
-        own = ",".join(map(text_cell, (model.title, *_place(score))))
-        after = text_cell(score.signature)
         place = fingerprints.setdefault(score.fingerprint, len(fingerprints))
-        name, language = _text(model.title), _text(score.language)
+        own_csv, own_json = names[model]
+        code_csv, code_json = codes[code]
+        in_csv, in_json = numbers, numbers
         if "N" in numbers:  # None
-            lines.append(f"{own},{numbers.replace('None', '')},{after}\n")
-            rows.append(f"[{name},{language},{numbers.replace('None', 'null')},{place}]")
-        else:
-            lines.append(f"{own},{numbers},{after}\n")
-            rows.append(f"[{name},{language},{numbers},{place}]")
-        if found := _beyond(cell, usual):
-            more[len(rows) - 1] = found
+            in_csv, in_json = numbers.replace("None", ""), numbers.replace("None", "null")
+        lines.append(f"{own_csv}{code_csv}{in_csv},{text_cell(score.signature)}\n")
+        rows.append(f"[{own_json},{code_json},{in_json},{place}]")
+        if (found := _facts(score)) != usual or score.details or not cell.comparable:
+            more[len(rows) - 1] = _beyond(cell, found, usual)
     head = dict(zip(_FACTS, usual, strict=True))
     head |= {"fingerprints": list(fingerprints), "more": more, "columns": COLUMNS}
     return "".join(lines), f'{_json_line(head).removesuffix("}")}, "rows": [\n' + ",\n".join(rows) + "\n]}"
 
 
-def _beyond(cell: Cell, usual: tuple[object, ...]) -> dict[str, object]:
+def _beyond(cell: Cell, facts: tuple[object, ...], usual: tuple[object, ...]) -> dict[str, object]:
     """What a score says otherwise than the table, or beyond its columns."""
-    score = cell.score
-    found: dict[str, object] = {}
-    if (own := _facts(score)) != usual:
-        found |= {name: value for name, value, other in zip(_FACTS, own, usual, strict=True) if value != other}
-    if score.details:
-        found["details"] = score.details
+    found = {name: value for name, value, other in zip(_FACTS, facts, usual, strict=True) if value != other}
+    if cell.score.details:
+        found["details"] = cell.score.details
     if not cell.comparable:
         found["comparable"] = False
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leaderboard import exports
+from leaderboard import exports, paging
 from leaderboard.folder import Writer
 from leaderboard.jobs import Job
 from leaderboard.labels import label
@@ -33,7 +33,10 @@ def _job(site: Site, code: str, digest: str) -> Job:
         table_csv, table_json = exports.scores(boards, languages=rows)
         writer.write(f"{stem}.csv", table_csv)
         writer.write(f"{stem}.json", table_json)
-        found = [(view, view.concerning(code)) for view in site.views]
+        own = LanguageView(code, site.views)
+        scores = sum(len(view.rows_of(code)) * len(view.metrics) * len(view.board.models) for view in site.views)
+        most = paging.LANGUAGE_MODELS if own.columns and scores > paging.PAGE_ROWS else None
+        found = [(view, view.concerning(code, most)) for view in site.views]
         render_parts(
             site,
             writer,
@@ -42,7 +45,8 @@ def _job(site: Site, code: str, digest: str) -> Job:
             [(view, rows) for view, rows in found if rows],
             language=label(code).sides[0],
             stem=stem,
-            own=LanguageView(code, site.views),
+            own=own,
+            most=most,
             without=[view for view, rows in found if not rows],
         )
         return ""

@@ -19,7 +19,7 @@ from leaderboard.pages import pair_page
 MOST_MODELS = 12
 """Up to so many models all pairs have a page: 66 of them."""
 
-MOST_PAIRS = 100
+MOST_PAIRS = 50
 """Most pages of pairs where there are more models."""
 
 

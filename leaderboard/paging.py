@@ -20,6 +20,9 @@ PAGE_STANDINGS = 1000
 OVERVIEW_STANDINGS = 400
 """The same on the overview."""
 
+LANGUAGE_MODELS = 25
+"""Most models in a list of a language's scores where all of them together are more than ``PAGE_ROWS``."""
+
 GROUP_MODELS = 20
 """Most models in a table of means by group."""
 

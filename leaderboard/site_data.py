@@ -21,6 +21,7 @@ from harness.series import Series, all_series
 from harness.store import RunFolder, UnitKey, content_hash
 from leaderboard.model_pairs import Pair, pairs
 from leaderboard.pages import SegmentKey
+from leaderboard.reading import read_runs
 from leaderboard.rendering import Entry, render
 from leaderboard.step_results import Steps
 from leaderboard.views import BoardView
@@ -117,7 +118,7 @@ def site_data(runs: Sequence[Path], *, policy: Path | None = None, base_url: str
     """
     gc.disable()  # what is read stays, and looking again and again for what does not takes longer than reading
     try:
-        folders = [RunFolder(path) for path in runs]
+        folders = read_runs(runs)
         records = [folder.record for folder in folders]
         found = boards(records)
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from harness.boards import Board, Cell, Model
 from harness.groups import Group
@@ -178,15 +179,18 @@ class BoardView:
                 found.setdefault(code, []).append(row)
         return found
 
-    def concerning(self, code: str) -> list[LanguageRow]:
-        """Every score in the language ``code``, or from or into it, models in the order of each metric's ranking."""
+    def concerning(self, code: str, most: int | None = None) -> list[LanguageRow]:
+        """The scores in the language ``code``, or from or into it, models in the order of each metric's ranking.
+
+        Args:
+            most: Of each metric, and direction, only those of the first models that have one.
+        """
         rows = self.rows_of(code)
         return [
             LanguageRow(metric=metric, label=row, model=model, cell=metric.table.cells[model, row.code])
             for metric in self.metrics
             for row in rows
-            for model in metric.models
-            if (model, row.code) in metric.table.cells
+            for model in islice((one for one in metric.models if (one, row.code) in metric.table.cells), most)
         ]
 
 

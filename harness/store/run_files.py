@@ -19,8 +19,11 @@ SIDECAR = "run.json.sha256"
 TABLES = ("segments.parquet", "statistics.parquet")
 
 
-def read_record(path: Path) -> RunRecord:
+def read_record(path: Path, *, strict: bool = True) -> RunRecord:
     """The record at ``path``.
+
+    Args:
+        strict: As in ``harness.record_reading.checked_record``.
 
     Raises:
         RecordError: It is missing, damaged or of an unknown version.
@@ -35,7 +38,7 @@ def read_record(path: Path) -> RunRecord:
         raise RecordError(
             f"{path}: damaged (sha256 {found[:12]}, expected {expected[0][:12]}); run again to rebuild it"
         )
-    return checked_record(text.encode("utf-8"), path)
+    return checked_record(text.encode("utf-8"), path, strict=strict)
 
 
 def write_record(folder: Path, text: str) -> None:

@@ -20,6 +20,7 @@ class RunFolder:
 
     Args:
         path: The folder, or its ``run.json``.
+        strict: As in ``harness.record_reading.checked_record``.
 
     Attributes:
         record: What the run says of itself.
@@ -29,9 +30,9 @@ class RunFolder:
         RecordError: There is no record, it is damaged, or of an unknown version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, strict: bool = True) -> None:
         self.path = path.parent if path.name == "run.json" else path
-        self.record = read_record(self.path / RECORD)
+        self.record = read_record(self.path / RECORD, strict=strict)
         self.digest = sha256_file(self.path / RECORD)
         self._tables: dict[str, GroupedTable] = {}
 
