@@ -20,7 +20,7 @@ test: $(VENV)/.dev
 
 # Leaderboards of real records in site/: the demo's, and with DATA=FOLDER those of public data sets (docs/leaderboard.md).
 site: $(VENV)/.demo
-	$(BIN)/python -m examples.site $(if $(DATA),--data '$(DATA)')
+	$(BIN)/python -m benchmarks.example_sites $(if $(DATA),--data '$(DATA)')
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

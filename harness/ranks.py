@@ -13,9 +13,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import mul
+from typing import Any
 
 from harness.boards import Cell, MetricTable, Model
 from harness.chance import above_chance
+from harness.records import ScoreRecord
 
 _WORST_SHARE = 0.1
 _RANKED_SHARE = 0.5
@@ -217,11 +219,10 @@ class Rankings:
         columns = self._columns[model]
         own = [language for language in chosen if language in columns.there]
         counted = [language for language in own if language in columns.scored] if shared is None else list(shared)
-        row = columns.standing(own, counted)
         if evidence is not None and model in evidence.intervals:
+            row = columns.standing(own, counted, None)
             return _with_evidence(row, evidence, [self._table.cells[model, language] for language in counted])
-        gap = columns.gap(counted, self._pivot, self._at_pivot[model])
-        return row if gap is None else replace(row, gap=gap)
+        return columns.standing(own, counted, columns.gap(counted, self._pivot, self._at_pivot[model]))
 
 
 class _Columns:
@@ -230,53 +231,50 @@ class _Columns:
     def __init__(self, table: MetricTable, model: Model) -> None:
         self._model = model
         self._worst_first = table.facts.higher_is_better
-        cells = {
-            language: table.cells[model, language] for language in table.languages if (model, language) in table.cells
-        }
-        scores = {language: cell.score for language, cell in cells.items()}
+        there = [language for language in table.languages if (model, language) in table.cells]
+        cells = {language: table.cells[model, language] for language in there}
         self.there = frozenset(cells)
         self.scored = {language: None for language, cell in cells.items() if cell.value is not None}
-        self._values = {language: score.value for language, score in scores.items()}
-        self._lows = {language: score.ci_low for language, score in scores.items()}
-        self._highs = {language: score.ci_high for language, score in scores.items()}
-        self._n = {language: score.n for language, score in scores.items()}
-        self._failed = {language: score.n_failed for language, score in scores.items()}
-        self._above = {
-            language: (
-                above_chance(score, score.value),
-                above_chance(score, score.ci_low),
-                above_chance(score, score.ci_high),
-            )
-            for language, score in scores.items()
+        self._rows = {language: _numbers(cell.score) for language, cell in cells.items()}
+        self._values = {language: cell.score.value for language, cell in cells.items()}
+        self._covered = {
+            language: (language in self.scored, cell.score.n, cell.score.n_failed) for language, cell in cells.items()
         }
 
-    def standing(self, own: Sequence[str], counted: Sequence[str]) -> Standing:
-        """The numbers over some languages, without ranks and gap.
+    def standing(self, own: Sequence[str], counted: Sequence[str], gap: Estimate | None) -> Standing:
+        """The numbers over some languages, without ranks.
 
         Args:
             own: The languages that are chosen, with or without scores.
             counted: Those of them that the mean is over.
         """
-        values = [value for value in map(self._values.__getitem__, counted) if value is not None]
+        columns = tuple(zip(*map(self._rows.__getitem__, counted), strict=True)) or ((),) * 7
+        all_values, lows, highs, numbers, above, above_low, above_high = columns
+        values = [value for value in all_values if value is not None]
         worst = sorted(values, reverse=not self._worst_first)[: worst_count(len(values))]
-        numbers = list(map(self._n.__getitem__, counted))
         segments = sum(numbers)
         weighted = math.fsum(map(mul, numbers, values)) if len(values) == len(numbers) else 0.0
+        covered = tuple(zip(*map(self._covered.__getitem__, own), strict=True)) or ((), (), ())
+        known = _whole_mean(above) if above else None
+        normalised = None
+        if known is not None:
+            low, high = _whole_mean(above_low), _whole_mean(above_high)
+            normalised = Estimate(value=known, low=low, high=high, languages=len(above))
         return Standing(
             model=self._model,
             first=None,
             last=None,
             mean=mean(values),
-            low=_whole_mean(list(map(self._lows.__getitem__, counted))),
-            high=_whole_mean(list(map(self._highs.__getitem__, counted))),
+            low=_whole_mean(lows),
+            high=_whole_mean(highs),
             counted=len(counted),
-            normalised=self._normalised(counted),
+            normalised=normalised,
             worst=mean(worst),
             micro=weighted / segments if segments else None,
-            gap=None,
-            scored=sum(language in self.scored for language in own),
-            n=sum(map(self._n.__getitem__, own)),
-            n_failed=sum(map(self._failed.__getitem__, own)),
+            gap=gap,
+            scored=sum(covered[0]),
+            n=sum(covered[1]),
+            n_failed=sum(covered[2]),
         )
 
     def gap(self, languages: Sequence[str], pivot: str, at_pivot: float | None) -> Estimate | None:
@@ -290,18 +288,11 @@ class _Columns:
             return None
         return Estimate(value=math.fsum(others) / len(others) - at_pivot, low=None, high=None, languages=len(others))
 
-    def _normalised(self, counted: Sequence[str]) -> Estimate | None:
-        """Mean of the chance-normalised scores; the ends of the languages' own intervals averaged."""
-        found = list(map(self._above.__getitem__, counted))
-        values = [value for value, _, _ in found if value is not None]
-        if not values or len(values) < len(found):
-            return None
-        return Estimate(
-            value=math.fsum(values) / len(values),
-            low=_whole_mean([low for _, low, _ in found]),
-            high=_whole_mean([high for _, _, high in found]),
-            languages=len(values),
-        )
+
+def _numbers(score: ScoreRecord) -> tuple[Any, ...]:
+    """What is averaged of a score: value, ends of the interval, segments, and the first three with guessing out."""
+    ends = (score.value, score.ci_low, score.ci_high)
+    return (*ends, score.n, *(above_chance(score, end) for end in ends))
 
 
 def worst_count(languages: int) -> int:

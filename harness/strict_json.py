@@ -13,6 +13,9 @@ import re
 MAX_DIGITS = 400
 """Digits of a whole number; a float has no more than 309 before its point."""
 
+_EXTREME = re.compile(rb"[0-9]{300}|[eE][+]?[0-9]{3}")
+"""Without it no number is too large, wherever it stands: looking at each of them takes as long as reading the rest."""
+
 _HALF = re.compile("[\ud800-\udfff]")
 _ESCAPED_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -29,11 +32,12 @@ def strict_json(content: bytes, *, undefined: bool = False) -> object:
     """
     try:
         text = content.decode("utf-8-sig")
+        extreme = _EXTREME.search(content) is not None
         value: object = json.loads(
             text,
             parse_constant=float if undefined else _constant,
-            parse_float=_float,
-            parse_int=_int,
+            parse_float=_float if extreme else None,
+            parse_int=_int if extreme else None,
             object_pairs_hook=_object,
         )
     except UnicodeDecodeError as error:

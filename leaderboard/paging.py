@@ -20,6 +20,9 @@ PAGE_STANDINGS = 1000
 OVERVIEW_STANDINGS = 400
 """The same on the overview."""
 
+GROUP_ROWS = 2000
+"""Most rows of the rankings over all groups of a metric before those over a single language are left out."""
+
 LANGUAGE_MODELS = 25
 """Most models in a list of a language's scores where all of them together are more than ``PAGE_ROWS``."""
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from harness.boards import Board, MetricTable
 from harness.evidence import SegmentEvidence
-from harness.groups import ALL, groups_of, together
+from harness.groups import ALL, Group, groups_of, together
 from harness.prompt_spread import prompt_spread
 from harness.ranks import Ranking, Rankings
 from harness.summary_rows import PROMPT_COLUMNS, prompt_rows
@@ -40,7 +40,7 @@ def views(site: Site, summaries: dict[str, str]) -> list[BoardView]:
     for task, own in groupby(site.boards, key=lambda board: board.task.name):
         rankings = _RANKINGS.validate_json(summaries[_name(task)])
         found += [
-            BoardView(board, [{ALL: one} for one in known], groups_of(board), site.sources)
+            BoardView(board, [{ALL: one} for one in known], _groups(board), site.sources)
             for board, known in zip(own, rankings, strict=True)
         ]
     return found
@@ -87,7 +87,7 @@ def _ranked(
 
 def _view(board: Board, evidence: Sequence[SegmentEvidence], linked: Collection[SegmentKey]) -> BoardView:
     """Rank the models of a board, over all its languages and over every group of them."""
-    groups = groups_of(board)
+    groups = _groups(board)
     subsets = {ALL: frozenset(board.languages)} | {group.id: group.rows for group in groups}
     tables = [Rankings(table, board.pivot) for table in board.metrics]
     rankings = [
@@ -95,6 +95,14 @@ def _view(board: Board, evidence: Sequence[SegmentEvidence], linked: Collection[
         for own, segments in zip(tables, evidence, strict=True)
     ]
     return BoardView(board, rankings, groups, linked)
+
+
+def _groups(board: Board) -> tuple[Group, ...]:
+    """The groups that are ranked over; of many, none of a single language, which has a page of its own."""
+    groups = groups_of(board)
+    if len(groups) * len(board.models) <= paging.GROUP_ROWS:
+        return groups
+    return tuple(group for group in groups if len(group.rows) > 1)
 
 
 def _write(site: Site, writer: Writer, own: Sequence[BoardView], spreads: Sequence[PromptsView]) -> None:

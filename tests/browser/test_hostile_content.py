@@ -88,8 +88,8 @@ def test_names_of_models_can_be_read_back_and_are_exact_in_the_data(hostile_site
     assert written <= set(as_written(open_page(hostile_site / "about.html"), ".mn"))
     page = first(hostile_site, "task-title-*.html")
     rows = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
-    scores = [score for row in rows for score in row["scores"]]
-    assert {score["model"] for score in scores} == written
+    scores = [score for table in rows for score in table["rows"]]
+    assert {score[0] for score in scores} == written
     with page.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
         assert len(list(csv.reader(file))) == len(scores) + 1
 

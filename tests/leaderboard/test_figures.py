@@ -36,4 +36,4 @@ def test_figures_are_well_formed_and_carry_no_style() -> None:
 
 def test_the_dot_lies_at_its_share_of_the_axis() -> None:
     root = ET.fromstring(figures.interval_dot(0.5, 0.25, 0.75, figures.axis([0.0, 1.0]), None))
-    assert root.find("circle").get("cx") == "80"  # type: ignore[union-attr]
+    assert root.find("circle").get("cx") == "80.0"  # type: ignore[union-attr]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from examples.site import examples
+from benchmarks.example_sites import examples
 from leaderboard.front_page import entrance, write_front_page
 from tests.leaderboard_runs import HOSTILE_MODEL, record_of, score
 
@@ -25,5 +25,5 @@ def test_it_leads_to_every_leaderboard_and_says_how_much_is_there(tmp_path: Path
 def test_every_example_but_the_demo_says_what_data_it_needs(tmp_path: Path) -> None:
     assert [example.folder for example in examples(None)] == ["demo"]
     found = examples(tmp_path)
-    assert len({example.folder for example in found}) == len(found) == 4
+    assert len({example.folder for example in found}) == len(found) == 5
     assert all(bool(example.commands) == bool(example.needs) for example in found)

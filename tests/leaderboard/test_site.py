@@ -137,15 +137,19 @@ def test_data_files_have_full_precision(site: Path, run: Path) -> None:
     records = RunFolder(run).record.scores
     exported = json.loads(task.read_text(encoding="utf-8"))
     expected = {(own.model, own.language, own.metric): own.value for own in records if own.task == "mt"}
-    found = {
-        (row["model"], row["language"], table["metric"]): row["value"] for table in exported for row in table["scores"]
-    }
-    assert found == expected
+    found = {}
     for table in exported:
-        shared = {name: value for name, value in table.items() if name != "scores"}
-        for row in table["scores"]:
-            whole = ScoreRecord(**(shared | row | {"model": row["model"]}))
+        shared = {
+            name: value for name, value in table.items() if name not in ("rows", "columns", "fingerprints", "more")
+        }
+        for place, values in enumerate(table["rows"]):
+            row = dict(zip(table["columns"], values, strict=True)) | table["more"].get(str(place), {})
+            row["fingerprint"] = table["fingerprints"][row["fingerprint"]]
+            assert row.pop("comparable", True)
+            whole = ScoreRecord(**(shared | row))
             assert whole in records
+            found[whole.model, whole.language, whole.metric] = whole.value
+    assert found == expected
     overview = json.loads((site / "overview.json").read_text(encoding="utf-8"))
     assert tuple(overview[0]) == STANDING_COLUMNS
     good = next(row for row in overview if row["metric"] == "chrf++" and row["model"] == "good")
