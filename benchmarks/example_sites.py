@@ -1,8 +1,8 @@
 """Leaderboards of real records below one folder, each a site of its own, and a page that leads to them.
 
-Run: python -m benchmarks.example_sites [--data FOLDER] [--out site] [--runs results/site]. The demo's run comes with the project;
-the others are made from public data sets, laid out below FOLDER as docs/real-data.md says, by the commands that stand
-there. Runs are kept: what is there is not made again.
+Run: python -m benchmarks.example_sites [--data FOLDER] [--out site] [--runs results/site]. The demo's run comes with
+the project; the others are made from public data sets, laid out below FOLDER as docs/real-data.md says, by the commands
+that stand there. Runs are kept: what is there is not made again.
 """
 
 from __future__ import annotations
