@@ -32,6 +32,10 @@ EVERY = 0.1
 """Seconds between two looks at the memory."""
 
 
+LOADED = ("index", "task", "language", "model", "languages")
+"""Kinds of pages that are opened in a browser."""
+
+
 def main() -> None:
     """Measure both shapes and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -74,7 +78,7 @@ def shape(folder: Path, models: int, languages: int, tasks: int, segments: int, 
     first = build(runs, site)
     before = files(site)
     again = build(runs, site)
-    write_run(runs / "run-new", 0, named[:10], (0,), created="2026-02-01T00:00:00Z", segments=segments)
+    write_run(runs / "run-new", models, named[:10], (0,), created="2026-02-01T00:00:00Z", segments=segments)
     after_new = build(runs, site)
     after = files(site)
     changed = [name for name, content in after.items() if before.get(name) != content]
@@ -184,7 +188,7 @@ def sizes(site: Path) -> dict[str, object]:
 
 
 def pages(site: Path, loads: int) -> list[dict[str, object]] | str:
-    """Waits on the overview and on the largest page of every other kind; why not, where there is no browser."""
+    """Waits on the overview and on the largest page of some other kinds; why not, where there is no browser."""
     try:
         from benchmarks.leaderboard_pages import waits
         from tests.browser.driving import kinds
@@ -195,7 +199,7 @@ def pages(site: Path, loads: int) -> list[dict[str, object]] | str:
         first = name.split("-")[0]
         if first not in largest or page.stat().st_size > largest[first].stat().st_size:
             largest[first] = page
-    return [waits(page, loads) for _, page in sorted(largest.items(), key=lambda found: found[0] != "index")]
+    return [waits(largest[name], loads) for name in LOADED if name in largest]
 
 
 if __name__ == "__main__":

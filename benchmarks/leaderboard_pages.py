@@ -12,15 +12,16 @@ WATCH = """(() => {
   const seen = { row: null };
   window.seen = seen;
   const look = () => {
-    const row = document.querySelector("main tbody tr");
+    const row = [...document.querySelectorAll("main tbody tr")].find((one) => one.getClientRects().length);
     const painted = () => setTimeout(() => (seen.row = performance.now()));
-    if (row && row.getClientRects().length) requestAnimationFrame(painted);
-    else requestAnimationFrame(look);
+    if (row) requestAnimationFrame(painted);
+    else if (performance.now() < 20000) requestAnimationFrame(look);
+    else seen.row = NaN;
   };
   requestAnimationFrame(look);
 })()"""
 ROW = """new Promise((done) => {
-  const wait = () => (seen.row ? done(seen.row / 1000) : setTimeout(wait, 5));
+  const wait = () => (seen.row === null ? setTimeout(wait, 5) : done(seen.row ? seen.row / 1000 : null));
   wait();
 })"""
 SORT = """new Promise((done) => {
@@ -28,7 +29,9 @@ SORT = """new Promise((done) => {
   const size = (table) => table.tBodies[0].rows.length * table.tHead.rows[0].cells.length;
   const table = tables.sort((one, other) => size(other) - size(one))[0];
   if (!table) return done(null);
-  const button = [...table.tHead.querySelectorAll("th.num button, th[data-sort]:not([data-sort=text]) button")].at(-1);
+  const buttons = [...table.tHead.querySelectorAll("button")];
+  const button = buttons.filter((one) => one.closest("th").dataset.sort !== "text").at(-1) ?? buttons.at(-1);
+  if (!button) return done(null);
   button.scrollIntoView({ block: "center" });
   requestAnimationFrame(() => setTimeout(() => {
     const begin = performance.now();
@@ -44,7 +47,8 @@ SORT = """new Promise((done) => {
 def waits(page: Path, loads: int) -> dict[str, object]:
     """Median and slowest of several loads, each by a browser that has just started with an empty profile.
 
-    ``first_row_s``: from the navigation until the frame with the first row of a table was painted. ``loaded_s``: until
+    ``first_row_s``: from the navigation until the frame with the first row of a table was painted, missing where none
+    was within 20 s. ``loaded_s``: until
     the page and its script were done. ``sort_s``: from a click on a head of the page's largest table until the frame
     after it was painted.
     """

@@ -46,7 +46,7 @@ def write_run(
             right = rng.random(segments or QUESTIONS) < chance_of_right
             if segments:
                 _keep_segments(writer, (f"model-{model:03d}", f"task-{task:02d}", "", "", language), right)
-            scores.append(_score(f"model-{model:03d}", f"task-{task:02d}", language, right))
+            scores.append(_score(f"model-{model:03d}", f"task-{task:02d}", language, right, kept=segments > 0))
     writer.finish(
         RunRecord(
             run_id=folder.name,
@@ -66,7 +66,7 @@ def write_run(
     )
 
 
-def _score(model: str, task: str, language: str, right: np.ndarray) -> ScoreRecord:
+def _score(model: str, task: str, language: str, right: np.ndarray, *, kept: bool) -> ScoreRecord:
     value = float(right.mean())
     error = float(np.sqrt(value * (1 - value) / len(right)))
     return ScoreRecord(
@@ -88,6 +88,7 @@ def _score(model: str, task: str, language: str, right: np.ndarray) -> ScoreReco
         decimals=3,
         chance=CHANCE,
         signature="accuracy|v:1",
+        segments=kept,
         fingerprint=Fingerprint(dataset=f"{task} {language}", prompt="p", metric="accuracy|v:1"),
     )
 
