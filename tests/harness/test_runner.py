@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -225,9 +226,7 @@ def test_a_score_that_does_not_follow_from_its_statistics_is_found(task_folder: 
     folder = RunFolder(run(plan(task_folder, tmp_path, "mine"), silent))
     first, *rest = folder.record.scores
     assert first.value is not None
-    folder.record = folder.record.model_copy(
-        update={"scores": (first.model_copy(update={"value": first.value - 0.25}), *rest)}
-    )
+    folder.record = folder.record.model_copy(update={"scores": (replace(first, value=first.value - 0.25), *rest)})
     assert len([problem for problem in examine(folder) if "the statistics give" in problem]) == 1
 
 
