@@ -1,24 +1,27 @@
 """Cells and rows of the big tables as ready markup, each as short as it can be: a site has hundreds of thousands.
 
-They say what ``parts.html.j2`` says, without the template's cost for each of them.
+``parts.html.j2`` hands the smallest of them to the templates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from markupsafe import Markup, escape
 
 from harness.boards import Cell, Model
 from leaderboard.labels import LanguageLabel, Side
 from leaderboard.pages import language_page, model_page
-from leaderboard.text import count, visible
+from leaderboard.text import count, shortened, visible
 from leaderboard.text import plain as safe
 
 if TYPE_CHECKING:
     from leaderboard.metric_view import MetricView
+
+LONGEST_NAME = 150
+"""Most characters of a model's name where it stands in a table."""
 
 _MANY = 4096
 _INTO = ' <span role="img" aria-label="into">→</span> '
@@ -28,65 +31,75 @@ _UNCOMPARABLE = (
 )
 
 
-@lru_cache(_MANY)
-def model_name(model: Model, root: str = "", page: str | None = "") -> str:
-    """A model's name with its remarks; a link to its page.
+class Numbers(Protocol):
+    """What formats the numbers of a metric."""
 
-    Args:
-        page: Where the link leads instead; no link where it is ``None``.
-    """
-    target = model_page(model.title) if page == "" else page
-    name = f'<bdi class="mn">{visible(model.name)}</bdi>'
-    if target is not None:
-        name = f'<a href="{root}{target}">{name}</a>'
+    def number(self, value: float | None) -> str: ...
+
+
+@lru_cache(_MANY)
+def model_link(model: Model, root: str = "") -> str:
+    """A model's name, a link to its page, with its remarks."""
+    return f'<a href="{root}{model_page(model.title)}">{model_name(model)}</a>{model_remarks(model)}'
+
+
+def model_name(model: Model) -> Markup:
+    return Markup(f'<bdi class="mn">{shortened(model.name, LONGEST_NAME)}</bdi>')
+
+
+def model_remarks(model: Model) -> Markup:
+    """What stands beside a model's name: what tells it from others of this name, and its label."""
+    found = ""
     if model.tag:
         title = "Several systems have this name; this is the start of the hash of this one's identity"
-        name += f' <span class="tag" title="{title}">#{escape(model.tag)}</span>'
+        found += f' <span class="tag" title="{title}">#{escape(model.tag)}</span>'
     if model.label:
-        name += f' <span class="lab" title="Remark about this model">{visible(model.label)}</span>'
-    return name
+        found += f' <span class="lab" title="Remark about this model">{visible(model.label)}</span>'
+    return Markup(found)
 
 
 @lru_cache(_MANY)
-def language_head(row: LanguageLabel, pivot: str, root: str = "") -> str:
+def language_head(row: LanguageLabel, pivot: str, root: str = "") -> Markup:
     """The head of a row: the language or direction with its code, a link to its page."""
     names = language_names(row)
     native = f" {endonym(row.sides[0])}" if len(row.sides) == 1 else ""
-    return (
+    return Markup(
         f'<th scope="row"><a href="{root}{language_page(row.page_code(pivot))}">{names}</a>{native}'
         f'<span class="cd">{visible(row.code)}</span></th>'
     )
 
 
-def language_names(row: LanguageLabel) -> str:
-    return _INTO.join(f"<bdi>{visible(side.name)}</bdi>" for side in row.sides)
+def language_names(row: LanguageLabel) -> Markup:
+    return Markup(_INTO.join(map(side_name, row.sides)))
 
 
-def endonym(side: Side) -> str:
+def side_name(side: Side) -> Markup:
+    return Markup(f"<bdi>{visible(side.name)}</bdi>")
+
+
+def endonym(side: Side) -> Markup:
     """What speakers call their language; empty where that is the same as in English."""
     if not side.endonym:
-        return ""
+        return Markup("")
     lang = f' lang="{escape(side.bcp47)}"' if side.bcp47 else ""
-    return f'<bdi class="en"{lang} dir="auto">{visible(side.endonym)}</bdi>'
+    return Markup(f'<bdi class="en"{lang} dir="auto">{visible(side.endonym)}</bdi>')
 
 
-def missing(why: str = "") -> str:
-    return f'<span class="no" title="{escape(safe(why)) or "No score"}">–</span>'
+def missing(why: str = "") -> Markup:
+    return Markup(f'<span class="no" title="{escape(safe(why)) or "No score"}">–</span>')
 
 
-def interval(metric: MetricView, low: float | None, high: float | None) -> str:
+def interval(metric: Numbers, low: float | None, high: float | None) -> Markup:
     if low is None or high is None:
-        return '<span class="ci no">unknown</span>'
-    return f'<span class="ci">{metric.number(low)} to {metric.number(high)}</span>'
+        return Markup('<span class="ci no">unknown</span>')
+    return Markup(f'<span class="ci">{metric.number(low)} to {metric.number(high)}</span>')
 
 
 def value(metric: MetricView, cell: Cell, link: str) -> str:
     """A score; a link to its segments where there are any."""
     score = cell.score
-    if score.value is None:
-        return missing(score.note)
-    shown = metric.number(score.value)
-    if link:
+    shown: str = missing(score.note) if score.value is None else metric.number(score.value)
+    if link and score.value is not None:
         shown = f'<a href="{link}">{shown}</a>'
     return shown if cell.comparable else shown + _UNCOMPARABLE
 
@@ -138,6 +151,6 @@ def heat_cell(metric: MetricView, model: Model, code: str, root: str = "") -> st
     return f'<td class="h{metric.tint(score.value)}">{shown}</td>'
 
 
-def joined(rows: Iterable[str] | Iterator[str]) -> Markup:
+def joined(rows: Iterable[str]) -> Markup:
     """Rows that are markup already."""
     return Markup("".join(rows))

@@ -94,7 +94,7 @@ def interval_scale(scale: Axis) -> Markup:
         at = {"start": "0", "end": f"{_BAR_WIDTH}"}.get(anchor, _bar_x(tick, scale))
         parts.append(f'<text class="ft" x="{at}" y="11" text-anchor="{anchor}">{number(tick, scale.digits)}</text>')
         parts.append(f'<path class="fk" d="M{_bar_x(tick, scale)} 13V16"/>')
-    return _svg("iv", _BAR_WIDTH, _BAR_HEIGHT, parts)
+    return svg("iv", _BAR_WIDTH, _BAR_HEIGHT, parts)
 
 
 def spark(values: _Points, scale: Axis) -> Markup:
@@ -102,7 +102,7 @@ def spark(values: _Points, scale: Axis) -> Markup:
     points = _polyline(values, scale, (3, _SPARK_WIDTH - 3), (_SPARK_HEIGHT - 3, 3))
     x, y = points[max(range(len(values)), key=values.__getitem__)]
     parts = [f'<path class="fi" d="{_path(points)}"/>', f'<circle class="fd" cx="{x:g}" cy="{y:g}" r="2.4"/>']
-    return _svg("sp", _SPARK_WIDTH, _SPARK_HEIGHT, parts)
+    return svg("sp", _SPARK_WIDTH, _SPARK_HEIGHT, parts)
 
 
 def layer_curves(
@@ -137,7 +137,7 @@ def layer_curves(
     for text, y in _spread(ends).items():
         shown = plain(text) if len(text) <= 20 else plain(text)[:19] + "…"
         parts.append(f'<text class="ft" x="{across[1] + 8}" y="{y + 3.5:g}">{escape(shown)}</text>')
-    return _svg("lc", _CURVE_WIDTH, _CURVE_HEIGHT, parts, title)
+    return svg("lc", _CURVE_WIDTH, _CURVE_HEIGHT, parts, title)
 
 
 def _grid(scale: Axis, layers: range, y_title: str) -> list[str]:
@@ -189,7 +189,8 @@ def _bar_x(value: float, scale: Axis) -> str:
     return f"{_BAR_MARGIN + (_BAR_WIDTH - 2 * _BAR_MARGIN) * scale.share(value):.1f}".removesuffix(".0")
 
 
-def _svg(name: str, width: int, height: int, parts: Sequence[str], title: str = "") -> Markup:
+def svg(name: str, width: int, height: int, parts: Sequence[str], title: str = "") -> Markup:
+    """A drawing; without a title it is hidden from screen readers."""
     seen = f'role="img" aria-label="{escape(plain(title))}"' if title else 'aria-hidden="true"'
     body = "".join(parts)
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'

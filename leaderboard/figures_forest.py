@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from leaderboard import figures
 from leaderboard.figures import Axis, number
 from leaderboard.text import plain
 
@@ -50,7 +51,7 @@ def forest_row(
         parts.append(f'<path class="{kind}" d="M{x} {middle - side:g}l{side} {side}l-{side} {side}l-{side} -{side}z"/>')
     else:
         parts.append(f'<circle class="{kind}" cx="{x}" cy="{middle:g}" r="{_DOT}"/>')
-    return _svg("fp", _WIDTH, _HEIGHT, "".join(parts))
+    return figures.svg("fp", _WIDTH, _HEIGHT, parts)
 
 
 def forest_scale(scale: Axis) -> Markup:
@@ -63,7 +64,7 @@ def forest_scale(scale: Axis) -> Markup:
         text = number(tick, scale.digits)
         parts.append(f'<text class="ft" x="{at}" y="11" text-anchor="{anchor}">{"+" * (tick > 0)}{text}</text>')
         parts.append(f'<path class="fk" d="M{_x(tick, scale)} 14V18"/>')
-    return _svg("fp", _WIDTH, _HEIGHT, "".join(parts))
+    return figures.svg("fp", _WIDTH, _HEIGHT, parts)
 
 
 def scatter(dots: Sequence[Dot], scale: Axis, names: tuple[str, str], title: str) -> Markup:
@@ -96,7 +97,7 @@ def scatter(dots: Sequence[Dot], scale: Axis, names: tuple[str, str], title: str
     down = (_TOP + bottom) / 2
     turned = f'transform="rotate(-90 10 {down:g})"'
     parts.append(f'<text class="ft" x="10" y="{down:g}" text-anchor="middle" {turned}>{first} →</text>')
-    return _svg("sc", _SIZE, _SIZE, "".join(parts), title)
+    return figures.svg("sc", _SIZE, _SIZE, parts, title)
 
 
 def _labels(dots: Sequence[Dot], scale: Axis) -> list[str]:
@@ -129,9 +130,3 @@ def _across(value: float, scale: Axis) -> float:
 
 def _down(value: float, scale: Axis) -> float:
     return round(_SIZE - _BOTTOM - (_SIZE - _BOTTOM - _TOP) * scale.share(value), 1)
-
-
-def _svg(name: str, width: int, height: int, body: str, title: str = "") -> Markup:
-    seen = f'role="img" aria-label="{escape(plain(title))}"' if title else 'aria-hidden="true"'
-    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-    return Markup(f'<svg class="{name}" {size} {seen}>{body}</svg>')

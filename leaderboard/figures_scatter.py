@@ -55,9 +55,7 @@ def scatter(
         )
         parts.append(f"{shape}<title>{escape(said)}</title></circle>")
     parts += _names([point for point in points if point.named], across, up)
-    body = "".join(parts)
-    size = f'width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
-    return Markup(f'<svg class="sc" {size} role="img" aria-label="{escape(plain(title))}">{body}</svg>')
+    return figures.svg("sc", _WIDTH, _HEIGHT, parts, title)
 
 
 def _frame(across: Axis, up: Axis, x_title: str, y_title: str) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from leaderboard.figures import Axis
+from leaderboard.figures import Axis, svg
 from leaderboard.figures import number as formatted
 from leaderboard.text import plain
 
@@ -75,9 +75,7 @@ def trend_chart(points: Sequence[ChartPoint], scale: Axis, title: str) -> Markup
             x = round((across[place - 1] + across[place]) / 2, 1)
             parts.append(f'<path class="y-break" d="M{x:g} {_TOP - 14}V{_HEIGHT - _BOTTOM}"/>')
             parts.append(_mark("≠", x, _TOP - 18))
-    seen = f'role="img" aria-label="{escape(plain(title))}"'
-    size = f'width="{width}" height="{_HEIGHT}" viewBox="0 0 {width} {_HEIGHT}"'
-    return Markup(f'<svg class="y-chart" {size} {seen}>{"".join(parts)}</svg>')
+    return svg("y-chart", width, _HEIGHT, parts, title)
 
 
 def trend_spark(runs: Sequence[Sequence[tuple[float, float]]], scale: Axis, last: float) -> Markup:
@@ -97,8 +95,7 @@ def trend_spark(runs: Sequence[Sequence[tuple[float, float]]], scale: Axis, last
             parts.append(f'<path class="fi" d="M{"L".join(f"{x:g} {y:g}" for x, y in points)}"/>')
         end = points[-1] if points else end
     parts.append(f'<circle class="fd" cx="{end[0]:g}" cy="{end[1]:g}" r="2.6"/>')
-    size = f'width="{_SPARK_WIDTH}" height="{_SPARK_HEIGHT}" viewBox="0 0 {_SPARK_WIDTH} {_SPARK_HEIGHT}"'
-    return Markup(f'<svg class="sp" {size} aria-hidden="true">{"".join(parts)}</svg>')
+    return svg("sp", _SPARK_WIDTH, _SPARK_HEIGHT, parts)
 
 
 def _runs(points: Sequence[ChartPoint]) -> list[list[int]]:

@@ -53,6 +53,13 @@ def run(folder: SiteFolder, jobs: Sequence[Job], *, workers: int | None = None) 
     return {job.name: folder.done[job.name].summary for job in jobs}
 
 
+def forked(workers: int) -> ProcessPoolExecutor | None:
+    """Processes that begin as copies of this one; ``None`` where one is enough, or this system has none such."""
+    if workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
+        return None
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork"))
+
+
 def do(path: Path, job: Job) -> Done:
     """One job in this process."""
     writer = Writer(path)
@@ -66,13 +73,14 @@ _path = Path()
 
 def _results(path: Path, jobs: Sequence[Job], workers: int) -> list[Done]:
     global _waiting, _path  # noqa: PLW0603  # what a forked worker finds: closures cannot be sent
-    if min(workers, len(jobs)) < 2 or "fork" not in multiprocessing.get_all_start_methods():
+    pool = forked(min(workers, len(jobs)))
+    if pool is None:
         return [do(path, job) for job in jobs]
     _waiting, _path = jobs, path
     gc.collect()
     gc.freeze()  # a collection in a worker would copy every page that the processes share
     try:
-        with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=multiprocessing.get_context("fork")) as pool:
+        with pool:
             return list(pool.map(_do_waiting, range(len(jobs)), chunksize=max(1, len(jobs) // (8 * workers))))
     finally:
         gc.unfreeze()

@@ -46,4 +46,4 @@ class LanguageView:
 
     def _row(self, model: Model) -> str:
         scores = "".join(cells.heat_cell(view.headline, model, row.code) for view, row in self.columns)
-        return f'<tr data-m="{model_id(model)}"><th scope="row">{cells.model_name(model)}</th>{scores}</tr>\n'
+        return f'<tr data-m="{model_id(model)}"><th scope="row">{cells.model_link(model)}</th>{scores}</tr>\n'

@@ -164,7 +164,7 @@ class OverviewTable:
         tasks = "".join(self._cell(column, row.model) for column in self.columns)
         middle = "" if row.first is None or row.last is None else f' data-v="{(row.first + row.last) / 2:.4f}"'
         return (
-            f'<tr data-m="{model_id(row.model)}"><th scope="row">{cells.model_name(row.model)}</th>'
+            f'<tr data-m="{model_id(row.model)}"><th scope="row">{cells.model_link(row.model)}</th>'
             f'<td class="num mr"{middle}>{mean_rank(row.first, row.last)}</td>'
             f'<td class="num tk" data-v="{row.tasks}">{row.tasks} of {len(self.columns)}</td>'
             f'<td class="num" data-v="{row.scored}">{count(row.scored)} of {count(self.languages)}</td>{tasks}</tr>\n'

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from harness.errors import RecordError
 from harness.record_reading import check_strictly
 from harness.store import RunFolder
+from leaderboard.jobs import forked
 
 _FEW = 8
 
@@ -22,10 +21,11 @@ def read_runs(paths: Sequence[Path]) -> list[RunFolder]:
         RecordError: One cannot be read.
     """
     workers = min(os.cpu_count() or 1, len(paths))
-    if len(paths) < _FEW or workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
+    pool = forked(workers) if len(paths) >= _FEW else None
+    if pool is None:
         return [RunFolder(path) for path in paths]
     files = [path if path.name == "run.json" else path / "run.json" for path in paths]
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
+    with pool:
         problems = pool.map(_problem, files, chunksize=max(1, len(files) // (8 * workers)))
         folders = [RunFolder(path, strict=False) for path in paths]
         for problem in problems:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from leaderboard import cells
 from leaderboard.labels import label
 from leaderboard.pages import language_page, model_page, task_page
 from leaderboard.score_rows import by_language, by_model, has_metrics
@@ -56,7 +57,7 @@ def environment() -> Environment:
     )
     env.filters |= {"visible": visible, "shortened": shortened, "count": count}
     env.globals |= {"language_page": language_page, "task_page": task_page, "model_page": model_page, "label": label}
-    env.globals |= {"rank_range": rank_range}
+    env.globals |= {"rank_range": rank_range, "markup": cells}
     env.globals |= {
         "by_language": by_language,
         "by_model": by_model,

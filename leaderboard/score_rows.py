@@ -24,7 +24,7 @@ def _by_language(view: BoardView, rows: Sequence[LanguageRow], with_model: bool,
             keys = f' data-k="{escape(row.label.keys)}" data-g="{view.groups_by_row[code]}"'
             first = ' class="first"' if with_model else ""
             former = code
-        model = f"<td>{cells.model_name(row.model, root)}</td>" if with_model else ""
+        model = f"<td>{cells.model_link(row.model, root)}</td>" if with_model else ""
         head = cells.language_head(row.label, view.board.pivot, root)
         yield f"<tr{keys}{first}>{head}{model}{cells.score_cells(row.metric, row.model, code, row.cell, root)}</tr>\n"
 
@@ -52,6 +52,6 @@ def _by_model(view: BoardView, rows: Sequence[LanguageRow], root: str) -> Iterat
         what = f"<td>{escape(metric.facts.title)}&nbsp;{metric.arrow}{guessing}</td>"
         yield (
             f"<tr{first}>{what if named else ''}{way}"
-            f'<th scope="row">{cells.model_name(row.model, root)}</th>'
+            f'<th scope="row">{cells.model_link(row.model, root)}</th>'
             f"{cells.score_cells(metric, row.model, code, row.cell, root, plain=True)}</tr>\n"
         )

@@ -146,6 +146,8 @@ def _judged_by(policy: Path | None) -> JudgedBy:
 def _sources(found: Sequence[Board], folders: Sequence[RunFolder]) -> dict[SegmentKey, SegmentSource]:
     """For every model and language of a board whose run keeps texts, where they are."""
     units = [folder.units() for folder in folders]
+    if not any(units):
+        return {}
     sources: dict[SegmentKey, SegmentSource] = {}
     for board in found:
         for (model, language), cell in sorted(board.metrics[0].cells.items(), key=lambda item: item[0]):

@@ -22,7 +22,7 @@ def standing_rows(metric: MetricView, standings: StandingsView, shown: int, root
     found = []
     for position, row in enumerate(standings.ranking.rows[:shown], start=1):
         own = _cells(metric, standings, row, position)
-        heads = ['<td class="rk"', f'<th scope="row">{cells.model_name(row.model, root)}</th><td class="num"']
+        heads = ['<td class="rk"', f'<th scope="row">{cells.model_link(row.model, root)}</th><td class="num"']
         heads += ['<td class="fig"', *['<td class="num"'] * (len(own) - 3)]
         body = "".join(
             f"{head}{'' if value is None else f' data-v={value}'}>{text}</td>"

@@ -262,14 +262,15 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     const chosen = group() ? shown.filter(({ head }) => present(head)) : shown;
     if (group()) for (const { head } of chosen) for (const id of head.dataset.b.split(" ")) ask(id);
-    for (const row of rows) if (group() || out.size) overOne(row, columns, chosen);
+    const over = new Map(group() ? chosen.map(({ head, index }) => [index, columnOver(head)]) : []);
+    for (const row of rows) if (group() || out.size) overOne(row, columns, chosen, over);
     const note = document.getElementById("models-note");
     if (!written.has(note)) written.set(note, { nodes: [...note.childNodes] });
     if (!group() && !out.size) note.replaceChildren(...written.get(note).nodes);
     else {
-      const over = group() ? `Only ${select.selectedOptions[0].textContent}` : "Over all languages";
+      const where = group() ? `Only ${select.selectedOptions[0].textContent}` : "Over all languages";
       const among = group() ? chosen.length : shown.length;
-      note.textContent = `${over}; mean ranks over ${among} of ${columns.length} tasks.`;
+      note.textContent = `${where}; mean ranks over ${among} of ${columns.length} tasks.`;
     }
     note.classList.toggle("part", group() !== "" || out.size > 0);
     const value = sorted.get(matrix.id);
@@ -279,18 +280,17 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const present = (head) => head.dataset.groups.split(" ").includes(group());
 
-  function overOne(row, columns, chosen) {
+  function overOne(row, columns, chosen, overColumn) {
     const ranks = [];
     const dash = () => Object.assign(document.createElement("span"), { className: "no", textContent: "\u2013" });
     for (const { head, index } of columns) {
       const cell = row.cells[index];
-      const counted = chosen.some((one) => one.index === index);
       if (!group()) {
         const small = cell.querySelector("small");
-        if (counted && small) ranks.push(small.textContent.split("\u2013").map(Number));
+        if (chosen.some((one) => one.index === index) && small) ranks.push(small.textContent.split("\u2013").map(Number));
         continue;
       }
-      const over = counted ? columnOver(head) : undefined;
+      const over = overColumn.get(index);
       const mean = over?.means.get(row.dataset.m);
       cell.classList.remove("best");
       if (mean === undefined) cell.replaceChildren(dash());
