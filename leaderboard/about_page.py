@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from leaderboard.folder import Writer
-from leaderboard.jobs import Job
-from leaderboard.rendering import Entry
-from leaderboard.site_data import Site
+from leaderboard.building.folder import Writer
+from leaderboard.building.jobs import Job
+from leaderboard.data.site_data import Site
+from leaderboard.views.rendering import Entry
 
 
 def entries(_: Site) -> list[Entry]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from harness.boards import sides_of
 from harness.records import RunRecord
-from leaderboard.folder import Writer
-from leaderboard.rendering import render
+from leaderboard.building.folder import Writer
 from leaderboard.site import assets
+from leaderboard.views.rendering import render
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,26 +12,20 @@ from importlib import resources
 from pathlib import Path
 
 from harness.errors import UserError
-from leaderboard import (
-    about_page,
-    alignment_pages,
-    changes_page,
-    compare_pages,
-    comparisons,
-    jobs,
-    language_pages,
-    languages_index,
-    model_pages,
-    overview,
-    segment_pages,
-    task_pages,
-    trend_pages,
-    trend_steps,
-)
-from leaderboard.comparisons import Comparisons
-from leaderboard.folder import SiteFolder, Writer
-from leaderboard.jobs import Job
-from leaderboard.site_data import Site, site_data
+from leaderboard import about_page
+from leaderboard.alignment import alignment_pages
+from leaderboard.building import jobs
+from leaderboard.building.folder import SiteFolder, Writer
+from leaderboard.building.jobs import Job
+from leaderboard.compare import compare_pages, comparisons
+from leaderboard.compare.comparisons import Comparisons
+from leaderboard.data.site_data import Site, site_data
+from leaderboard.languages import language_pages, languages_index
+from leaderboard.models import model_pages
+from leaderboard.overview import overview
+from leaderboard.segments import segment_pages
+from leaderboard.tasks import task_pages
+from leaderboard.trend import changes_page, trend_pages, trend_steps
 
 _STYLES = ("style.css", "segments.css", "compare.css", "alignment.css", "languages.css", "trend.css")
 """Put together into one sheet, in this order."""

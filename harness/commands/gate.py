@@ -135,7 +135,7 @@ def _linked(site: str) -> Link | None:
     """What leads from a finding to the page of its segments in a leaderboard."""
     if not site:
         return None
-    from leaderboard.pages import segment_page
+    from leaderboard.markup.pages import segment_page
 
     def address(finding: Finding) -> str:
         page = segment_page((finding.model, finding.task, finding.variant, finding.prompt, finding.language))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leaderboard.pages import pair_page
+from leaderboard.markup.pages import pair_page
 from tests.browser.axe import violations
 from tests.browser.driving import DESKTOP, PHONE, By, Driver, Opener, click, column, evaluate, head, window
 from tests.leaderboard_runs import HOSTILE_MODEL, MODELS

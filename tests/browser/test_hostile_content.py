@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from leaderboard.markup.text import LONGEST_TEXT
 from leaderboard.site import build
-from leaderboard.text import LONGEST_TEXT
 from tests.browser.driving import PHONE, By, Driver, Opener, complaints, evaluate, first, kinds, requests, window
 from tests.harness.hostile_runs import write_hostile_run
 from tests.torture_runs import LONG_LINE, NAMES, TEXTS, write_torture_run

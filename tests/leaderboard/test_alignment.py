@@ -15,10 +15,10 @@ import pytest
 from harness.alignment_report import alignment_report
 from harness.report_scope import Scope
 from harness.store import RunFolder, RunWriter
-from leaderboard.alignment_pages import COLUMNS, LAYER_COLUMNS, SUMMARY_COLUMNS
-from leaderboard.figures_scatter import Point, scatter
-from leaderboard.labels import label
-from leaderboard.layer_heat import LayerRow
+from leaderboard.alignment.alignment_pages import COLUMNS, LAYER_COLUMNS, SUMMARY_COLUMNS
+from leaderboard.alignment.layer_heat import LayerRow
+from leaderboard.drawing.figures_scatter import Point, scatter
+from leaderboard.markup.labels import label
 from leaderboard.site import build
 from tests.alignment_runs import LANGUAGES, LAYERS, UNKNOWN, aligned_share, write_alignment_run
 from tests.leaderboard_runs import HOSTILE_MODEL, record_of, score

@@ -17,10 +17,11 @@ from harness.compare import Contrast, compare
 from harness.records import Fingerprint, RunRecord, ScoreRecord
 from harness.store import RunFolder, RunWriter
 from harness.systems import find_systems
-from leaderboard import compare_view, paging
-from leaderboard.compare_view import FEW_ROWS
-from leaderboard.model_pairs import MOST_MODELS, MOST_PAIRS, others, pairs
-from leaderboard.pages import pair_page
+from leaderboard.building import paging
+from leaderboard.compare import compare_view
+from leaderboard.compare.compare_view import FEW_ROWS
+from leaderboard.data.model_pairs import MOST_MODELS, MOST_PAIRS, others, pairs
+from leaderboard.markup.pages import pair_page
 from leaderboard.site import build
 from tests.leaderboard_many_runs import write_runs
 from tests.leaderboard_runs import HOSTILE_MODEL, MODELS, TEXTS, record_of, score

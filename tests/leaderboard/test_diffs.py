@@ -1,8 +1,8 @@
 import pytest
 import regex
 
-from leaderboard import diffs
-from leaderboard.diffs import Kind, Run, closest, cut, diff, direction, have_common, markup, tokens
+from leaderboard.segments import diffs
+from leaderboard.segments.diffs import Kind, Run, closest, cut, diff, direction, have_common, markup, tokens
 
 
 def shown(reference: str, hypothesis: str) -> str:

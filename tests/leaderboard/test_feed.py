@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from leaderboard.changes_view import LATEST, Entry, Name, change_entries
-from leaderboard.feed import atom, json_feed
+from leaderboard.data.site_data import site_data
 from leaderboard.site import build
-from leaderboard.site_data import site_data
+from leaderboard.trend.changes_view import LATEST, Entry, Name, change_entries
+from leaderboard.trend.feed import atom, json_feed
 from tests.harness.synthetic_runs import HOSTILE
 from tests.trend_runs import FINE, FRENCH_BROKEN, write_night
 
@@ -144,5 +144,5 @@ def test_no_name_breaks_the_xml() -> None:
 
 def test_the_feed_is_cut_to_the_latest_runs(monkeypatch: pytest.MonkeyPatch, nights: list[Path]) -> None:
     assert LATEST == 100
-    monkeypatch.setattr("leaderboard.changes_view.LATEST", 2)
+    monkeypatch.setattr("leaderboard.trend.changes_view.LATEST", 2)
     assert [entry.created[:10] for entry in change_entries(site_data(nights))] == ["2026-01-03", "2026-01-02"]

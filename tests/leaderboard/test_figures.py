@@ -2,7 +2,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from leaderboard import figures
+from leaderboard.drawing import figures
 
 
 @pytest.mark.parametrize("values", [[0.0, 1.0], [3.2, 61.7], [-0.4, 0.9], [5.0], [], [99.999, 100.0], [1e-7, 2e-7]])

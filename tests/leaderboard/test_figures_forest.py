@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from leaderboard.figures import Axis, axis
-from leaderboard.figures_forest import Dot, forest_row, forest_scale, scatter
+from leaderboard.drawing.figures import Axis, axis
+from leaderboard.drawing.figures_forest import Dot, forest_row, forest_scale, scatter
 
 SCALE = Axis(low=-10.0, high=10.0, step=5.0)
 

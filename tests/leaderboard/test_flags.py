@@ -1,7 +1,7 @@
 import pytest
 
-from leaderboard.flags import FLAGS, Flagger, is_free_text
-from leaderboard.segments import SegmentView
+from leaderboard.segments.flags import FLAGS, Flagger, is_free_text
+from leaderboard.views.segments import SegmentView
 
 
 def segment(hypothesis: str | None, reference: str = "", source: str = "", failed: str | None = None) -> SegmentView:

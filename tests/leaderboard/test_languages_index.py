@@ -14,11 +14,11 @@ from harness.groups import ALL
 from harness.ranks import ranking
 from harness.records import RunRecord, TaskRecord
 from harness.store import RunWriter
-from leaderboard.best_scores import Choice, choices
-from leaderboard.language_tiles import LanguageTiles
-from leaderboard.languages_index import COLUMNS
+from leaderboard.languages.best_scores import Choice, choices
+from leaderboard.languages.language_tiles import LanguageTiles
+from leaderboard.languages.languages_index import COLUMNS
 from leaderboard.site import build
-from leaderboard.views import BoardView
+from leaderboard.views.views import BoardView
 from tests.leaderboard_runs import HOSTILE_MODEL, record_of, score
 
 MODELS = ("good", "weak", HOSTILE_MODEL)
@@ -109,7 +109,7 @@ SORTED = tuple(sorted({"good": "40.0", "weak": "39.5", HOSTILE_MODEL: "10.0"}.it
 def test_no_model_is_embedded_where_there_are_too_many_scores(
     found: dict[str, Choice], record: RunRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaderboard.language_tiles.EMBEDDED_VALUES", 5)
+    monkeypatch.setattr("leaderboard.languages.language_tiles.EMBEDDED_VALUES", 5)
     board = boards([record])[1]
     few = LanguageTiles(list(found.values()), board.models, ["amh_Ethi"])
     entry = next(entry for entry in few.entries if entry.code == "amh_Ethi")

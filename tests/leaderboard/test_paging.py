@@ -1,6 +1,6 @@
 import pytest
 
-from leaderboard.paging import PAGE_CELLS, fitting, paginate, standings_shown
+from leaderboard.building.paging import PAGE_CELLS, fitting, paginate, standings_shown
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 100])

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from harness.store import RunFolder, RunWriter, SegmentRow, UnitStatistics
-from leaderboard import segment_exports, segments
+from leaderboard.segments import segment_exports
 from leaderboard.site import build
+from leaderboard.views import segments
 from metrics.base import MeanMetric
 from tests.leaderboard_runs import HOSTILE_HYPOTHESIS, HOSTILE_MODEL, SEGMENTS, record_of, score, write_run
 

@@ -1,6 +1,6 @@
 import pytest
 
-from leaderboard.text import count, fold, plain, slug, visible
+from leaderboard.markup.text import count, fold, plain, slug, visible
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SpecError
-from leaderboard.figures import axis
-from leaderboard.figures_trend import ChartPoint, trend_chart, trend_spark
-from leaderboard.folder import MANIFEST
+from leaderboard.building.folder import MANIFEST
+from leaderboard.drawing.figures import axis
+from leaderboard.drawing.figures_trend import ChartPoint, trend_chart, trend_spark
 from leaderboard.site import build
 from tests.leaderboard_runs import HOSTILE_MODEL
 from tests.trend_runs import FINE, FRENCH_BROKEN, write_night

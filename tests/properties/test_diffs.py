@@ -6,7 +6,7 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leaderboard.diffs import Kind, closest, cut, diff, markup, tokens
+from leaderboard.segments.diffs import Kind, closest, cut, diff, markup, tokens
 
 TEXTS = (
     "ጀልባው ከእሁድ በስተቀር በየቀኑ ጠዋት ይነሳል።",

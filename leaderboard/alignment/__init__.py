@@ -1,0 +1,1 @@
+"""Pages of alignment metrics, layer by layer and beside measured scores."""

@@ -1,0 +1,1 @@
+"""A page a pair of models, and one of all pairs."""

@@ -1,0 +1,1 @@
+"""Drawings: lines, intervals and points as inline SVG."""

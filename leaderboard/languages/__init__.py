@@ -1,0 +1,1 @@
+"""A page a language, and one of all languages."""

@@ -1,0 +1,1 @@
+"""Words: text made safe and visible, names of languages, addresses of pages."""

@@ -1,0 +1,1 @@
+"""All models on all tasks."""

@@ -1,0 +1,1 @@
+"""A page a task; what it finds is what every other page shows of that task."""

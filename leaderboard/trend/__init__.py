@@ -1,0 +1,1 @@
+"""Pages of one model over its runs, of what changed, and the feed of that."""
