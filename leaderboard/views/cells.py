@@ -49,16 +49,13 @@ def model_name(model: Model) -> Markup:
 
 def model_remarks(model: Model) -> Markup:
     """What stands beside a model's name: what tells it from others of this name, and its label."""
-    label = f' <span class="lab" title="Remark about this model">{visible(model.label)}</span>' if model.label else ""
-    return Markup(f"{model_tag(model)}{label}")
-
-
-def model_tag(model: Model) -> Markup:
-    """What tells a model from others of its name; empty where there are none."""
-    if not model.tag:
-        return Markup("")
-    title = "Several systems have this name; this is the start of the hash of this one's identity"
-    return Markup(f' <span class="tag" title="{title}">#{escape(model.tag)}</span>')
+    found = ""
+    if model.tag:
+        title = "Several systems have this name; this is the start of the hash of this one's identity"
+        found += f' <span class="tag" title="{title}">#{escape(model.tag)}</span>'
+    if model.label:
+        found += f' <span class="lab" title="Remark about this model">{visible(model.label)}</span>'
+    return Markup(found)
 
 
 @lru_cache(_MANY)
