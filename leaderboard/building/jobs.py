@@ -9,12 +9,15 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from leaderboard.building.folder import Done, SiteFolder, Writer
+
+Progress = Callable[[str, int, int], None]
+"""Is told what goes on, how much of it is done, and of how much."""
 
 Make = Callable[[Writer], str]
 """Writes the files of a job and returns its summary: what later jobs need to know, as JSON text; empty for nothing."""
@@ -35,10 +38,17 @@ class Job:
     make: Make
 
 
-def run(folder: SiteFolder, jobs: Sequence[Job], *, workers: int | None = None) -> dict[str, str]:
+def silent(_label: str, _done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def run(
+    folder: SiteFolder, jobs: Sequence[Job], label: str, *, workers: int | None = None, progress: Progress = silent
+) -> dict[str, str]:
     """Do what is not done yet.
 
     Args:
+        label: What the jobs do, for ``progress``.
         workers: Processes at most; by default one a processor. Without ``fork`` on this system, and for a single job,
             everything happens in this process. What they share stays frozen for the collector of garbage: who is done
         with it calls ``gc.unfreeze``.
@@ -49,8 +59,9 @@ def run(folder: SiteFolder, jobs: Sequence[Job], *, workers: int | None = None) 
     for job in jobs:
         folder.reuse(job.name, job.digest)
     waiting = [job for job in jobs if job.name not in folder.done]
-    for done in _results(folder.path, waiting, workers or os.cpu_count() or 1):
+    for count, done in enumerate(_results(folder.path, waiting, workers or os.cpu_count() or 1), start=1):
         folder.add(done)
+        progress(label, count, len(waiting))
     return {job.name: folder.done[job.name].summary for job in jobs}
 
 
@@ -72,16 +83,17 @@ _waiting: Sequence[Job] = ()
 _path = Path()
 
 
-def _results(path: Path, jobs: Sequence[Job], workers: int) -> list[Done]:
+def _results(path: Path, jobs: Sequence[Job], workers: int) -> Iterator[Done]:
     global _waiting, _path  # noqa: PLW0603  # what a forked worker finds: closures cannot be sent
     pool = forked(min(workers, len(jobs)))
     if pool is None:
-        return [do(path, job) for job in jobs]
+        yield from (do(path, job) for job in jobs)
+        return
     _waiting, _path = jobs, path
     gc.freeze()  # a collection in a worker would copy every page that the processes share
     try:
         with pool:
-            return list(pool.map(_do_waiting, range(len(jobs)), chunksize=max(1, len(jobs) // (8 * workers))))
+            yield from pool.map(_do_waiting, range(len(jobs)), chunksize=max(1, len(jobs) // (8 * workers)))
     finally:
         _waiting = ()
 
