@@ -79,7 +79,7 @@ class UntestedScores:
         found: list[tuple[int, int, int, bool, float, float, float]] = []
         ways: dict[tuple[str, ...], int] = {}
         rows: dict[int, int] = {}  # by identity: to hash a model takes longer than all else here
-        for (model, language), cell in table.cells.items():
+        for model, language, cell in table.items():
             row = rows.get(id(model))
             if row is None:
                 row = rows.setdefault(id(model), self._models[model])
@@ -130,7 +130,7 @@ class UntestedScores:
         same = (self._way[one] == self._way[other]) & np.isfinite(self._value[one]) & np.isfinite(self._value[other])
         for column in np.flatnonzero(either & ~same):
             language = self._table.languages[column]
-            cells = [self._table.cells.get((model, language)) for model in (system, against)]
+            cells = [self._table.cell(model, language) for model in (system, against)]
             yield language, _reason((system, against), cells)
 
 

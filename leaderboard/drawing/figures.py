@@ -51,7 +51,7 @@ class Axis:
 def number(value: float, digits: int) -> str:
     """A fixed-point number with a true minus sign; what rounds to zero has no sign."""
     text = f"{value:.{digits}f}"
-    if text.startswith("-"):
+    if text[0] == "-":
         text = text[1:] if not text.strip("-0.") else _MINUS + text[1:]
     return text
 

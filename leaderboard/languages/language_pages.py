@@ -31,9 +31,7 @@ def _job(site: Site, code: str, digest: str) -> Job:
         stem = page.removesuffix(".html")
         boards = [view.board for view in site.views]
         rows = {row.code for view in site.views for row in view.rows_of(code)}
-        table_csv, table_json = exports.scores(boards, languages=rows)
-        writer.write(f"{stem}.csv", table_csv)
-        writer.write(f"{stem}.json", table_json)
+        exports.write_scores(writer, stem, boards, languages=rows)
         own = LanguageView(code, site.views)
         scores = sum(len(view.rows_of(code)) * len(view.metrics) * len(view.board.models) for view in site.views)
         most = paging.LANGUAGE_MODELS if own.columns and scores > paging.PAGE_ROWS else None

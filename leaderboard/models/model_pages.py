@@ -31,9 +31,7 @@ def _job(site: Site, model: Model, digest: str) -> Job:
         stem = page.removesuffix(".html")
         own = ModelView(model, site.views)
         boards = [view.board for view in own.views]
-        table_csv, table_json = exports.scores(boards, model=model)
-        writer.write(f"{stem}.csv", table_csv)
-        writer.write(f"{stem}.json", table_json)
+        exports.write_scores(writer, stem, boards, model=model)
         metrics = [(view, metric) for view in own.views for metric in view.metrics]
         many = bool(own.grid_views) and sum(len(view.labels) for view, _ in metrics) > paging.PAGE_ROWS
         sections = [((view, metric), view.rows(metric, model)) for view, metric in metrics if not many]

@@ -107,7 +107,7 @@ class StandingsView:
     def bar(self, row: Standing) -> Markup:
         if row.mean is None:
             return Markup("")
-        chance = next((cell.score.chance for cell in self.table.cells.values()), None)
+        chance = next((cell.score.chance for cell in self.table.cells), None)
         return figures.interval_dot(row.mean, row.low, row.high, self.scale, chance)
 
     def axis(self) -> Markup:
