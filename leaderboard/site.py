@@ -27,6 +27,7 @@ from leaderboard.overview import overview
 from leaderboard.segments import segment_pages
 from leaderboard.tasks import task_pages
 from leaderboard.trend import changes_page, trend_pages, trend_steps
+from leaderboard.views.score_data import ScoreData
 
 _STYLES = ("style.css", "segments.css", "compare.css", "alignment.css", "languages.css", "trend.css")
 """Put together into one sheet, in this order."""
@@ -83,6 +84,7 @@ def _build(site: Site, folder: SiteFolder, workers: int | None) -> None:
     first = [*task_pages.jobs(site), *comparisons.jobs(site), *trend_steps.jobs(site)]
     summaries = jobs.run(folder, first, workers=workers)
     site.views = task_pages.views(site, summaries)
+    site.score_data = ScoreData(site.boards)
     site.comparisons = Comparisons(site, summaries)
     site.steps = trend_steps.steps(site, summaries)
     jobs.run(folder, [_assets(site), *(job for family in _FAMILIES for job in family.jobs(site))], workers=workers)

@@ -24,6 +24,7 @@ from leaderboard.data.model_pairs import Pair, pairs
 from leaderboard.data.step_results import Steps
 from leaderboard.markup.pages import SegmentKey
 from leaderboard.views.rendering import Entry, render
+from leaderboard.views.score_data import ScoreData
 from leaderboard.views.views import BoardView
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Site:
         pairs: The models that have a page together.
         views: The boards with their models in order, once the tasks' pages are made.
         comparisons: What is known of the pairs, at the same time.
+        score_data: Writes the data of models and languages, at the same time.
     """
 
     folders: Sequence[RunFolder]
@@ -81,6 +83,7 @@ class Site:
     steps: Steps = field(default_factory=Steps)
     views: Sequence[BoardView] = field(default_factory=list)
     comparisons: Comparisons = field(init=False)
+    score_data: ScoreData = field(init=False)
 
     @property
     def records(self) -> list[RunRecord]:

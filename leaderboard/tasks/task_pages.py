@@ -25,6 +25,7 @@ from leaderboard.markup.pages import SegmentKey, group_file, task_page
 from leaderboard.views import exports
 from leaderboard.views.prompts_view import PromptsView
 from leaderboard.views.rendering import part
+from leaderboard.views.score_data import write_task
 from leaderboard.views.standing_rows import group_script
 from leaderboard.views.views import BoardView
 
@@ -112,8 +113,7 @@ def _write(site: Site, writer: Writer, own: Sequence[BoardView], spreads: Sequen
     task = own[0].board.task
     page = task_page(task.name)
     stem = page.removesuffix(".html")
-    scored = [view.board for view in own]
-    exports.write_scores(writer, stem, scored)
+    write_task(writer, stem, [view.board for view in own])
     if spreads:
         rows = [row for view in spreads for row in prompt_rows(view.spread)]
         exports.write_rows(writer, f"{stem}-prompts", PROMPT_COLUMNS, rows)

@@ -128,6 +128,10 @@ class MetricView:
         share = (value - low) / span if span else 0.5
         return min(TINTS - 1, int((share if self.facts.higher_is_better else 1 - share) * TINTS))
 
+    def best(self, language: str) -> float | None:
+        """The best comparable score in a language; ``None`` where there is none."""
+        return self._best.get(language, (None, None, None))[0]
+
     def best_other(self, model: Model, language: str) -> float | None:
         """The best comparable score in a language among the other models; ``None`` where there is none."""
         best, owner, second = self._best.get(language, (None, None, None))

@@ -105,14 +105,9 @@ class BoardView:
     @property
     def hardest(self) -> list[tuple[LanguageLabel, float]]:
         """Where even the best model does worst by the headline metric, and what it scores there."""
-        table = self.headline.table
-        sign = 1 if table.facts.higher_is_better else -1
-        best: list[tuple[float, LanguageLabel]] = []
-        for row in self.labels:
-            values = [value for model in table.models if (value := table.value(model, row.code)) is not None]
-            if values:
-                best.append((max(sign * value for value in values), row))
-        best.sort(key=lambda found: found[0])
+        sign = 1 if self.headline.facts.higher_is_better else -1
+        tops = ((self.headline.best(row.code), row) for row in self.labels)
+        best = sorted(((sign * top, row) for top, row in tops if top is not None), key=lambda found: found[0])
         return [(row, sign * value) for value, row in best[:_FEW]] if len(best) > _FEW else []
 
     @property
