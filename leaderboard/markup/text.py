@@ -82,7 +82,7 @@ def cut(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
     start = 0
-    for match in _cluster().finditer(text[:longest]):
+    for match in _cluster().finditer(text[: longest + 1]):  # whether one ends is known by the next character
         start = match.start()
     return text[: start or longest]
 

@@ -73,7 +73,6 @@ def test_what_is_shortened_ends_with_a_whole_emoji_or_letter(emoji: str) -> None
     text = "አ" * 9 + emoji + "ب" * 20
     for longest in range(9, 9 + len(emoji)):
         found = str(shortened(text, longest))
-        left = len(text) - len(found.partition(" <span")[0])
-        assert found.partition(" <span")[0] == ("አ" * 8 if longest == 9 else "አ" * 9)
-        assert f"and {left} more characters" in found
-    assert str(shortened(text, 10 + len(emoji))).startswith("አ" * 9 + emoji + " <span")
+        assert found.partition(" <span")[0] == "አ" * 9
+        assert f"and {len(text) - 9} more characters" in found
+    assert str(shortened(text, 9 + len(emoji))).startswith("አ" * 9 + emoji + " <span")
