@@ -38,9 +38,9 @@ class LanguageView:
             table = view.headline.table
             sign = -1 if table.facts.higher_is_better else 1
             known = [
-                (sign * cell.value, model)
+                (sign * value, model)
                 for model, own in table.by_model.items()
-                if (cell := own.get(row.code)) is not None and cell.value is not None
+                if (cell := own.get(row.code)) is not None and (value := cell.value) is not None
             ]
             for place, (_, model) in enumerate(sorted(known, key=itemgetter(0)), start=1):
                 places.setdefault(model, []).append(place)

@@ -49,7 +49,7 @@ class ModelView:
             cell = cells_here.get(row.code)
             if cell is None or (own := cell.value) is None:
                 continue
-            if (other := metric.best_other(self.model, row.code)) is not None:
+            if (other := metric.best_other(cell, row.code)) is not None:
                 found.append((sign * (own - other), own, row))
         found.sort(key=lambda lead: -lead[0])
         ends = found[:_FEW], found[::-1][:_FEW]

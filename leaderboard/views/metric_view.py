@@ -132,23 +132,23 @@ class MetricView:
         """The best comparable score in a language; ``None`` where there is none."""
         return self._best.get(language, (None, None, None))[0]
 
-    def best_other(self, model: Model, language: str) -> float | None:
-        """The best comparable score in a language among the other models; ``None`` where there is none."""
+    def best_other(self, cell: Cell, language: str) -> float | None:
+        """The best comparable score in a language among the other models' cells; ``None`` where there is none."""
         best, owner, second = self._best.get(language, (None, None, None))
-        return second if owner == model else best
+        return second if owner is cell else best
 
     @cached_property
-    def _best(self) -> dict[str, tuple[float | None, Model | None, float | None]]:
-        """By language: the best comparable score, whose it is, and the second best."""
+    def _best(self) -> dict[str, tuple[float | None, Cell | None, float | None]]:
+        """By language: the best comparable score, whose cell that is, and the second best."""
         sign = 1 if self.facts.higher_is_better else -1
-        found: dict[str, tuple[float | None, Model | None, float | None]] = {}
-        for model, language, cell in self.table.items():
+        found: dict[str, tuple[float | None, Cell | None, float | None]] = {}
+        for _, language, cell in self.table.items():
             value = cell.value
             if value is None:
                 continue
             best, owner, second = found.get(language, (None, None, None))
             if best is None or sign * value > sign * best:
-                found[language] = (value, model, best)
+                found[language] = (value, cell, best)
             elif second is None or sign * value > sign * second:
                 found[language] = (best, owner, value)
         return found

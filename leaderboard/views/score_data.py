@@ -13,12 +13,14 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from pydantic_core import to_json
+
 from harness.boards import Board, Cell, MetricTable, Model
 from harness.export import CSV_COLUMNS, csv_text, text_cell
 from harness.records import Fingerprint, ScoreRecord
 from leaderboard.building.folder import Writer
 from leaderboard.markup.pages import task_page
-from leaderboard.views.exports import json_line, json_text, number_rows
+from leaderboard.views.exports import json_text, number_rows
 
 SCORE_COLUMNS = CSV_COLUMNS
 """Columns of the CSV: those of ``glotbench export csv``."""
@@ -172,7 +174,8 @@ def _write(writer: Writer, stem: str, tables: Sequence[_Lines]) -> None:
     parts = []
     for table in tables:
         rows = "],\n".join(table.rows)
-        parts.append(f'{json_line(table.head).removesuffix("}")}, "rows": [\n{rows}]\n]}}')
+        head = to_json(table.head).decode("utf-8").removesuffix("}")
+        parts.append(f'{head},"rows":[\n{rows}]\n]}}')
     writer.write(f"{stem}.json", "[\n" + ",\n".join(parts) + "\n]\n")
 
 
