@@ -73,7 +73,7 @@ def _score(model: str, task: str, language: str, right: np.ndarray, *, kept: boo
         model=model,
         task=task,
         language=language,
-        metric="accuracy",
+        metric="acc",
         title="Accuracy",
         description="Share of questions answered correctly.",
         value=value,
@@ -87,9 +87,9 @@ def _score(model: str, task: str, language: str, right: np.ndarray, *, kept: boo
         higher_is_better=True,
         decimals=3,
         chance=CHANCE,
-        signature="accuracy|v:1",
+        signature="acc|v:1",
         segments=kept,
-        fingerprint=Fingerprint(dataset=f"{task} {language}", prompt="p", metric="accuracy|v:1"),
+        fingerprint=Fingerprint(dataset=f"{task} {language}", prompt="p", metric="acc|v:1"),
     )
 
 
@@ -103,4 +103,4 @@ def _keep_segments(writer: RunWriter, unit: tuple[str, str, str, str, str], righ
     statistics = UnitStatistics(
         segments=ids, clusters=ids, stats=np.column_stack([hits, np.ones(len(hits))]), scores=hits
     )
-    writer.add_unit(unit, rows, {"accuracy": statistics})
+    writer.add_unit(unit, rows, {"acc": statistics})

@@ -1,8 +1,7 @@
 """Two scores of the same thing in two runs -> what changed, from the records alone.
 
-The two intervals decide, taken as independent, by the MOVER interval of a difference (Zou and Donner 2008,
-"Construction of confidence limits about effect measures"), which on common items is rather too wide. Where both runs
-keep segments ``harness.steps`` tests these instead.
+The two intervals decide, taken as independent (``stats.unpaired_difference``), which on common items is rather too
+wide. Where both runs keep segments ``harness.steps`` tests these instead.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from harness.pairing import MACRO
 from harness.records import ScoreRecord
-from harness.stats import corrected
+from harness.stats import corrected, unpaired_difference
 from harness.systems import Family
 
 ALPHA = 0.05
@@ -114,8 +113,7 @@ def _difference(
     low = high = p = None
     old_low, old_high, new_low, new_high = ends
     if old_low is not None and old_high is not None and new_low is not None and new_high is not None:
-        low = delta - math.hypot(after - new_low, old_high - before)
-        high = delta + math.hypot(new_high - after, before - old_low)
+        _, low, high = unpaired_difference((after, new_low, new_high), (before, old_low, old_high))
         towards_zero = delta - low if delta > 0 else high - delta
         z = math.inf if towards_zero == 0 and delta else abs(delta) / (towards_zero or 1.0) * _Z
         p = 2 * (1 - _NORMAL.cdf(z))

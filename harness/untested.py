@@ -1,9 +1,8 @@
 """Differences of scores whose segments nobody knows: both scores and what lies between them, and no test.
 
 A test pairs segments; without them only the two numbers can be subtracted. Where both scores have intervals, the
-difference has one as of independent samples (Zou and Donner 2008, "Construction of confidence limits about effect
-measures", by the variances recovered from the limits; Newcombe 1998 for proportions). Two systems on the same items
-mostly fail on the same ones; then this interval is wider than a paired one.
+difference has one as of independent samples (``stats.unpaired_difference``). Two systems on the same items mostly fail
+on the same ones; then this interval is wider than a paired one.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import numpy as np
 from harness.boards import Cell, MetricTable, Model
 from harness.pairing import incomparable
 from harness.records import ScoreRecord
+from harness.stats import unpaired_difference
 from metrics.base import FloatArray
 
 VERDICT = "cannot be tested: no segments"
@@ -106,17 +106,16 @@ class UntestedScores:
         value, value_against = self._value[one], self._value[other]
         same = (self._way[one] == self._way[other]) & np.isfinite(value) & np.isfinite(value_against)
         found = np.flatnonzero(same & ~(self._segments[one] & self._segments[other]))
-        value, value_against = value[found], value_against[found]
-        below, above = (
-            np.abs(ends[[one, other]][:, found] - (value, value_against)) for ends in (self._low, self._high)
+        first, second = (
+            (self._value[row, found], self._low[row, found], self._high[row, found]) for row in (one, other)
         )
-        delta = value - value_against
+        _, low, high = unpaired_difference(first, second)
         return Differences(
             languages=tuple(self._table.languages[column] for column in found),
-            value=value,
-            value_against=value_against,
-            low=delta - np.hypot(below[0], above[1]),
-            high=delta + np.hypot(above[0], below[1]),
+            value=first[0],
+            value_against=second[0],
+            low=low,
+            high=high,
         )
 
     def refused(self, system: Model, against: Model) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ honest errors. Every random function takes a numpy Generator.
 
 ``intervals`` one system, or the difference of two, on one sample or many. ``paired`` two systems on the same items,
 with tests. ``corrections`` many tests. ``power`` what could have been found. ``rank_intervals`` many systems. Below
-them: ``means``, ``proportions``, ``exact`` (closed forms) and ``resampled`` (the bootstrap's scales).
+them: ``means``, ``proportions``, ``exact``, ``unpaired`` (closed forms) and ``resampled`` (the bootstrap's scales).
 
 Knows no file, run, model or language; ``compare``, ``gate``, ``scoring`` and the leaderboard build on it. Which method
 is whose, and how well each covers: ``docs/statistics.md``.
@@ -30,6 +30,7 @@ from harness.stats.power import minimum_detectable_effect, unpaired_detectable_e
 from harness.stats.proportions import modified_wilson, paired_difference, score_interval, wilson
 from harness.stats.rank_intervals import rank_intervals, tie_groups
 from harness.stats.results import DRAWS, METHODS, POOLED_DRAWS, RESAMPLES, Delta, Interval
+from harness.stats.unpaired import unpaired_difference
 
 __all__ = [
     "DRAWS",
@@ -64,5 +65,6 @@ __all__ = [
     "student_quantile",
     "tie_groups",
     "unpaired_detectable_effect",
+    "unpaired_difference",
     "wilson",
 ]

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-MANIFEST = ".glotbench-site"
-
-
-class Done(BaseModel):
-    """A job that was done.
-
-    Attributes:
-        files: What it wrote, as paths below the folder.
-        changed: How many of them were not there before with the same bytes.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    digest: str
-    files: tuple[str, ...]
-    changed: Annotated[int, Field(exclude=True)] = 0
-    summary: str = ""
-
-
-class _Manifest(BaseModel):
-    version: int = 1
-    jobs: tuple[Done, ...] = ()
+from leaderboard.building import manifest, summaries
+from leaderboard.building.manifest import Done
+from leaderboard.building.summaries import Summary
 
 
 class Writer:
-    """Writes the files of one job; those that already have the bytes are left as they are."""
+    """Writes the files of one job; those that already have the bytes are left as they are.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The folder.
+        announce: Told the name of a file before it changes.
+    """
+
+    def __init__(self, path: Path, announce: Callable[[str], None] | None = None) -> None:
         self._path = path
+        self._announce = announce
         self.files: list[str] = []
-        self.changed = 0
+        self.kept: dict[str, str] = {}
 
     def read(self, name: str) -> str:
         """What an earlier job wrote, of this build or of a former one; empty where it is not there."""
@@ -61,8 +45,13 @@ class Writer:
                 return
         except OSError:
             path.parent.mkdir(parents=True, exist_ok=True)
+        if self._announce is not None:
+            self._announce(name)
         path.write_bytes(content)
-        self.changed += 1
+
+    def keep(self, text: str, part: str = "") -> None:
+        """Keep a text for later jobs, as a part of this job's summary."""
+        self.kept[part] = summaries.keep(self._path, text)
 
 
 class SiteFolder:
@@ -76,40 +65,42 @@ class SiteFolder:
         path.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.done: dict[str, Done] = {}
-        self._former = {job.name: job for job in _read(path / MANIFEST).jobs}
+        self._former = manifest.read(path)
 
     def reuse(self, name: str, digest: str) -> None:
-        """Count a job as done where a former build did it and its files are still there."""
-        former = self._former.get(name)
-        if digest and former is not None and former.digest == digest and all(map(self._is_there, former.files)):
+        """Count a job as done where a former build did it and what it wrote is still there."""
+        former = self._former.jobs.get(name)
+        if digest and former is not None and former.digest == digest and self._is_there(former):
             self.done[name] = former
 
-    def add(self, done: Done) -> None:
-        self.done[done.name] = done
+    def begin(self) -> None:
+        """To be called before files are written: what happens to them is written down from now on."""
+        manifest.begin(self.path, self._former)
+
+    def writer(self) -> Writer:
+        """For the files of a job; usable in processes that are copies of this one."""
+        return Writer(self.path, lambda name: manifest.add(self.path, name))
+
+    def record(self, done: Done) -> None:
+        """Write down that a job is done, in whichever process did it."""
+        manifest.add(self.path, done)
+
+    def summary(self, name: str) -> Summary:
+        """What a job that is done keeps."""
+        return Summary(self.path, self.done[name].kept)
 
     def finish(self) -> None:
         """Remove what a former build wrote and this one does not have; then remember what this one has."""
         files = {name for job in self.done.values() for name in job.files}
         root = self.path.resolve()
-        for name in {name for job in self._former.values() for name in job.files} - files:
+        for name in self._former.files - files:
             stale = (root / name).resolve()
-            if stale.is_relative_to(root):
-                stale.unlink(missing_ok=True)
-        jobs = tuple(sorted(self.done.values(), key=lambda job: job.name))
-        Writer(self.path).write(MANIFEST, _Manifest(jobs=jobs).model_dump_json(indent=0) + "\n")
+            if stale.is_relative_to(root) and stale.is_file():
+                stale.unlink()
+        manifest.replace(self.path, self.done)
+        summaries.remove_all_but(self.path, {name for job in self.done.values() for name in job.kept.values()})
 
-    @property
-    def changed(self) -> int:
-        """How many files this build wrote anew."""
-        return sum(job.changed for job in self.done.values())
-
-    def _is_there(self, name: str) -> bool:
-        return (self.path / name).is_file()
-
-
-def _read(path: Path) -> _Manifest:
-    try:
-        found = _Manifest.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        return _Manifest()
-    return found if found.version == 1 else _Manifest()
+    def _is_there(self, job: Done) -> bool:
+        return all((self.path / name).is_file() for name in job.files) and all(
+            summaries.is_kept(self.path, name) for name in job.kept.values()
+        )

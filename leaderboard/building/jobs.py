@@ -12,15 +12,17 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
-from leaderboard.building.folder import Done, SiteFolder, Writer
+from leaderboard.building.folder import SiteFolder, Writer
+from leaderboard.building.manifest import Done
+from leaderboard.building.summaries import Summary
 
 Progress = Callable[[str, int, int], None]
 """Is told what goes on, how much of it is done, and of how much."""
 
 Make = Callable[[Writer], str]
-"""Writes the files of a job and returns its summary: what later jobs need to know, as JSON text; empty for nothing."""
+"""Writes the files of a job and returns its summary: what later jobs need to know, as JSON text; empty for nothing, and
+where it is much, it is kept part by part (``Writer.keep``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,7 @@ def silent(_label: str, _done: int, _total: int) -> None:
 
 def run(
     folder: SiteFolder, jobs: Sequence[Job], label: str, *, workers: int | None = None, progress: Progress = silent
-) -> dict[str, str]:
+) -> dict[str, Summary]:
     """Do what is not done yet.
 
     Args:
@@ -59,10 +61,12 @@ def run(
     for job in jobs:
         folder.reuse(job.name, job.digest)
     waiting = [job for job in jobs if job.name not in folder.done]
-    for count, done in enumerate(_results(folder.path, waiting, workers or os.cpu_count() or 1), start=1):
-        folder.add(done)
+    if waiting:
+        folder.begin()
+    for count, done in enumerate(_results(folder, waiting, workers or os.cpu_count() or 1), start=1):
+        folder.done[done.name] = done
         progress(label, count, len(waiting))
-    return {job.name: folder.done[job.name].summary for job in jobs}
+    return {job.name: folder.summary(job.name) for job in jobs}
 
 
 def forked(workers: int) -> ProcessPoolExecutor | None:
@@ -72,24 +76,28 @@ def forked(workers: int) -> ProcessPoolExecutor | None:
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork"))
 
 
-def do(path: Path, job: Job) -> Done:
+def do(folder: SiteFolder, job: Job) -> Done:
     """One job in this process."""
-    writer = Writer(path)
+    writer = folder.writer()
     summary = job.make(writer)
-    return Done(name=job.name, digest=job.digest, files=tuple(writer.files), changed=writer.changed, summary=summary)
+    if summary:
+        writer.keep(summary)
+    done = Done(name=job.name, digest=job.digest, files=tuple(writer.files), kept=writer.kept)
+    folder.record(done)
+    return done
 
 
 _waiting: Sequence[Job] = ()
-_path = Path()
+_folder: SiteFolder
 
 
-def _results(path: Path, jobs: Sequence[Job], workers: int) -> Iterator[Done]:
-    global _waiting, _path  # noqa: PLW0603  # what a forked worker finds: closures cannot be sent
+def _results(folder: SiteFolder, jobs: Sequence[Job], workers: int) -> Iterator[Done]:
+    global _waiting, _folder  # noqa: PLW0603  # what a forked worker finds: closures cannot be sent
     pool = forked(min(workers, len(jobs)))
     if pool is None:
-        yield from (do(path, job) for job in jobs)
+        yield from (do(folder, job) for job in jobs)
         return
-    _waiting, _path = jobs, path
+    _waiting, _folder = jobs, folder
     gc.freeze()  # a collection in a worker would copy every page that the processes share
     try:
         with pool:
@@ -100,4 +108,4 @@ def _results(path: Path, jobs: Sequence[Job], workers: int) -> Iterator[Done]:
 
 def _do_waiting(index: int) -> Done:
     gc.disable()  # a worker lives for a second or two
-    return do(_path, _waiting[index])
+    return do(_folder, _waiting[index])

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import groupby
 from typing import TypeVar
-
-from pydantic import TypeAdapter
 
 from harness.boards import Board, Cell, MetricTable, Model
 from harness.compare import CompareOptions, Comparison, Contrast, NotCompared, compare_pairs
@@ -17,18 +15,20 @@ from harness.systems import Key, System
 from harness.untested import UntestedScores
 from leaderboard.building.folder import Writer
 from leaderboard.building.jobs import Job
+from leaderboard.building.summaries import Summary
+from leaderboard.compare.packing import by_pair, pack, unpack
 from leaderboard.data.model_pairs import Pair
 from leaderboard.data.site_data import Site
+from leaderboard.markup.pages import pair_page
 
 LISTED = 3
 """Segments that are listed of every language in which a system loses, and in which it gains."""
 
-_COMPARISON = TypeAdapter(Comparison)
 _Found = TypeVar("_Found", Contrast, NotCompared)
 
 
 def jobs(site: Site) -> list[Job]:
-    """One a task that has segments and pairs; its summary is the comparison."""
+    """One a task that has segments and pairs; its summary has a part for each pair."""
     found, bare = [], _bare(site)
     for task, own in groupby(site.boards, key=lambda board: board.task.name):
         boards = list(own)
@@ -41,36 +41,36 @@ def jobs(site: Site) -> list[Job]:
 class Comparisons:
     """What is known of every pair: contrasts where there are segments, else the scores to be subtracted.
 
-    Read and worked out when first asked for, in whatever process that is.
+    Read and worked out when first asked for, in whatever process that is, and held for one pair at a time.
 
     Args:
         site: The site.
         summaries: Of all jobs.
     """
 
-    def __init__(self, site: Site, summaries: Mapping[str, str]) -> None:
-        tasks = {board.task.name for board in site.boards}
+    def __init__(self, site: Site, summaries: Mapping[str, Summary]) -> None:
+        tasks = sorted({board.task.name for board in site.boards})
         self._summaries = {task: summaries[_name(task)] for task in tasks if _name(task) in summaries}
         self._untested: dict[int, UntestedScores] = {}
         self._bare = _bare(site)
+        self._known = lru_cache(maxsize=1)(self._read)
 
     def contrasts(self, pair: Pair, board: Board, metric: str) -> list[Contrast]:
         """The macro row, where there is one, and the languages, in the order of ``glotbench compare``."""
-        return self._contrasts.get((*_names(pair), *board.key, metric), [])
+        return self._known(*_names(pair)).contrasts.get((*board.key, metric), [])
 
     def comparison(self, pair: Pair) -> Comparison:
         """Everything that ``glotbench compare`` finds of two systems, in tasks that have segments."""
-        own = [self._parsed[task] for task in sorted(self._parsed)]
-        names = _names(pair)
+        own = self._known(*_names(pair)).by_task
         facts = own[0] if own else Comparison(
             systems=(), correction="bh", alpha=0.05, seed=0, contrasts=(), not_compared=()
         )  # fmt: skip
         return replace(
             facts,
             systems=(pair.against.title, pair.system.title),
-            contrasts=tuple(row for one in own for row in one.contrasts if (row.system, row.against) == names),
-            not_compared=tuple(row for one in own for row in one.not_compared if (row.system, row.against) == names),
-            imported=tuple(dict.fromkeys(row for one in own for row in one.imported if row[0] in names)),
+            contrasts=tuple(row for one in own for row in one.contrasts),
+            not_compared=tuple(row for one in own for row in one.not_compared),
+            imported=tuple(dict.fromkeys(row for one in own for row in one.imported)),
         )
 
     def untested(self, table: MetricTable) -> UntestedScores:
@@ -87,28 +87,36 @@ class Comparisons:
             found = untested.refused(*pair.models)
             return [_refused(pair, board, table.facts.metric, language, reason) for language, reason in found]
         known = set(untested.between(*pair.models).languages)
-        rows = self._refused.get((*_names(pair), *board.key, table.facts.metric), [])
+        rows = self._known(*_names(pair)).refused.get((*board.key, table.facts.metric), [])
         return [row for row in rows if row.language not in known]
 
-    @cached_property
-    def _parsed(self) -> dict[str, Comparison]:
-        return {task: _COMPARISON.validate_json(text) for task, text in self._summaries.items()}
+    def _read(self, system: str, against: str) -> _Known:
+        texts = [summary.text(_part(system, against)) for summary in self._summaries.values()]
+        own = [unpack(text) for text in texts if text]
+        return _Known(
+            by_task=own,
+            contrasts=_grouped(row for one in own for row in one.contrasts),
+            refused=_grouped(row for one in own for row in one.not_compared),
+        )
 
-    @cached_property
-    def _contrasts(self) -> dict[tuple[str, ...], list[Contrast]]:
-        return _grouped([row for one in self._parsed.values() for row in one.contrasts])
 
-    @cached_property
-    def _refused(self) -> dict[tuple[str, ...], list[NotCompared]]:
-        return _grouped([row for one in self._parsed.values() for row in one.not_compared])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What is known of one pair: task by task, and by board and metric."""
+
+    by_task: list[Comparison]
+    contrasts: dict[tuple[str, ...], list[Contrast]]
+    refused: dict[tuple[str, ...], list[NotCompared]]
 
 
 def _job(site: Site, task: str, boards: Sequence[Board], pairs: Sequence[Pair]) -> Job:
-    def make(_: Writer) -> str:
+    def make(writer: Writer) -> str:
         systems = _systems(site, boards, pairs)
         options = CompareOptions(worst=LISTED, best=LISTED)
         found = compare_pairs([(systems[pair.against], systems[pair.system]) for pair in pairs], options=options)
-        return _COMPARISON.dump_json(found).decode("utf-8")
+        for names, own in by_pair(found).items():
+            writer.keep(pack(own), _part(*names))
+        return ""
 
     names = [_names(pair) for pair in pairs]
     return Job(name=_name(task), digest=site.digest(task, names, runs=site.runs_of(*boards)), make=make)
@@ -140,6 +148,11 @@ def _names(pair: Pair) -> tuple[str, str]:
     return pair.system.title, pair.against.title
 
 
+def _part(system: str, against: str) -> str:
+    """What the part of a summary that is about a pair is called."""
+    return pair_page(system, against)
+
+
 def _cells(board: Board) -> list[Cell]:
     return [cell for table in board.metrics for cell in table.cells]
 
@@ -147,7 +160,7 @@ def _cells(board: Board) -> list[Cell]:
 def _grouped(rows: Iterable[_Found]) -> dict[tuple[str, ...], list[_Found]]:
     found: dict[tuple[str, ...], list[_Found]] = {}
     for row in rows:
-        found.setdefault((row.system, row.against, row.task, row.variant, row.prompt, row.metric), []).append(row)
+        found.setdefault((row.task, row.variant, row.prompt, row.metric), []).append(row)
     return found
 
 

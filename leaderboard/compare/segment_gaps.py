@@ -15,8 +15,8 @@ from leaderboard.data.model_pairs import Pair
 from leaderboard.data.site_data import Site
 from leaderboard.markup.labels import LanguageLabel, label
 from leaderboard.markup.pages import SegmentKey, segment_link
-from leaderboard.markup.text import count, visible
-from leaderboard.segments.diffs import Kind, cut, diff, markup
+from leaderboard.markup.text import count, cut, visible
+from leaderboard.segments.diffs import Kind, diff, markup
 from leaderboard.views import segments
 from leaderboard.views.segments import SegmentView
 from leaderboard.views.views import BoardView

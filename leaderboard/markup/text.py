@@ -11,9 +11,13 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    import regex
 
 LONGEST_TEXT = 10_000
 """Most characters of one text that a page shows."""
@@ -67,7 +71,20 @@ def visible(text: str) -> Markup:
 
 def shortened(text: str, longest: int = LONGEST_TEXT) -> Markup:
     """``text`` as :func:`visible` shows it, cut where it is so long that a page of such texts would not open."""
-    return visible(text) if len(text) <= longest else visible(text[:longest]) + left_out(len(text) - longest)
+    if len(text) <= longest:
+        return visible(text)
+    start = cut(text, longest)
+    return visible(start) + left_out(len(text) - len(start))
+
+
+def cut(text: str, longest: int) -> str:
+    """The start of ``text`` of at most ``longest`` characters, that ends where a grapheme cluster does."""
+    if len(text) <= longest:
+        return text
+    start = 0
+    for match in _cluster().finditer(text[: longest + 1]):  # whether one ends is known by the next character
+        start = match.start()
+    return text[: start or longest]
 
 
 def left_out(characters: int) -> Markup:
@@ -99,6 +116,13 @@ def slug(name: str, *more: str) -> str:
 def count(value: int) -> str:
     """A whole number with thin spaces between thousands."""
     return f"{value:,}".replace(",", _THIN_SPACE)
+
+
+@cache
+def _cluster() -> regex.Pattern[str]:
+    import regex
+
+    return regex.compile(r"\X", flags=regex.V1)
 
 
 def _keeping_flags(replace: Callable[[str], str]) -> Callable[[re.Match[str]], str]:

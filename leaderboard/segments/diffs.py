@@ -113,16 +113,6 @@ def tokens(text: str) -> list[str]:
     return list((_token() if _COMPLICATED.search(text) else _simple_token()).findall(text))
 
 
-def cut(text: str, longest: int) -> str:
-    """The start of ``text`` of at most ``longest`` characters, that ends where a grapheme cluster does."""
-    if len(text) <= longest:
-        return text
-    start = 0
-    for match in _pattern(r"\X").finditer(text[:longest]):
-        start = match.start()
-    return text[: start or longest]
-
-
 def direction(text: str) -> str:
     """``rtl`` or ``ltr``, by the first letter that has a direction; ``ltr`` where none has."""
     for char in text:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from harness.boards import Model
 from leaderboard.markup.pages import SegmentKey, segment_anchor
-from leaderboard.markup.text import left_out, shortened
+from leaderboard.markup.text import cut, left_out, shortened
 from leaderboard.segments import diffs
 from leaderboard.segments.flags import FLAGS, Flag
 from leaderboard.views.metric_view import MetricView
@@ -145,8 +145,8 @@ class Row:
             longest: Characters of a text that are shown.
         """
         hypothesis = self.segment.hypothesis or ""
-        own = diffs.cut(hypothesis, longest)
-        index, runs = diffs.closest([diffs.cut(text, longest) for text in self.references], own)
+        own = cut(hypothesis, longest)
+        index, runs = diffs.closest([cut(text, longest) for text in self.references], own)
         if not diffs.have_common(runs):
             return index, Markup(""), ""
         found = diffs.markup(runs)

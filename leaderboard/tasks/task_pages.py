@@ -5,7 +5,7 @@ The models are ranked here, once; the other pages get the rankings from these jo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 
 from pydantic import TypeAdapter
@@ -19,6 +19,7 @@ from harness.summary_rows import PROMPT_COLUMNS, prompt_rows
 from leaderboard.building import paging
 from leaderboard.building.folder import Writer
 from leaderboard.building.jobs import Job
+from leaderboard.building.summaries import Summary
 from leaderboard.data.site_data import Site
 from leaderboard.markup.pages import SegmentKey, group_file, task_page
 from leaderboard.views import exports
@@ -36,11 +37,11 @@ def jobs(site: Site) -> list[Job]:
     return [_job(site, task, list(own)) for task, own in groupby(site.boards, key=lambda board: board.task.name)]
 
 
-def views(site: Site, summaries: dict[str, str]) -> list[BoardView]:
+def views(site: Site, summaries: Mapping[str, Summary]) -> list[BoardView]:
     """All boards, their models in the order that the jobs found, over all languages."""
     found = []
     for task, own in groupby(site.boards, key=lambda board: board.task.name):
-        rankings = _RANKINGS.validate_json(summaries[_name(task)])
+        rankings = _RANKINGS.validate_json(summaries[_name(task)].text())
         found += [
             BoardView(board, [{ALL: one} for one in known], _groups(board), site.sources)
             for board, known in zip(own, rankings, strict=True)

@@ -1,13 +1,11 @@
 """Which runs are compared for the pages about trends, the jobs that do it, and what came of it by model and run.
 
 One job a run: the intervals of its means, and each earlier run it is compared with. A later build does only what a new
-run adds. Summaries are packed: that of 4,000 scores is 0.7 MB, and every later build reads all of them.
+run adds, and reads what was found of the others.
 """
 
 from __future__ import annotations
 
-import zlib
-from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,6 +18,7 @@ from harness.store import content_hash
 from harness.systems import Family
 from leaderboard.building.folder import Writer
 from leaderboard.building.jobs import Job
+from leaderboard.building.summaries import Summary
 from leaderboard.data.site_data import Site, code_digest
 from leaderboard.data.step_results import Steps
 
@@ -85,11 +84,11 @@ def jobs(site: Site) -> list[Job]:
     return [_job(site, plan) for plan in tested(site)]
 
 
-def steps(site: Site, summaries: Mapping[str, str]) -> Steps:
+def steps(site: Site, summaries: Mapping[str, Summary]) -> Steps:
     """What the jobs found."""
     found = Steps()
     for plan in tested(site):
-        report = _REPORT.validate_json(zlib.decompress(b64decode(summaries[_name(site, plan)])))
+        report = _REPORT.validate_json(summaries[_name(site, plan)].text())
         for mean in report.means:
             found.means[mean.model, mean.family, plan.run] = mean
         for (earlier, _), pair in zip(plan.pairs, report.pairs, strict=True):
@@ -120,7 +119,7 @@ def _job(site: Site, plan: RunPlan) -> Job:
                 pair_report(folder, site.folders[earlier], pair, site.policy.policy) for earlier, pair in plan.pairs
             ),
         )
-        return b64encode(zlib.compress(_REPORT.dump_json(report))).decode("ascii")
+        return _REPORT.dump_json(report).decode("utf-8")
 
     parts = [site.folders[earlier].digest for earlier, _ in plan.pairs]
     wanted = [repr(plan.means), *(repr(pair) for _, pair in plan.pairs)]

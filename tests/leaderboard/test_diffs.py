@@ -2,7 +2,7 @@ import pytest
 import regex
 
 from leaderboard.segments import diffs
-from leaderboard.segments.diffs import Kind, Run, closest, cut, diff, direction, have_common, markup, tokens
+from leaderboard.segments.diffs import Kind, Run, closest, diff, direction, have_common, markup, tokens
 
 
 def shown(reference: str, hypothesis: str) -> str:
@@ -106,13 +106,6 @@ def test_long_texts_are_aligned_and_longer_ones_only_at_their_ends() -> None:
     longer = [(run.kind, run.text[:1], len(run.text)) for run in runs]
     assert longer == [(Kind.EQUAL, "一", 1), (Kind.DELETED, "文", 18_000), (Kind.INSERTED, "y", 18_000),
                       (Kind.EQUAL, "中", 1)]  # fmt: skip
-
-
-def test_cuts_keep_graphemes_whole() -> None:
-    assert cut("ab👩🏽‍🔬c", 4) == "ab"
-    assert cut("🇪🇹🇰🇪", 3) == "🇪🇹"
-    assert cut("abc", 3) == "abc"
-    assert cut("Z" + "\u0300" * 50, 10) == "Z" + "\u0300" * 9
 
 
 @pytest.mark.parametrize(("text", "expected"), [("123 نص", "rtl"), ("ߒߞߏ a", "rtl"), ("a نص", "ltr"), ("12 🇪🇹", "ltr")])

@@ -1,6 +1,6 @@
 import pytest
 
-from leaderboard.markup.text import count, fold, plain, slug, visible
+from leaderboard.markup.text import count, cut, fold, plain, shortened, slug, visible
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,23 @@ def test_slugs_differ_where_only_unsafe_characters_or_case_differ() -> None:
 
 def test_count_separates_thousands() -> None:
     assert count(1234567) == "1\u202f234\u202f567"
+
+
+def test_cuts_keep_graphemes_whole() -> None:
+    assert cut("ab👩🏽‍🔬c", 4) == "ab"
+    assert cut("🇪🇹🇰🇪", 3) == "🇪🇹"
+    assert cut("abc", 3) == "abc"
+    assert cut("Z" + "\u0300" * 50, 10) == "Z" + "\u0300" * 9
+
+
+@pytest.mark.parametrize(
+    "emoji",
+    ["👨‍👩‍👧‍👦", "🇪🇹", "👍🏿", "🏴\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f", "1️⃣", "ሙ\u135f"],
+)
+def test_what_is_shortened_ends_with_a_whole_emoji_or_letter(emoji: str) -> None:
+    text = "አ" * 9 + emoji + "ب" * 20
+    for longest in range(9, 9 + len(emoji)):
+        found = str(shortened(text, longest))
+        assert found.partition(" <span")[0] == "አ" * 9
+        assert f"and {len(text) - 9} more characters" in found
+    assert str(shortened(text, 9 + len(emoji))).startswith("አ" * 9 + emoji + " <span")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SpecError
-from leaderboard.building.folder import MANIFEST
+from leaderboard.building import manifest
 from leaderboard.drawing.figures import axis
 from leaderboard.drawing.figures_trend import ChartPoint, trend_chart, trend_spark
 from leaderboard.site import build
@@ -116,8 +116,7 @@ def test_a_new_run_redoes_no_step_that_was_done(nights: list[Path], tmp_path: Pa
 
 
 def _steps(out: Path) -> dict[str, str]:
-    manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-    return {job["name"]: job["digest"] for job in manifest["jobs"] if job["name"].startswith("steps ")}
+    return {name: job.digest for name, job in manifest.read(out).jobs.items() if name.startswith("steps ")}
 
 
 def test_another_policy_judges_otherwise(nights: list[Path], tmp_path: Path) -> None:
