@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.demo_run import FinishedDemo, run_demo
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+"""A test that names a model which is not there would otherwise ask the hub, and wait for its answer."""
 
 _LONGEST = (
     "tests/demo/test_demo.py",
