@@ -55,7 +55,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 def ask(path: str, arguments: list[str]) -> int:
     """Have the server at ``path`` run a command line with this process' streams; its exit code."""
-    text = json.dumps({"arguments": arguments, "environment": dict(os.environ), "folder": os.getcwd()})
+    text = json.dumps({"arguments": arguments, "environment": dict(os.environ), "folder": str(Path.cwd())})
     with socket.socket(socket.AF_UNIX) as server:
         server.connect(path)
         socket.send_fds(server, [b"."], _STREAMS)
