@@ -186,7 +186,7 @@ def _groups(
             for model in table.models:
                 if not _within(scope, model, table.facts):
                     continue
-                cells = [cell for code in table.languages if (cell := table.cells.get((model, code)))]
+                cells = [cell for code in table.languages if (cell := table.cell(model, code))]
                 scored = [cell for cell in cells if cell.score.value is not None]
                 key = (model.title, *board.key, table.facts.metric)
                 if scored and table.facts.metric in ALIGNMENT:

@@ -6,15 +6,20 @@ ones most models share count and the other scores are marked as not comparable.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, groupby
+from operator import attrgetter
 
 from harness.records import RunRecord, ScoreRecord, TaskRecord
 from harness.store import content_hash
 
 ENGLISH = "eng_Latn"
 _TAG_LENGTH = 6
+
+_table_key = attrgetter("task", "variant", "prompt", "metric", "model")
+_fingerprint = attrgetter("dataset", "prompt", "metric")
 
 Comparable = tuple[str, str, str]
 """``(dataset, prompt, metric)`` fingerprints: what must be equal for two models' scores to be comparable."""
@@ -57,14 +62,37 @@ class Cell:
         return self.score.value if self.comparable else None
 
 
+_Cells = dict[Model, dict[str, Cell]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricTable:
-    """The scores of one metric: languages x models. The facts of the metric are those of ``facts``."""
+    """The scores of one metric: languages x models. The facts of the metric are those of ``facts``.
+
+    ``by_model`` has the cells that there are, by model and language, with every model in the order of ``models``.
+    """
 
     facts: ScoreRecord
     models: tuple[Model, ...]
     languages: tuple[str, ...]
-    cells: Mapping[tuple[Model, str], Cell]
+    by_model: Mapping[Model, Mapping[str, Cell]]
+
+    @property
+    def cells(self) -> Iterator[Cell]:
+        """All cells, model by model."""
+        return chain.from_iterable(own.values() for own in self.by_model.values())
+
+    def items(self) -> Iterator[tuple[Model, str, Cell]]:
+        """All cells with their models and languages, model by model."""
+        return ((model, language, cell) for model, own in self.by_model.items() for language, cell in own.items())
+
+    def __len__(self) -> int:
+        return sum(map(len, self.by_model.values()))
+
+    def cell(self, model: Model, language: str) -> Cell | None:
+        """The score of a model in a language; ``None`` where there is none."""
+        own = self.by_model.get(model)
+        return None if own is None else own.get(language)
 
     @property
     def digits(self) -> int:
@@ -73,11 +101,11 @@ class MetricTable:
 
     @property
     def signatures(self) -> tuple[str, ...]:
-        return tuple(sorted({cell.score.signature for cell in self.cells.values()}))
+        return tuple(sorted({cell.score.signature for cell in self.cells}))
 
     def value(self, model: Model, language: str) -> float | None:
         """The comparable score of a cell, ``None`` where there is none."""
-        cell = self.cells.get((model, language))
+        cell = self.cell(model, language)
         return None if cell is None else cell.value
 
 
@@ -129,14 +157,17 @@ def boards(records: Sequence[RunRecord]) -> tuple[Board, ...]:
     """
     named = named_models(records)
     tasks: dict[str, TaskRecord] = {}
-    scores: dict[tuple[str, str, str], dict[str, dict[tuple[Model, str], Cell]]] = {}
+    scores: dict[tuple[str, str, str], dict[str, _Cells]] = {}
     for run in sorted(range(len(records)), key=lambda run: (records[run].created, run)):
         record = records[run]
         tasks |= {task.name: task for task in record.tasks}
-        for score in record.scores:
-            metrics = scores.setdefault((score.task, score.variant, score.prompt), {})
-            cells = metrics.setdefault(score.metric, {})
-            cells[named[run, score.model], score.language] = Cell(score=score, run=run)
+        for _, own in groupby(record.scores, key=_table_key):
+            rows = list(own)
+            first = rows[0]
+            metrics = scores.setdefault((first.task, first.variant, first.prompt), {})
+            cells = metrics.setdefault(first.metric, {}).setdefault(named[run, first.model], {})
+            for score in rows:
+                cells[score.language] = Cell(score=score, run=run)
     return tuple(
         _board(tasks.get(key[0]) or TaskRecord(name=key[0], kind=""), key[1:], metrics)
         for key, metrics in sorted(scores.items())
@@ -173,14 +204,15 @@ def _tag(backend: str, identity: Mapping[str, str]) -> str:
     return content_hash([backend, dict(identity)])[:_TAG_LENGTH]
 
 
-def _board(task: TaskRecord, setting: tuple[str, str], metrics: dict[str, dict[tuple[Model, str], Cell]]) -> Board:
-    keys = {key for cells in metrics.values() for key in cells}
-    models = tuple(sorted({model for model, _ in keys}))
-    languages = tuple(sorted({language for _, language in keys}))
+def _board(task: TaskRecord, setting: tuple[str, str], metrics: Mapping[str, _Cells]) -> Board:
+    models = tuple(sorted({model for cells in metrics.values() for model in cells}))
+    languages = tuple(sorted({language for cells in metrics.values() for own in cells.values() for language in own}))
     tables = []
     for cells in metrics.values():
-        facts = next(iter(cells.values())).score
-        tables.append(MetricTable(facts=facts, models=models, languages=languages, cells=_compared(cells)))
+        facts = next(iter(next(iter(cells.values())).values())).score
+        compared = _compared(cells)
+        known = {model: compared.get(model, {}) for model in models}
+        tables.append(MetricTable(facts=facts, models=models, languages=languages, by_model=known))
     directions = any(len(sides_of(language)) == 2 for language in languages)
     measured_against = {task.pivot} if task.kind == "alignment" else set()
     not_run = () if directions else tuple(sorted({*task.languages} - {*languages, *measured_against}))
@@ -195,13 +227,14 @@ def _board(task: TaskRecord, setting: tuple[str, str], metrics: dict[str, dict[t
     )
 
 
-def _compared(cells: Mapping[tuple[Model, str], Cell]) -> dict[tuple[Model, str], Cell]:
+def _compared(cells: _Cells) -> _Cells:
     """Mark the cells whose fingerprints are not the ones most models share in that language."""
-    by_language: dict[str, Counter[Comparable]] = {}
-    for (_, language), cell in cells.items():
-        by_language.setdefault(language, Counter())[_fingerprint(cell)] += 1
+    by_language: defaultdict[str, Counter[Comparable]] = defaultdict(Counter)
+    for own in cells.values():
+        for language, cell in own.items():
+            by_language[language][_fingerprint(cell.score.fingerprint)] += 1
     if all(len(counts) == 1 for counts in by_language.values()):
-        return dict(cells)
+        return cells
     overall: Counter[Comparable] = Counter()
     for counts in by_language.values():
         overall.update(counts)
@@ -210,11 +243,11 @@ def _compared(cells: Mapping[tuple[Model, str], Cell]) -> dict[tuple[Model, str]
         for language, counts in by_language.items()
     }
     return {
-        key: cell if _fingerprint(cell) == usual[key[1]] else replace(cell, comparable=False)
-        for key, cell in cells.items()
+        model: {
+            language: cell
+            if _fingerprint(cell.score.fingerprint) == usual[language]
+            else replace(cell, comparable=False)
+            for language, cell in own.items()
+        }
+        for model, own in cells.items()
     }
-
-
-def _fingerprint(cell: Cell) -> Comparable:
-    found = cell.score.fingerprint
-    return (found.dataset, found.prompt, found.metric)

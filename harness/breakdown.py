@@ -174,7 +174,7 @@ def _section(tables: Sequence[_Table], by: By) -> Section:
     together = len(tables) > 1
     whole = by not in ("language", "variant")
     settings = [(own.board, own.table, own.evidence) for own in tables]
-    scores = [cell.score for own in tables for cell in own.table.cells.values()]
+    scores = [cell.score for own in tables for cell in own.table.cells]
     chances = [score.chance for score in scores if score.chance is not None]
     remarks = _detectable(lines, table.digits) if by == "overview" else ()
     return Section(

@@ -48,20 +48,25 @@ class SegmentEvidence:
         self._table = table
         self._pivot = board.pivot
         self._name = (*board.key, table.facts.metric)
-        self._field = field(table)
         self._joint: dict[str, Sample] = {}
         self._single: dict[tuple[Model, str], Sample] = {}
         self._paired: dict[tuple[Model, str], Sample] = {}
         self._labels: dict[tuple[str, ...], tuple[str, ...]] = {}  # equal labels once: they are most of the memory
+        if not any(run.has_statistics for run in runs):
+            return
         reader = _Reader(runs)
         pivots: dict[Model, _Scored] = {}
         if not board.directions:
-            read = {model: reader.read(table.cells.get((model, board.pivot))) for model in table.models}
+            read = {model: reader.read(table.cell(model, board.pivot)) for model in table.models}
             pivots = {model: scored for model, scored in read.items() if scored is not None}
         for language in table.languages:
-            own = {model: reader.read(table.cells.get((model, language))) for model in table.models}
+            own = {model: reader.read(table.cell(model, language)) for model in table.models}
             scored = {model: found for model, found in own.items() if found is not None}
             self._add_language(language, scored, pivots)
+
+    @cached_property
+    def _field(self) -> Field:
+        return field(self._table)
 
     def _add_language(self, language: str, scored: Mapping[Model, _Scored], pivots: Mapping[Model, _Scored]) -> None:
         ranked = self._field.models if language in self._field.languages else ()
@@ -160,7 +165,7 @@ class SegmentEvidence:
         if not samples:
             return None
         weights = np.full(len(samples), 1 / len(samples))
-        recorded = [self._table.cells[model, language].score.value or 0.0 for language in counted]
+        recorded = [self._table.by_model[model][language].score.value or 0.0 for language in counted]
         ends = self._ends(ranked, model, counted, samples, weights)
         if ends is None:
             return None
@@ -171,7 +176,7 @@ class SegmentEvidence:
 
     def _normalised_interval(self, ranked: Field, model: Model, counted: Sequence[str]) -> tuple[float, float] | None:
         """The same with guessing taken out; only where that differs between languages, else it is the same, shifted."""
-        scores = [self._table.cells[model, language].score for language in counted]
+        scores = [self._table.by_model[model][language].score for language in counted]
         factors = [factor for score in scores if (factor := chance_factor(score)) is not None]
         samples = self.samples(model, counted)
         if not samples or len(factors) < len(scores) or len({score.chance for score in scores}) == 1:

@@ -60,7 +60,7 @@ def _left_out(board: Board, table: MetricTable) -> Iterator[str]:
 
 
 def _weaknesses(board: Board, table: MetricTable, evidence: SegmentEvidence) -> Iterator[str]:
-    foreign = sum(not cell.comparable for cell in table.cells.values())
+    foreign = sum(not cell.comparable for cell in table.cells)
     if foreign:
         yield f"{foreign} scores rest on other data, another prompt or another metric than the other models': left out"
     pivot = language_name(board.pivot)

@@ -167,7 +167,7 @@ class _Tables:
     def macro(self, model: Model, languages: Collection[str], prompts: Sequence[int]) -> Estimate:
         """Mean over languages and some prompts, with its interval."""
         chosen = [self._asked[prompt] for prompt in prompts]
-        scores = [table.cells[model, language].score for _, table, _ in chosen for language in languages]
+        scores = [table.by_model[model][language].score for _, table, _ in chosen for language in languages]
         values = [score.value or 0.0 for score in scores]
         value = math.fsum(values) / len(values)
         low, high = self._resampled(model, languages, prompts, value)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from operator import mul
+from operator import itemgetter, mul
 from typing import Any
 
-from harness.boards import Cell, MetricTable, Model
+from harness.boards import MetricTable, Model
 from harness.chance import above_chance
 from harness.records import ScoreRecord
 
@@ -174,11 +174,10 @@ class Rankings:
 
     def __init__(self, table: MetricTable, pivot: str) -> None:
         self._table = table
-        self._pivot = pivot
+        self._places = {language: place for place, language in enumerate(table.languages)}
+        self._pivot = self._places.get(pivot)
         self._columns = {model: _Columns(table, model) for model in table.models}
-        self._own = {model: own.scored for model, own in self._columns.items()}
-        self._field = shared_field(table.languages, self._own)
-        self._at_pivot = {model: table.value(model, pivot) for model in table.models}
+        self._field = shared_field(table.languages, {model: own.scored for model, own in self._columns.items()})
 
     def of(self, evidence: Evidence | None = None, within: Collection[str] | None = None) -> Ranking:
         """Rank the models.
@@ -193,16 +192,25 @@ class Rankings:
         if within is not None:
             ranked = ranked.within(within)
             chosen = tuple(language for language in chosen if language in within)
-        among = frozenset(ranked.models)
-        rows = [self._row(model, ranked.languages if model in among else None, chosen, evidence) for model in self._own]
-        candidates = [row for row in rows if row.model in among]
-        known = evidence is not None and all(row.model in evidence.ranks for row in candidates)
+        everything, shared = self._choice(chosen), self._choice(ranked.languages)
+        counted = dict.fromkeys(ranked.models, shared)
+        for model, columns in self._columns.items():
+            if model not in counted:
+                counted[model] = self._choice([language for language in chosen if language in columns.scored])
+        ends = {model: self._columns[model].ends(counted[model]) for model in self._columns}
+        if evidence is not None:
+            ends |= {model: found for model, found in evidence.intervals.items() if model in ends}
+        known = evidence is not None and all(model in evidence.ranks for model in ranked.models)
         sign = 1 if self._table.facts.higher_is_better else -1
-        ranks = evidence.ranks if evidence and known else _rank_ranges(candidates, sign)
-        for position, row in enumerate(rows):
-            if row.model in among:
-                first, last = ranks[row.model]
-                rows[position] = replace(row, first=first, last=last)
+        ranks: dict[Model, tuple[int, int]] = _rank_ranges({model: ends[model] for model in ranked.models}, sign)
+        if evidence is not None and known:
+            ranks = {model: evidence.ranks[model] for model in ranked.models}
+        rows = []
+        for model, columns in self._columns.items():
+            row = columns.standing(everything, counted[model], ranks.get(model, (None, None)), ends[model])
+            if evidence is not None and model in evidence.intervals:
+                row = _with_evidence(row, evidence, counted[model].of(columns.scores)[0])
+            rows.append(row)
         rows.sort(key=lambda row: (row.first is None, row.mean is None, -sign * (row.mean or 0.0), row.model))
         return Ranking(
             rows=tuple(rows),
@@ -212,87 +220,121 @@ class Rankings:
             resampled=known,
         )
 
-    def _row(
-        self, model: Model, shared: Sequence[str] | None, chosen: Sequence[str], evidence: Evidence | None
-    ) -> Standing:
-        """The numbers of one model; over its own languages where it is not ranked with the others."""
-        columns = self._columns[model]
-        own = [language for language in chosen if language in columns.there]
-        counted = [language for language in own if language in columns.scored] if shared is None else list(shared)
-        if evidence is not None and model in evidence.intervals:
-            row = columns.standing(own, counted, None)
-            return _with_evidence(row, evidence, [self._table.cells[model, language] for language in counted])
-        return columns.standing(own, counted, columns.gap(counted, self._pivot, self._at_pivot[model]))
+    def _choice(self, languages: Iterable[str]) -> _Choice:
+        return _Choice([self._places[language] for language in languages], self._pivot)
+
+
+class _Choice:
+    """Some languages of a table, to be taken out of a model's columns.
+
+    Attributes:
+        size: How many they are.
+        of: Their part of a column.
+        others: The same without the pivot.
+    """
+
+    def __init__(self, places: Sequence[int], pivot: int | None) -> None:
+        self.size = len(places)
+        self.of = _taking(places)
+        self.others = _taking([place for place in places if place != pivot])
+        self.pivot = pivot
+
+
+def _taking(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda column: tuple(column[place] for place in places)
+
+
+_Ends = tuple[float | None, float | None]
 
 
 class _Columns:
-    """One model's numbers by language: many means are taken over some of the same languages."""
+    """One model's numbers, a place a language of the table: many means are taken over some of the same languages.
+
+    Attributes:
+        scores: The scores; ``None`` where there is none.
+        scored: The languages with a comparable score.
+    """
 
     def __init__(self, table: MetricTable, model: Model) -> None:
         self._model = model
         self._worst_first = table.facts.higher_is_better
-        there = [language for language in table.languages if (model, language) in table.cells]
-        cells = {language: table.cells[model, language] for language in there}
-        self.there = frozenset(cells)
-        self.scored = {language: None for language, cell in cells.items() if cell.value is not None}
-        self._rows = {language: _numbers(cell.score) for language, cell in cells.items()}
-        self._values = {language: cell.score.value for language, cell in cells.items()}
-        self._covered = {
-            language: (language in self.scored, cell.score.n, cell.score.n_failed) for language, cell in cells.items()
+        own = table.by_model[model]
+        cells = [own.get(language) for language in table.languages]
+        self.scores = scores = [None if cell is None else cell.score for cell in cells]
+        self.scored = {
+            language: None
+            for language, cell in zip(table.languages, cells, strict=True)
+            if cell is not None and cell.value is not None
         }
+        self._counted = [language in self.scored for language in table.languages]
+        self._values = [None if score is None else score.value for score in scores]
+        self._lows = [None if score is None else score.ci_low for score in scores]
+        self._highs = [None if score is None else score.ci_high for score in scores]
+        self._sizes = [0 if score is None else score.n for score in scores]
+        self._failed = [0 if score is None else score.n_failed for score in scores]
+        self._above: tuple[Sequence[float | None], ...] | None = None
+        if any(score is not None and score.chance is not None for score in scores):
+            columns = (self._values, self._lows, self._highs)
+            self._above = tuple(
+                [
+                    None if score is None else above_chance(score, value)
+                    for score, value in zip(scores, column, strict=True)
+                ]
+                for column in columns
+            )
 
-    def standing(self, own: Sequence[str], counted: Sequence[str], gap: Estimate | None) -> Standing:
-        """The numbers over some languages, without ranks.
+    def ends(self, counted: _Choice) -> _Ends:
+        """The ends of the languages' intervals, averaged."""
+        return _whole_mean(counted.of(self._lows)), _whole_mean(counted.of(self._highs))
+
+    def standing(
+        self, chosen: _Choice, counted: _Choice, ranks: tuple[int | None, int | None], ends: _Ends
+    ) -> Standing:
+        """The numbers over some languages.
 
         Args:
-            own: The languages that are chosen, with or without scores.
-            counted: Those of them that the mean is over.
+            chosen: The languages, with or without scores.
+            counted: Those of them that the mean is over; all have one.
+            ends: Of the mean's interval.
         """
-        columns = tuple(zip(*map(self._rows.__getitem__, counted), strict=True)) or ((),) * 7
-        all_values, lows, highs, numbers, above, above_low, above_high = columns
-        values = [value for value in all_values if value is not None]
+        values: tuple[float, ...] = counted.of(self._values)
+        sizes = counted.of(self._sizes)
+        segments = sum(sizes)
         worst = sorted(values, reverse=not self._worst_first)[: worst_count(len(values))]
-        segments = sum(numbers)
-        weighted = math.fsum(map(mul, numbers, values)) if len(values) == len(numbers) else 0.0
-        covered = tuple(zip(*map(self._covered.__getitem__, own), strict=True)) or ((), (), ())
-        known = _whole_mean(above) if above else None
-        normalised = None
-        if known is not None:
-            low, high = _whole_mean(above_low), _whole_mean(above_high)
-            normalised = Estimate(value=known, low=low, high=high, languages=len(above))
         return Standing(
             model=self._model,
-            first=None,
-            last=None,
+            first=ranks[0],
+            last=ranks[1],
             mean=mean(values),
-            low=_whole_mean(lows),
-            high=_whole_mean(highs),
-            counted=len(counted),
-            normalised=normalised,
+            low=ends[0],
+            high=ends[1],
+            counted=counted.size,
+            normalised=self._normalised(counted),
             worst=mean(worst),
-            micro=weighted / segments if segments else None,
-            gap=gap,
-            scored=sum(covered[0]),
-            n=sum(covered[1]),
-            n_failed=sum(covered[2]),
+            micro=math.fsum(map(mul, sizes, values)) / segments if segments else None,
+            gap=self._gap(counted),
+            scored=sum(chosen.of(self._counted)),
+            n=sum(chosen.of(self._sizes)),
+            n_failed=sum(chosen.of(self._failed)),
         )
 
-    def gap(self, languages: Sequence[str], pivot: str, at_pivot: float | None) -> Estimate | None:
-        """Difference of the scores, for lack of segments to compare item by item."""
-        if at_pivot is None:
+    def _normalised(self, counted: _Choice) -> Estimate | None:
+        if self._above is None:
             return None
-        others = [
-            value for language in languages if language != pivot and (value := self._values[language]) is not None
-        ]
-        if not others:
+        value, low, high = (_whole_mean(counted.of(column)) for column in self._above)
+        return None if value is None else Estimate(value=value, low=low, high=high, languages=counted.size)
+
+    def _gap(self, counted: _Choice) -> Estimate | None:
+        """Difference of the scores, for lack of segments to compare item by item."""
+        pivot = counted.pivot
+        if pivot is None or not self._counted[pivot]:
+            return None
+        at_pivot, others = self._values[pivot], counted.others(self._values)
+        if at_pivot is None or not others:
             return None
         return Estimate(value=math.fsum(others) / len(others) - at_pivot, low=None, high=None, languages=len(others))
-
-
-def _numbers(score: ScoreRecord) -> tuple[Any, ...]:
-    """What is averaged of a score: value, ends of the interval, segments, and the first three with guessing out."""
-    ends = (score.value, score.ci_low, score.ci_high)
-    return (*ends, score.n, *(above_chance(score, end) for end in ends))
 
 
 def worst_count(languages: int) -> int:
@@ -307,34 +349,37 @@ def mean(values: Sequence[float]) -> float | None:
 
 def _whole_mean(values: Sequence[float | None]) -> float | None:
     """Plain mean; ``None`` where a value is missing."""
-    known = [value for value in values if value is not None]
-    return mean(known) if len(known) == len(values) else None
+    return None if not values or None in values else math.fsum(values) / len(values)  # type: ignore[arg-type]
 
 
-def _with_evidence(row: Standing, evidence: Evidence, cells: Sequence[Cell]) -> Standing:
-    low, high = evidence.intervals[row.model]
+def _with_evidence(row: Standing, evidence: Evidence, score: ScoreRecord) -> Standing:
+    """A row whose mean is resampled: so are the other numbers.
+
+    Args:
+        score: Of one of its languages.
+    """
     normalised = row.normalised
     if normalised is not None:
-        ends: tuple[float | None, float | None] | None = evidence.normalised.get(row.model)
+        ends: _Ends | None = evidence.normalised.get(row.model)
         if ends is None:
-            ends = above_chance(cells[0].score, low), above_chance(cells[0].score, high)
+            ends = above_chance(score, row.low), above_chance(score, row.high)
         normalised = replace(normalised, low=ends[0], high=ends[1])
-    return replace(row, low=low, high=high, normalised=normalised, gap=evidence.gaps.get(row.model))
+    return replace(row, normalised=normalised, gap=evidence.gaps.get(row.model))
 
 
-def _rank_ranges(rows: Sequence[Standing], sign: int) -> dict[Model, tuple[int, int]]:
+def _rank_ranges(ends: Mapping[Model, _Ends], sign: int) -> dict[Model, tuple[int, int]]:
     """``[1 + models surely better, M - models surely worse]``; ``sign`` is 1 where higher is better, else -1.
 
     Surely better or worse is whose interval does not touch. An unknown interval touches every other one.
     """
-    known = [(row.low, row.high) for row in rows if row.low is not None and row.high is not None]
+    known = [(low, high) for low, high in ends.values() if low is not None and high is not None]
     lows, highs = sorted(low for low, _ in known), sorted(high for _, high in known)
-    found = {}
-    for row in rows:
+    found: dict[Model, tuple[int, int]] = {}
+    for model, (low, high) in ends.items():
         above = below = 0
-        if row.low is not None and row.high is not None:
-            above = len(lows) - bisect_right(lows, row.high)
-            below = bisect_left(highs, row.low)
+        if low is not None and high is not None:
+            above = len(lows) - bisect_right(lows, high)
+            below = bisect_left(highs, low)
         better, worse = (above, below) if sign > 0 else (below, above)
-        found[row.model] = (1 + better, len(rows) - worse)
+        found[model] = (1 + better, len(ends) - worse)
     return found

@@ -78,17 +78,14 @@ class UntestedScores:
         columns = {language: column for column, language in enumerate(table.languages)}
         found: list[tuple[int, int, int, bool, float, float, float]] = []
         ways: dict[tuple[str, ...], int] = {}
-        rows: dict[int, int] = {}  # by identity: to hash a model takes longer than all else here
-        for (model, language), cell in table.cells.items():
-            row = rows.get(id(model))
-            if row is None:
-                row = rows.setdefault(id(model), self._models[model])
-            score = cell.score
-            way = ways.setdefault(_way(score), len(ways))
-            low, high = score.ci_low, score.ci_high
-            ends = (low, high) if low is not None and high is not None else (np.nan, np.nan)
-            value = np.nan if score.value is None else score.value
-            found.append((row, columns[language], way, score.segments and cell.run not in bare, value, *ends))
+        for row, own in enumerate(map(table.by_model.__getitem__, table.models)):
+            for language, cell in own.items():
+                score = cell.score
+                way = ways.setdefault(_way(score), len(ways))
+                low, high = score.ci_low, score.ci_high
+                ends = (low, high) if low is not None and high is not None else (np.nan, np.nan)
+                value = np.nan if score.value is None else score.value
+                found.append((row, columns[language], way, score.segments and cell.run not in bare, value, *ends))
         by_column = list(zip(*found, strict=True))
         places = by_column[0], by_column[1]
         shape = (len(table.models), len(table.languages))
@@ -131,7 +128,7 @@ class UntestedScores:
         same = (self._way[one] == self._way[other]) & np.isfinite(self._value[one]) & np.isfinite(self._value[other])
         for column in np.flatnonzero(either & ~same):
             language = self._table.languages[column]
-            cells = [self._table.cells.get((model, language)) for model in (system, against)]
+            cells = [self._table.cell(model, language) for model in (system, against)]
             yield language, _reason((system, against), cells)
 
 

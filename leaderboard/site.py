@@ -7,6 +7,7 @@ exist, and touches no other file.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -26,6 +27,7 @@ from leaderboard.overview import overview
 from leaderboard.segments import segment_pages
 from leaderboard.tasks import task_pages
 from leaderboard.trend import changes_page, trend_pages, trend_steps
+from leaderboard.views.score_data import ScoreData
 
 _STYLES = ("style.css", "segments.css", "compare.css", "alignment.css", "languages.css", "trend.css")
 """Put together into one sheet, in this order."""
@@ -70,17 +72,23 @@ def build(
         raise UserError(f"{out}: no run to build a leaderboard of; name at least one folder that holds a run.json")
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: is a file; name a folder for the site")
-    site = site_data(runs, policy=policy, base_url=base_url)
+    try:
+        _build(site_data(runs, policy=policy, base_url=base_url), SiteFolder(out), workers)
+    finally:
+        gc.unfreeze()
+    return out / "index.html"
+
+
+def _build(site: Site, folder: SiteFolder, workers: int | None) -> None:
     site.entries = [entry for family in _FAMILIES for entry in family.entries(site)]
-    folder = SiteFolder(out)
     first = [*task_pages.jobs(site), *comparisons.jobs(site), *trend_steps.jobs(site)]
     summaries = jobs.run(folder, first, workers=workers)
     site.views = task_pages.views(site, summaries)
+    site.score_data = ScoreData(site.boards)
     site.comparisons = Comparisons(site, summaries)
     site.steps = trend_steps.steps(site, summaries)
     jobs.run(folder, [_assets(site), *(job for family in _FAMILIES for job in family.jobs(site))], workers=workers)
     folder.finish()
-    return out / "index.html"
 
 
 def assets() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import click
@@ -30,3 +31,4 @@ def leaderboard_build(results: tuple[Path, ...], out: Path, policy: Path | None,
     if not runs:
         raise RecordError(f"{', '.join(map(str, roots))}: no run record below; make one with 'glotbench run'")
     emit(build(runs, out, policy=policy, base_url=base_url), nl=True)
+    gc.freeze()  # the process ends: to look through half a gigabyte for garbage would take another second

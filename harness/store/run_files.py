@@ -19,8 +19,8 @@ SIDECAR = "run.json.sha256"
 TABLES = ("segments.parquet", "statistics.parquet")
 
 
-def read_record(path: Path, *, strict: bool = True) -> RunRecord:
-    """The record at ``path``.
+def read_record(path: Path, *, strict: bool = True) -> tuple[RunRecord, str]:
+    """The record at ``path``, and its SHA-256.
 
     Args:
         strict: As in ``harness.record_reading.checked_record``.
@@ -29,22 +29,22 @@ def read_record(path: Path, *, strict: bool = True) -> RunRecord:
         RecordError: It is missing, damaged or of an unknown version.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+    except OSError as error:
         raise RecordError(f"{path}: no readable run record there ({error}); name a run folder") from error
     expected = _named(path.with_name(SIDECAR))
-    found = _digest(text)
+    found = hashlib.sha256(content).hexdigest()
     if expected and found not in expected:
         raise RecordError(
             f"{path}: damaged (sha256 {found[:12]}, expected {expected[0][:12]}); run again to rebuild it"
         )
-    return checked_record(text.encode("utf-8"), path, strict=strict)
+    return checked_record(content, path, strict=strict), found
 
 
 def write_record(folder: Path, text: str) -> None:
     """Write the record, which from then on stands for the run."""
     path, sidecar = folder / RECORD, folder / SIDECAR
-    digest = _digest(text)
+    digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
     if path.exists():
         before = [one for one in _named(sidecar) if one != digest]
         write_text_atomic(sidecar, "".join(f"{one}  {RECORD}\n" for one in (digest, *before[:1])))
@@ -73,7 +73,7 @@ def make_way(folder: Path, files: dict[str, str]) -> list[str]:
     if not record.exists():
         return []
     try:
-        before = read_record(record).files
+        before = read_record(record)[0].files
     except RecordError:
         return [_move_aside(record)]
     notes = [
@@ -99,7 +99,3 @@ def _named(sidecar: Path) -> list[str]:
     lines = sidecar.read_text(encoding="utf-8", errors="replace").splitlines()
     name = f"  {RECORD}"
     return [line.removesuffix(name) if line.endswith(name) else "nothing" for line in lines] or ["nothing"]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()

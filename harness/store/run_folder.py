@@ -9,7 +9,6 @@ import numpy as np
 
 from harness.errors import RecordError
 from harness.records import LATER_COLUMNS, SEGMENT_COLUMNS, STATISTICS_COLUMNS
-from harness.store.files import sha256_file
 from harness.store.rows import SegmentRow, UnitKey, UnitStatistics
 from harness.store.run_files import RECORD, read_record, table_problem
 from harness.store.tables import GroupedTable
@@ -32,8 +31,7 @@ class RunFolder:
 
     def __init__(self, path: Path, *, strict: bool = True) -> None:
         self.path = path.parent if path.name == "run.json" else path
-        self.record = read_record(self.path / RECORD, strict=strict)
-        self.digest = sha256_file(self.path / RECORD)
+        self.record, self.digest = read_record(self.path / RECORD, strict=strict)
         self._tables: dict[str, GroupedTable] = {}
 
     def units(self) -> frozenset[UnitKey]:

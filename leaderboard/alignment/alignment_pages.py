@@ -78,7 +78,7 @@ def _job(site: Site, views: Sequence[BoardView], model: Model) -> Job:
 def _is_aligned(board: Board) -> bool:
     """Whether a board has curves over layers, or scores of alignment without."""
     return any(
-        table.facts.metric in ALIGNMENT or any(layers_of(cell) for cell in table.cells.values())
+        table.facts.metric in ALIGNMENT or any(cell.score.details and layers_of(cell) for cell in table.cells)
         for table in board.metrics
     )
 
@@ -110,9 +110,7 @@ def _write_model(site: Site, writer: Writer, views: Sequence[BoardView], model: 
     report = report_of(site.boards, site.folders, _scope(site, model))
     page = alignment_page(model.title)
     stem = page.removesuffix(".html")
-    report_rows = list(rows(report))
-    writer.write(f"{stem}.csv", exports.as_csv(COLUMNS, report_rows))
-    writer.write(f"{stem}.json", exports.as_json(report_rows))
+    exports.write_rows(writer, stem, COLUMNS, list(rows(report)))
     curves = [curve for view in views for metric in view.metrics for curve in _curves(view, metric, model)]
     by_layer = [row for curve in curves for row in _layer_rows(curve)]
     writer.write(f"{stem}-layers.csv", exports.as_csv(LAYER_COLUMNS, by_layer))
@@ -150,8 +148,7 @@ def _write_overview(
 ) -> None:
     found = [row for view in views for row in _summaries(view, models)]
     summary = [_summary_row(view, heat, metric) for view, heat, metric in found]
-    writer.write("alignment.csv", exports.as_csv(SUMMARY_COLUMNS, summary))
-    writer.write("alignment.json", exports.as_json(summary))
+    exports.write_rows(writer, "alignment", SUMMARY_COLUMNS, summary)
     headlines = tuple(dict.fromkeys(view.headline.facts.metric for view in site.views))
     beside: list[EstimateView] = []
     for model in models:
@@ -226,7 +223,7 @@ class _Curve:
 def _curves(view: BoardView, metric: MetricView, model: Model) -> Iterator[_Curve]:
     task, variant, prompt = view.board.key
     for label in view.labels:
-        cell = metric.table.cells.get((model, label.code))
+        cell = metric.table.cell(model, label.code)
         if cell and (layers := layers_of(cell)):
             yield _Curve(
                 task=task,

@@ -128,7 +128,7 @@ class EstimateView:
     @property
     def chance(self) -> float | None:
         """What guessing scores, where it is the same in all languages."""
-        found = {cell.score.chance for cell in self.measured.table.cells.values()}
+        found = {cell.score.chance for cell in self.measured.table.cells}
         return found.pop() if len(found) == 1 else None
 
     def figure(self) -> Markup:

@@ -54,8 +54,8 @@ class LayerHeat:
         self.metrics = metrics
         self.model = model
         self.id = f"a-{short_hash(metrics[0].id, model.title)}"
-        cells = metrics[0].table.cells
-        curves = ((label, layers_of(cell)) for label in labels if (cell := cells.get((model, label.code))))
+        cells = metrics[0].table.by_model[model]
+        curves = ((label, layers_of(cell)) for label in labels if (cell := cells.get(label.code)))
         self.rows = [LayerRow(label=label, values=values) for label, values in curves if values]
         self.depth = max((len(row.values) for row in self.rows), default=0)
 
@@ -78,7 +78,7 @@ class LayerHeat:
         """Which metric's score is the mean and which the highest of the layers, by ``mean`` and ``highest``."""
         found: dict[str, str] = {}
         for metric in self.metrics:
-            scores = [(row, metric.table.cells[self.model, row.label.code].score.value) for row in self.rows]
+            scores = [(row, metric.table.by_model[self.model][row.label.code].score.value) for row in self.rows]
             for name, reduced in (("mean", fmean), ("highest", max)):
                 if all(value is not None and abs(value - reduced(row.values)) < _EQUAL for row, value in scores):
                     found.setdefault(name, metric.facts.title)
@@ -99,15 +99,15 @@ class LayerHeat:
     @property
     def extremes(self) -> tuple[tuple[LayerRow, float], tuple[LayerRow, float]]:
         """The languages with the highest and the lowest score of the first metric, with it."""
-        cells = self.metrics[0].table.cells
-        scores = [(row, cells[self.model, row.label.code].score.value) for row in self.rows]
+        cells = self.metrics[0].table.by_model[self.model]
+        scores = [(row, cells[row.label.code].score.value) for row in self.rows]
         known = [(row, value) for row, value in scores if value is not None]
         return max(known, key=lambda found: found[1]), min(known, key=lambda found: found[1])
 
     @cached_property
     def ends(self) -> tuple[float, float]:
         """Lowest and highest value of any model's layers, so that the tints of two models' tables compare."""
-        cells = self.metrics[0].table.cells.values()
+        cells = self.metrics[0].table.cells
         values = [value for cell in cells for value in layers_of(cell)]
         return min(values), max(values)
 
@@ -151,7 +151,7 @@ def layer_heats(metrics: Sequence[MetricView], model: Model, labels: Sequence[La
     groups: dict[tuple[object, ...], list[MetricView]] = {}
     for metric in metrics:
         curves = tuple(
-            (label.code, layers_of(cell)) for label in labels if (cell := metric.table.cells.get((model, label.code)))
+            (label.code, layers_of(cell)) for label in labels if (cell := metric.table.cell(model, label.code))
         )
         if any(values for _, values in curves):
             groups.setdefault((first_layer(metric.facts.signature), curves), []).append(metric)

@@ -40,6 +40,13 @@ class Writer:
         self.files: list[str] = []
         self.changed = 0
 
+    def read(self, name: str) -> str:
+        """What an earlier job wrote, of this build or of a former one; empty where it is not there."""
+        try:
+            return (self._path / name).read_bytes().decode("utf-8", "replace")
+        except OSError:
+            return ""
+
     def write(self, name: str, text: str) -> None:
         """Write a file.
 

@@ -40,7 +40,8 @@ def run(folder: SiteFolder, jobs: Sequence[Job], *, workers: int | None = None) 
 
     Args:
         workers: Processes at most; by default one a processor. Without ``fork`` on this system, and for a single job,
-            everything happens in this process.
+            everything happens in this process. What they share stays frozen for the collector of garbage: who is done
+        with it calls ``gc.unfreeze``.
 
     Returns:
         Summary by the name of the job, of all jobs.
@@ -77,13 +78,11 @@ def _results(path: Path, jobs: Sequence[Job], workers: int) -> list[Done]:
     if pool is None:
         return [do(path, job) for job in jobs]
     _waiting, _path = jobs, path
-    gc.collect()
     gc.freeze()  # a collection in a worker would copy every page that the processes share
     try:
         with pool:
             return list(pool.map(_do_waiting, range(len(jobs)), chunksize=max(1, len(jobs) // (8 * workers))))
     finally:
-        gc.unfreeze()
         _waiting = ()
 
 

@@ -1,9 +1,10 @@
-"""Reads many runs at once. Most of the time goes to checking that records are strict JSON, which workers can do."""
+"""Reads many runs at once. Half of the time goes to checking that records are strict JSON, which workers can do."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import RecordError
@@ -14,24 +15,27 @@ from leaderboard.building.jobs import forked
 _FEW = 8
 
 
-def read_runs(paths: Sequence[Path]) -> list[RunFolder]:
-    """Open run folders.
+@contextmanager
+def open_runs(paths: Sequence[Path]) -> Iterator[list[RunFolder]]:
+    """Run folders, opened. Many are still being checked while the block works with them; it ends when all are.
 
     Raises:
-        RecordError: One cannot be read.
+        RecordError: One cannot be read; also at the end of the block, and instead of what it raises itself.
     """
     workers = min(os.cpu_count() or 1, len(paths))
     pool = forked(workers) if len(paths) >= _FEW else None
     if pool is None:
-        return [RunFolder(path) for path in paths]
+        yield [RunFolder(path) for path in paths]
+        return
     files = [path if path.name == "run.json" else path / "run.json" for path in paths]
     with pool:
         problems = pool.map(_problem, files, chunksize=max(1, len(files) // (8 * workers)))
         folders = [RunFolder(path, strict=False) for path in paths]
-        for problem in problems:
-            if problem:
-                raise RecordError(problem)
-    return folders
+        try:
+            yield folders
+        finally:
+            if found := next(filter(None, problems), ""):
+                raise RecordError(found)
 
 
 def _problem(file: Path) -> str:

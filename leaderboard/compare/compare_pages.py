@@ -78,8 +78,7 @@ def _index_job(site: Site) -> Job:
     def make(writer: Writer) -> str:
         pairs = [_view(site, pair) for pair in site.pairs]
         rows = [compare_exports.index_row(view, section) for view in pairs for section in view.sections]
-        writer.write("compare.csv", exports.as_csv(compare_exports.INDEX_COLUMNS, rows))
-        writer.write("compare.json", exports.as_json(rows))
+        exports.write_rows(writer, "compare", compare_exports.INDEX_COLUMNS, rows)
         complete = len(site.models) <= MOST_MODELS
         text = site.render(
             _PAGE,

@@ -120,7 +120,7 @@ def _systems(site: Site, boards: Sequence[Board], pairs: Sequence[Pair]) -> dict
     scores: dict[Model, dict[Key, ScoreSource]] = {model: {} for pair in pairs for model in pair.models}
     for board in boards:
         for table in board.metrics:
-            for (model, _), cell in table.cells.items():
+            for model, _, cell in table.items():
                 if model in scores:
                     score = replace(cell.score, segments=False) if cell.run in bare else cell.score
                     scores[model][score.key] = ScoreSource(folder=site.folders[cell.run], score=score)
@@ -141,7 +141,7 @@ def _names(pair: Pair) -> tuple[str, str]:
 
 
 def _cells(board: Board) -> list[Cell]:
-    return [cell for table in board.metrics for cell in table.cells.values()]
+    return [cell for table in board.metrics for cell in table.cells]
 
 
 def _grouped(rows: Iterable[_Found]) -> dict[tuple[str, ...], list[_Found]]:

@@ -69,13 +69,10 @@ def _in_runs(boards: Sequence[Board], records: Sequence[RunRecord]) -> list[Mode
     """The models in the order in which the runs name them."""
     first: dict[Model, int] = {}
     for board in boards:
-        runs: dict[int, tuple[Model, int]] = {}
-        for (model, _), cell in board.metrics[0].cells.items():
-            known = runs.get(id(model))
-            if known is None or cell.run < known[1]:
-                runs[id(model)] = model, cell.run
-        for model, run in runs.values():
-            first[model] = min(run, first.get(model, run))
+        for model, cells in board.metrics[0].by_model.items():
+            runs = {cell.run for cell in cells.values()}
+            if runs:
+                first[model] = min(*runs, first.get(model, len(records)))
     places = [{own.name: place for place, own in enumerate(record.models)} for record in records]
     return sorted(first, key=lambda model: (first[model], places[first[model]].get(model.name, len(places)), model))
 
@@ -104,15 +101,10 @@ def _proposed(board: Board) -> Iterator[tuple[frozenset[Model], str]]:
 def _order(board: Board) -> list[Model]:
     """The ranked models by the mean of the headline metric, best first: the order of ``ranks.ranking``."""
     table = board.metrics[0]
-    values: dict[int, dict[str, float]] = {}
-    models: dict[int, Model] = {}
-    for (model, language), cell in table.cells.items():
-        if cell.value is not None:
-            models[id(model)] = model
-            values.setdefault(id(model), {})[language] = cell.value
-    own: dict[Model, dict[str, float]] = {}
-    for key, found in values.items():
-        own.setdefault(models[key], {}).update(found)
+    own = {
+        model: {language: value for language, cell in cells.items() if (value := cell.value) is not None}
+        for model, cells in table.by_model.items()
+    }
     field = shared_field(table.languages, own)
     sign = -1 if table.facts.higher_is_better else 1
     return sorted(

@@ -19,11 +19,12 @@ from harness.records import RunRecord
 from harness.resources import default_policy
 from harness.series import Series, all_series
 from harness.store import RunFolder, UnitKey, content_hash
-from leaderboard.building.reading import read_runs
+from leaderboard.building.reading import open_runs
 from leaderboard.data.model_pairs import Pair, pairs
 from leaderboard.data.step_results import Steps
 from leaderboard.markup.pages import SegmentKey
 from leaderboard.views.rendering import Entry, render
+from leaderboard.views.score_data import ScoreData
 from leaderboard.views.views import BoardView
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Site:
         pairs: The models that have a page together.
         views: The boards with their models in order, once the tasks' pages are made.
         comparisons: What is known of the pairs, at the same time.
+        score_data: Writes the data of models and languages, at the same time.
     """
 
     folders: Sequence[RunFolder]
@@ -81,6 +83,7 @@ class Site:
     steps: Steps = field(default_factory=Steps)
     views: Sequence[BoardView] = field(default_factory=list)
     comparisons: Comparisons = field(init=False)
+    score_data: ScoreData = field(init=False)
 
     @property
     def records(self) -> list[RunRecord]:
@@ -102,7 +105,7 @@ class Site:
 
     def runs_of(self, *boards: Board) -> list[RunFolder]:
         """The runs that scores of these boards come from."""
-        own = {cell.run for board in boards for table in board.metrics for cell in table.cells.values()}
+        own = {cell.run for board in boards for table in board.metrics for cell in table.cells}
         return [self.folders[run] for run in sorted(own)]
 
 
@@ -118,21 +121,21 @@ def site_data(runs: Sequence[Path], *, policy: Path | None = None, base_url: str
     """
     gc.disable()  # what is read stays, and looking again and again for what does not takes longer than reading
     try:
-        folders = read_runs(runs)
-        records = [folder.record for folder in folders]
-        found = boards(records)
+        with open_runs(runs) as folders:
+            records = [folder.record for folder in folders]
+            found = boards(records)
+            return Site(
+                folders=folders,
+                boards=found,
+                sources=_sources(found, folders),
+                pairs=pairs(found, records),
+                series=all_series(records, [folder.digest for folder in folders]),
+                policy=_judged_by(policy),
+                base_url=base_url.rstrip("/"),
+            )
     finally:
         gc.enable()
         gc.freeze()
-    return Site(
-        folders=folders,
-        boards=found,
-        sources=_sources(found, folders),
-        pairs=pairs(found, records),
-        series=all_series(records, [folder.digest for folder in folders]),
-        policy=_judged_by(policy),
-        base_url=base_url.rstrip("/"),
-    )
 
 
 def _judged_by(policy: Path | None) -> JudgedBy:
@@ -150,7 +153,7 @@ def _sources(found: Sequence[Board], folders: Sequence[RunFolder]) -> dict[Segme
         return {}
     sources: dict[SegmentKey, SegmentSource] = {}
     for board in found:
-        for (model, language), cell in sorted(board.metrics[0].cells.items(), key=lambda item: item[0]):
+        for model, language, cell in sorted(board.metrics[0].items(), key=lambda item: item[:2]):
             unit = cell.score.unit_key
             if unit in units[cell.run]:
                 sources[model.title, *board.key, language] = SegmentSource(

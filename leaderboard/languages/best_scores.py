@@ -120,7 +120,7 @@ class Choice:
     def _found(self) -> _Found:
         code_of = {row: code for code, row in self.rows.items()}
         scored: dict[str, list[_Scored]] = {}
-        for (model, row), cell in self.metric.table.cells.items():
+        for model, row, cell in self.metric.table.items():
             if (code := code_of.get(row)) is not None and (value := cell.value) is not None:
                 scored.setdefault(code, []).append((value, model, cell))
         return _Found(

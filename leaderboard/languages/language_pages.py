@@ -10,7 +10,6 @@ from leaderboard.languages.language_view import LanguageView
 from leaderboard.markup.labels import label
 from leaderboard.markup.pages import language_page
 from leaderboard.models.parts import render_parts
-from leaderboard.views import exports
 from leaderboard.views.rendering import Entry
 
 
@@ -29,11 +28,8 @@ def _job(site: Site, code: str, digest: str) -> Job:
     def make(writer: Writer) -> str:
         page = language_page(code)
         stem = page.removesuffix(".html")
-        boards = [view.board for view in site.views]
         rows = {row.code for view in site.views for row in view.rows_of(code)}
-        table_csv, table_json = exports.scores(boards, languages=rows)
-        writer.write(f"{stem}.csv", table_csv)
-        writer.write(f"{stem}.json", table_json)
+        site.score_data.write_languages(writer, stem, rows)
         own = LanguageView(code, site.views)
         scores = sum(len(view.rows_of(code)) * len(view.metrics) * len(view.board.models) for view in site.views)
         most = paging.LANGUAGE_MODELS if own.columns and scores > paging.PAGE_ROWS else None

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from operator import itemgetter
 from statistics import fmean
 
 from markupsafe import Markup
 
-from harness.boards import Model
+from harness.boards import Cell, Model
 from leaderboard.markup.labels import LanguageLabel
 from leaderboard.views import cells
+from leaderboard.views.metric_view import MetricView
 from leaderboard.views.standing_rows import model_id
 from leaderboard.views.views import BoardView
 
 _MOST_COLUMNS = 40
 _MOST_CELLS = 6000
+_NONE: Mapping[str, Cell] = {}
 
 
 class LanguageView:
@@ -35,15 +38,21 @@ class LanguageView:
             table = view.headline.table
             sign = -1 if table.facts.higher_is_better else 1
             known = [
-                (sign * value, model) for model in table.models if (value := table.value(model, row.code)) is not None
+                (sign * value, model)
+                for model, own in table.by_model.items()
+                if (cell := own.get(row.code)) is not None and (value := cell.value) is not None
             ]
-            for place, (_, model) in enumerate(sorted(known, key=lambda item: item[0]), start=1):
+            for place, (_, model) in enumerate(sorted(known, key=itemgetter(0)), start=1):
                 places.setdefault(model, []).append(place)
         return sorted(places, key=lambda model: (-len(places[model]), fmean(places[model]), model))
 
     def body(self) -> Markup:
-        return cells.joined(map(self._row, self.models))
+        columns = [(view.headline, row.code, view.headline.table.by_model) for view, row in self.columns]
+        return cells.joined(_row(model, columns) for model in self.models)
 
-    def _row(self, model: Model) -> str:
-        scores = "".join(cells.heat_cell(view.headline, model, row.code) for view, row in self.columns)
-        return f'<tr data-m="{model_id(model)}"><th scope="row">{cells.model_link(model)}</th>{scores}</tr>\n'
+
+def _row(model: Model, columns: Sequence[tuple[MetricView, str, Mapping[Model, Mapping[str, Cell]]]]) -> str:
+    scores = "".join(
+        [cells.heat_cell(metric, model, code, table.get(model, _NONE).get(code)) for metric, code, table in columns]
+    )
+    return f'<tr data-m="{model_id(model)}"><th scope="row">{cells.model_link(model)}</th>{scores}</tr>\n'

@@ -50,8 +50,7 @@ def _write(site: Site, writer: Writer) -> None:
     with_page = sorted({side.code for view in site.views for row in view.labels for side in row.sides})
     every = LanguageTiles(found, site.models, with_page)
     rows = list(_rows(every))
-    writer.write("languages.csv", exports.as_csv(COLUMNS, rows))
-    writer.write("languages.json", exports.as_json(rows))
+    exports.write_rows(writer, "languages", COLUMNS, rows)
     tiles = LanguageTiles(found[:TILE_CHOICES], site.models, with_page)
     text = site.render(
         PAGE,

@@ -11,6 +11,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 
 from markupsafe import Markup, escape
 
@@ -40,6 +41,9 @@ _ABBREVIATIONS = {
     "\ufeff": "BOM",
     "\x00": "NUL",
 }
+_MANY = 16_384
+"""Names that are remembered: they stand in row after row."""
+
 _NOT_SLUG = re.compile("[^a-z0-9]+")
 _SLUG_LENGTH = 32
 _HASH_LENGTH = 10
@@ -77,6 +81,7 @@ def fold(text: str) -> str:
     return "".join(char for char in decomposed if not unicodedata.category(char).startswith("M")).lower()
 
 
+@lru_cache(_MANY)
 def short_hash(*parts: str) -> str:
     """Ten characters (50 bits) that stand for ``parts`` in file names and ids; lower case, so safe on every system."""
     joined = "\x00".join(f"{len(part)}:{part}" for part in parts)
@@ -84,6 +89,7 @@ def short_hash(*parts: str) -> str:
     return "".join(_HASH_ALPHABET[(number >> (5 * place)) & 31] for place in range(_HASH_LENGTH))
 
 
+@lru_cache(_MANY)
 def slug(name: str, *more: str) -> str:
     """A file name stem for any name: what is readable of ``name``, and a hash of ``name`` and ``more``."""
     readable = _NOT_SLUG.sub("-", fold(name)).strip("-")[:_SLUG_LENGTH].strip("-")

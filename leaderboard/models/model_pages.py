@@ -11,7 +11,6 @@ from leaderboard.data.site_data import Site
 from leaderboard.markup.pages import model_page
 from leaderboard.models.model_view import ModelView
 from leaderboard.models.parts import render_parts
-from leaderboard.views import exports
 from leaderboard.views.rendering import Entry
 
 
@@ -30,10 +29,7 @@ def _job(site: Site, model: Model, digest: str) -> Job:
         page = model_page(model.title)
         stem = page.removesuffix(".html")
         own = ModelView(model, site.views)
-        boards = [view.board for view in own.views]
-        table_csv, table_json = exports.scores(boards, model=model)
-        writer.write(f"{stem}.csv", table_csv)
-        writer.write(f"{stem}.json", table_json)
+        site.score_data.write_model(writer, stem, model)
         metrics = [(view, metric) for view in own.views for metric in view.metrics]
         many = bool(own.grid_views) and sum(len(view.labels) for view, _ in metrics) > paging.PAGE_ROWS
         sections = [((view, metric), view.rows(metric, model)) for view, metric in metrics if not many]

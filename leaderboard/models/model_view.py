@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from markupsafe import Markup
 
-from harness.boards import Model
+from harness.boards import Cell, Model
 from harness.ranks import Standing
 from leaderboard.markup.labels import LanguageLabel, label
 from leaderboard.markup.text import fold
 from leaderboard.views import cells
+from leaderboard.views.metric_view import MetricView
 from leaderboard.views.views import BoardView
 
 _FEW = 5
@@ -42,16 +43,18 @@ class ModelView:
         """The languages in which it is furthest ahead of the best other model, and furthest behind it."""
         metric = view.headline
         sign = 1 if metric.facts.higher_is_better else -1
-        found = []
+        found: list[tuple[float, float, LanguageLabel]] = []
+        cells_here = metric.table.by_model[self.model]
         for row in view.labels:
-            own = metric.table.value(self.model, row.code)
-            other = metric.best_other(self.model, row.code)
-            if own is not None and other is not None:
-                found.append(Lead(label=row, value=own, ahead=sign * (own - other)))
-        found.sort(key=lambda lead: -lead.ahead)
-        ahead = [lead for lead in found[:_FEW] if lead.ahead > 0]
-        behind = [lead for lead in found[::-1][:_FEW] if lead.ahead < 0]
-        return ahead, behind
+            cell = cells_here.get(row.code)
+            if cell is None or (own := cell.value) is None:
+                continue
+            if (other := metric.best_other(cell, row.code)) is not None:
+                found.append((sign * (own - other), own, row))
+        found.sort(key=lambda lead: -lead[0])
+        ends = found[:_FEW], found[::-1][:_FEW]
+        ahead, behind = ([Lead(label=row, value=own, ahead=by) for by, own, row in end if by] for end in ends)
+        return [lead for lead in ahead if lead.ahead > 0], [lead for lead in behind if lead.ahead < 0]
 
     @cached_property
     def languages(self) -> list[LanguageLabel]:
@@ -68,8 +71,10 @@ class ModelView:
 
     def grid(self) -> Markup:
         """The body of the table of languages by tasks."""
-        return cells.joined(map(self._grid_row, self.languages))
+        columns = [(view.headline, view.headline.table.by_model[self.model]) for view in self.grid_views]
+        return cells.joined(self._grid_row(row, columns) for row in self.languages)
 
-    def _grid_row(self, row: LanguageLabel) -> str:
-        scores = "".join(cells.heat_cell(view.headline, self.model, row.code) for view in self.grid_views)
+    def _grid_row(self, row: LanguageLabel, columns: Sequence[tuple[MetricView, Mapping[str, Cell]]]) -> str:
+        code = row.code
+        scores = "".join([cells.heat_cell(metric, self.model, code, own.get(code)) for metric, own in columns])
         return f'<tr data-k="{Markup.escape(row.keys)}">{cells.language_head(row, "")}{scores}</tr>\n'

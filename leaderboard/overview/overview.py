@@ -26,12 +26,15 @@ def jobs(site: Site) -> list[Job]:
 
 def _write(site: Site, writer: Writer) -> None:
     views, records = site.views, site.records
-    rows = [row for view in views for metric in view.metrics for row in exports.all_standings(view, metric)]
-    writer.write("overview.csv", exports.as_csv(exports.STANDING_COLUMNS, rows))
-    writer.write("overview.json", exports.as_json(rows))
+    rows = [
+        dict(zip(exports.STANDING_COLUMNS, (*texts, *numbers), strict=True))
+        for view in views
+        for metric in view.metrics
+        for texts, numbers in exports.all_standings(view, metric)
+    ]
+    exports.write_rows(writer, "overview", exports.STANDING_COLUMNS, rows)
     table = OverviewTable(views, site.models)
-    writer.write("models.csv", exports.as_csv(table.data_columns, table.data()))
-    writer.write("models.json", exports.as_json(table.data()))
+    exports.write_rows(writer, "models", table.data_columns, table.data())
     shown = [column.shown for column in table.columns]
     languages = {side.code for view in views for row in view.labels for side in row.sides}
     text = site.render(
@@ -42,12 +45,12 @@ def _write(site: Site, writer: Writer) -> None:
         tasks=len({view.board.task.name for view in views}),
         models=site.models,
         languages=len(languages),
-        segments=sum(cell.score.n for view in views for cell in view.headline.table.cells.values()),
+        segments=sum(cell.score.n for view in views for cell in view.headline.table.cells),
         imported=sum(
             not cell.score.segments and records[cell.run].imported is not None
             for view in views
             for table in view.board.metrics
-            for cell in table.cells.values()
+            for cell in table.cells
         ),
         incomplete=[record.run_id for record in records if not record.complete],
         groups=together(group for view in views for group in view.groups),

@@ -61,10 +61,7 @@ def _job(site: Site, view: BoardView, language: str, own: _Sources) -> Job:
         return ""
 
     cells = [
-        [
-            (metric.facts, metric.description, metric.table.cells.get((source.model, language)))
-            for metric in view.metrics
-        ]
+        [(metric.facts, metric.description, metric.table.cell(source.model, language)) for metric in view.metrics]
         for _, source in sources
     ]
     folders = list({source.folder.digest: source.folder for _, source in sources}.values())
@@ -88,7 +85,7 @@ def _write_all(site: Site, writer: Writer, view: BoardView, sources: _Sources) -
 
 
 def _is_comparable(view: BoardView, source: SegmentSource) -> bool:
-    cell = view.headline.table.cells.get((source.model, source.language))
+    cell = view.headline.table.cell(source.model, source.language)
     return cell is not None and cell.comparable
 
 
@@ -131,7 +128,7 @@ def _write(
             "view": view,
             "model": source.model,
             "language": label(source.language),
-            "cells": [(metric, metric.table.cells.get((source.model, source.language))) for metric in view.metrics],
+            "cells": [(metric, metric.table.cell(source.model, source.language)) for metric in view.metrics],
             "own": own,
             "rows": [Row(own, segment, view.headline, rivals) for segment in part],
             "best": rivals[0].model if rivals else None,

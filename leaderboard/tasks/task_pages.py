@@ -24,6 +24,7 @@ from leaderboard.markup.pages import SegmentKey, group_file, task_page
 from leaderboard.views import exports
 from leaderboard.views.prompts_view import PromptsView
 from leaderboard.views.rendering import part
+from leaderboard.views.score_data import write_task
 from leaderboard.views.standing_rows import group_script
 from leaderboard.views.views import BoardView
 
@@ -111,20 +112,15 @@ def _write(site: Site, writer: Writer, own: Sequence[BoardView], spreads: Sequen
     task = own[0].board.task
     page = task_page(task.name)
     stem = page.removesuffix(".html")
-    scored = [view.board for view in own]
-    table_csv, table_json = exports.scores(scored)
-    writer.write(f"{stem}.csv", table_csv)
-    writer.write(f"{stem}.json", table_json)
+    write_task(writer, stem, [view.board for view in own])
     if spreads:
         rows = [row for view in spreads for row in prompt_rows(view.spread)]
-        writer.write(f"{stem}-prompts.csv", exports.as_csv(PROMPT_COLUMNS, rows))
-        writer.write(f"{stem}-prompts.json", exports.as_json(rows))
+        exports.write_rows(writer, f"{stem}-prompts", PROMPT_COLUMNS, rows)
     ranked = [row for view in own for metric in view.metrics for row in exports.all_standings(view, metric)]
     places = f"ranking{stem.removeprefix('task')}"
-    writer.write(f"{places}.csv", exports.as_csv(exports.STANDING_COLUMNS, ranked))
-    writer.write(f"{places}.json", exports.as_table_json(exports.STANDING_COLUMNS, ranked))
+    exports.write_standings(writer, places, ranked)
     metrics = [(view, metric) for view in own for metric in view.metrics]
-    many = sum(len(metric.table.cells) for _, metric in metrics) > paging.PAGE_ROWS
+    many = sum(len(metric.table) for _, metric in metrics) > paging.PAGE_ROWS
     sizes = [(metric.id, len(view.labels), len(view.board.models)) for view, metric in metrics]
     text = site.render(
         page,

@@ -135,8 +135,7 @@ def _write(site: Site, writer: Writer, view: SeriesView) -> None:
     data = {stem: trend_rows(view.tracks, means_only=True)}
     data |= {trend_data(view.model, task): trend_rows(own) for task, own in tasks.items()}
     for name, rows in data.items():
-        writer.write(f"{name}.csv", exports.as_csv(TREND_COLUMNS, rows))
-        writer.write(f"{name}.json", exports.as_json(rows))
+        exports.write_rows(writer, name, TREND_COLUMNS, rows)
     writer.write(f"{stem}-gate.json", exports.as_json(gate_rows(site.policy, view.runs, view.judged)))
     parts = _parts(view.tracks)
     pages = [numbered(view.page, number) for number in range(1, len(parts) + 1)]

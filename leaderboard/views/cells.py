@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -126,22 +126,28 @@ def score_cells(metric: MetricView, model: Model, code: str, cell: Cell, root: s
     )
 
 
-def heat_row(metric: MetricView, row: LanguageLabel, models: Sequence[Model], groups: str, pivot: str) -> str:
+def heat_row(metric: MetricView, row: LanguageLabel, groups: str, pivot: str) -> str:
     """One language in the languages x models table."""
-    common = " data-c" if row.code in metric.common else ""
-    cells = "".join(heat_cell(metric, model, row.code) for model in models)
+    code = row.code
+    common = " data-c" if code in metric.common else ""
+    cells = "".join([heat_cell(metric, model, code, own.get(code)) for model, own in metric.columns])
     return f'<tr data-k="{escape(row.keys)}" data-g="{groups}"{common}>{language_head(row, pivot)}{cells}</tr>\n'
 
 
-def heat_cell(metric: MetricView, model: Model, code: str, root: str = "") -> str:
-    """One score, tinted."""
-    cell = metric.table.cells.get((model, code))
+def heat_cell(metric: MetricView, model: Model, code: str, cell: Cell | None, root: str = "") -> str:
+    """One score, tinted.
+
+    Args:
+        cell: That of the model in the language.
+    """
     if cell is None:
         return '<td class="x">–</td>'
     score = cell.score
     if score.value is None:
         return f'<td class="x" title="{escape(safe(score.note)) or "No score"}">–</td>'
     shown = metric.number(score.value)
+    if cell.comparable and not score.n_failed and not metric.has_links:  # most, and to ask nothing more is faster
+        return f'<td class="h{metric.tint(score.value)}">{shown}</td>'
     if target := metric.link(model, code):
         shown = f'<a href="{root}{target}">{shown}</a>'
     if score.n_failed:

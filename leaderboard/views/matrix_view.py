@@ -50,7 +50,7 @@ class MatrixView:
     @cached_property
     def _values(self) -> dict[tuple[str, str], float]:
         found = {}
-        for (model, code), cell in self.metric.table.cells.items():
+        for model, code, cell in self.metric.table.items():
             if model == self.model and cell.value is not None:
                 source, _, target = code.partition("-")
                 found[source, target] = cell.value

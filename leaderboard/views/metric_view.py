@@ -56,7 +56,7 @@ class MetricView:
     @cached_property
     def description(self) -> str:
         """What the metric measures, in plain words; empty where no record says."""
-        return next((cell.score.description for cell in self.table.cells.values() if cell.score.description), "")
+        return next((cell.score.description for cell in self.table.cells if cell.score.description), "")
 
     @property
     def goodness(self) -> str:
@@ -79,9 +79,14 @@ class MetricView:
         return [row.model for row in self.ranking.rows]
 
     @cached_property
+    def columns(self) -> list[tuple[Model, Mapping[str, Cell]]]:
+        """The cells of each model by language, models in the order of the ranking."""
+        return [(model, self.table.by_model[model]) for model in self.models]
+
+    @cached_property
     def chance(self) -> str:
         """What guessing scores: one number, or a range over languages; empty where no language defines it."""
-        found = sorted({cell.score.chance for cell in self.table.cells.values() if cell.score.chance is not None})
+        found = sorted({cell.score.chance for cell in self.table.cells if cell.score.chance is not None})
         return "–".join(self.number(value) for value in dict.fromkeys((found[0], found[-1]))) if found else ""
 
     @cached_property
@@ -92,12 +97,12 @@ class MetricView:
     @cached_property
     def incomparable(self) -> int:
         """How many scores are marked because data, prompt or metric differ from the other models' ones."""
-        return sum(not cell.comparable for cell in self.table.cells.values())
+        return sum(not cell.comparable for cell in self.table.cells)
 
     @cached_property
     def scale(self) -> Axis:
         """The axis of the per-language interval bars."""
-        scores = [cell.score for cell in self.table.cells.values()]
+        scores = [cell.score for cell in self.table.cells]
         return figures.axis(_present(end for score in scores for end in (score.value, score.ci_low, score.ci_high)))
 
     @cached_property
@@ -119,27 +124,31 @@ class MetricView:
 
     def tint(self, value: float) -> int:
         """Step of the heat scale, 0 for the worst value of the table and ``TINTS - 1`` for the best."""
-        low, high = self.tint_range
-        share = (value - low) / (high - low) if high > low else 0.5
+        low, span = self._tint_span
+        share = (value - low) / span if span else 0.5
         return min(TINTS - 1, int((share if self.facts.higher_is_better else 1 - share) * TINTS))
 
-    def best_other(self, model: Model, language: str) -> float | None:
-        """The best comparable score in a language among the other models; ``None`` where there is none."""
+    def best(self, language: str) -> float | None:
+        """The best comparable score in a language; ``None`` where there is none."""
+        return self._best.get(language, (None, None, None))[0]
+
+    def best_other(self, cell: Cell, language: str) -> float | None:
+        """The best comparable score in a language among the other models' cells; ``None`` where there is none."""
         best, owner, second = self._best.get(language, (None, None, None))
-        return second if owner == model else best
+        return second if owner is cell else best
 
     @cached_property
-    def _best(self) -> dict[str, tuple[float | None, Model | None, float | None]]:
-        """By language: the best comparable score, whose it is, and the second best."""
+    def _best(self) -> dict[str, tuple[float | None, Cell | None, float | None]]:
+        """By language: the best comparable score, whose cell that is, and the second best."""
         sign = 1 if self.facts.higher_is_better else -1
-        found: dict[str, tuple[float | None, Model | None, float | None]] = {}
-        for (model, language), cell in self.table.cells.items():
+        found: dict[str, tuple[float | None, Cell | None, float | None]] = {}
+        for _, language, cell in self.table.items():
             value = cell.value
             if value is None:
                 continue
             best, owner, second = found.get(language, (None, None, None))
             if best is None or sign * value > sign * best:
-                found[language] = (value, model, best)
+                found[language] = (value, cell, best)
             elif second is None or sign * value > sign * second:
                 found[language] = (best, owner, value)
         return found
@@ -147,8 +156,13 @@ class MetricView:
     @cached_property
     def tint_range(self) -> tuple[float, float]:
         """The lowest and highest comparable score of the table."""
-        values = _present(cell.value for cell in self.table.cells.values())
+        values = _present(cell.value for cell in self.table.cells)
         return (min(values), max(values)) if values else (0.0, 0.0)
+
+    @cached_property
+    def _tint_span(self) -> tuple[float, float]:
+        low, high = self.tint_range
+        return low, high - low
 
     @property
     def tint_ends(self) -> tuple[float, float]:
@@ -160,6 +174,11 @@ class MetricView:
     def common(self) -> frozenset[str]:
         """Languages that all ranked models have."""
         return frozenset(self.ranking.common)
+
+    @property
+    def has_links(self) -> bool:
+        """Whether any cell may have a segment page."""
+        return bool(self._linked)
 
     def link(self, model: Model, language: str) -> str:
         """The segment page of a cell; empty when there is none."""
@@ -178,8 +197,8 @@ class MetricView:
         Args:
             groups: The ids of the groups of a row, by its code.
         """
-        models, pivot = self.models, self.board.pivot
-        return cells.joined(cells.heat_row(self, row, models, groups[row.code], pivot) for row in rows)
+        pivot = self.board.pivot
+        return cells.joined(cells.heat_row(self, row, groups[row.code], pivot) for row in rows)
 
     def bar_axis(self) -> Markup:
         return figures.interval_scale(self.scale)
@@ -190,7 +209,7 @@ class MetricView:
 
     @cached_property
     def has_failures(self) -> bool:
-        return any(cell.score.n_failed for cell in self.table.cells.values())
+        return any(cell.score.n_failed for cell in self.table.cells)
 
     def segment_score(self, segment: SegmentView) -> Markup:
         """A segment's own score; whether a translation was found or a choice was right in words."""
@@ -223,7 +242,10 @@ class MetricView:
 
     @cached_property
     def _curves(self) -> Mapping[tuple[Model, str], tuple[float, ...]]:
-        return {key: layers for key, cell in sorted(self.table.cells.items()) if (layers := layers_of(cell))}
+        found = {
+            (model, language): layers for model, language, cell in self.table.items() if (layers := layers_of(cell))
+        }
+        return dict(sorted(found.items()))
 
 
 def first_layer(signature: str) -> int:

@@ -70,8 +70,7 @@ def _packed(row: Sequence[_Value]) -> list[object]:
 
 def _cells(metric: MetricView, standings: StandingsView, row: Standing, position: int) -> list[_Value]:
     """All cells of a row but the model's, in the order of the columns."""
-    ranking = standings.ranking
-    found: list[_Value] = [(position if ranking.order_only else None, _rank(row)), (None, _mean(metric, row))]
+    found: list[_Value] = [(position if standings.order_only else None, _rank(row)), (None, _mean(metric, row))]
     found += [(None, standings.bar(row)), (None, metric.number(row.worst) or cells.missing())]
     if metric.standings.has_normalised:
         found.append((None, _normalised(metric, row)))

@@ -34,18 +34,23 @@ class StandingsView:
             [end for row in self.ranking.rows for end in (row.mean, row.low, row.high) if end is not None]
         )
 
-    @property
+    @cached_property
+    def order_only(self) -> bool:
+        """Whether models are ranked and nothing is known but their scores' order."""
+        return self.ranking.order_only
+
+    @cached_property
     def has_gap(self) -> bool:
         return any(row.gap is not None for row in self.ranking.rows)
 
-    @property
+    @cached_property
     def has_normalised(self) -> bool:
         return any(row.normalised is not None for row in self.ranking.rows)
 
     @cached_property
     def leaders(self) -> list[Standing]:
         """The models that may be the best one; the one with the best score where nothing more is known."""
-        if self.ranking.order_only:
+        if self.order_only:
             return self._ranked[:1]
         return [row for row in self.ranking.rows if row.first == 1]
 
@@ -67,7 +72,7 @@ class StandingsView:
         pairs = self.ranked_count - 1
         if pairs < 1:
             return ""
-        if self.ranking.order_only:
+        if self.order_only:
             return "No interval is known: the order is that of the scores, and whether models differ cannot be told."
         apart = self.ranking.told_apart
         others = "are tied" if all(row.rank_known for row in self._ranked) else "are tied, or have no interval"
@@ -107,8 +112,11 @@ class StandingsView:
     def bar(self, row: Standing) -> Markup:
         if row.mean is None:
             return Markup("")
-        chance = next((cell.score.chance for cell in self.table.cells.values()), None)
-        return figures.interval_dot(row.mean, row.low, row.high, self.scale, chance)
+        return figures.interval_dot(row.mean, row.low, row.high, self.scale, self._chance)
+
+    @cached_property
+    def _chance(self) -> float | None:
+        return next((cell.score.chance for cell in self.table.cells), None)
 
     def axis(self) -> Markup:
         return figures.interval_scale(self.scale)
@@ -123,7 +131,7 @@ class StandingsView:
 
         Where no rank is known but the order of the means, both are the place in it.
         """
-        if self.ranking.order_only:
+        if self.order_only:
             own = {row.model: [place, place] for place, row in enumerate(self._ranked, start=1)}
         else:
             known = [(row.model, row.first, row.last) for row in self._ranked if row.rank_known]

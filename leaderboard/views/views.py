@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -105,30 +105,25 @@ class BoardView:
     @property
     def hardest(self) -> list[tuple[LanguageLabel, float]]:
         """Where even the best model does worst by the headline metric, and what it scores there."""
-        table = self.headline.table
-        sign = 1 if table.facts.higher_is_better else -1
-        best: list[tuple[float, LanguageLabel]] = []
-        for row in self.labels:
-            values = [value for model in table.models if (value := table.value(model, row.code)) is not None]
-            if values:
-                best.append((max(sign * value for value in values), row))
-        best.sort(key=lambda found: found[0])
+        sign = 1 if self.headline.facts.higher_is_better else -1
+        tops = ((self.headline.best(row.code), row) for row in self.labels)
+        best = sorted(((sign * top, row) for top, row in tops if top is not None), key=lambda found: found[0])
         return [(row, sign * value) for value, row in best[:_FEW]] if len(best) > _FEW else []
 
     @property
     def missing(self) -> int:
         """How many pairs of a model and a language have no score by the headline metric."""
         table = self.headline.table
-        scored = sum(cell.score.value is not None for cell in table.cells.values())
+        scored = sum(cell.score.value is not None for cell in table.cells)
         return len(table.models) * len(table.languages) - scored
 
     def rows(self, metric: MetricView, model: Model | None = None) -> list[LanguageRow]:
         """The scores of one metric by language, models in the order of the ranking, or only those of ``model``."""
         return [
-            LanguageRow(metric=metric, label=row, model=own, cell=metric.table.cells[own, row.code])
+            LanguageRow(metric=metric, label=row, model=own, cell=cell)
             for row in self.labels
             for own in (metric.models if model is None else [model])
-            if (own, row.code) in metric.table.cells
+            if (cell := metric.table.cell(own, row.code)) is not None
         ]
 
     @property
@@ -149,7 +144,7 @@ class BoardView:
         """How the scores were made, every way once."""
         ways: dict[tuple[str, str, str, str, str, str], list[str]] = {}
         for metric in self.metrics:
-            for cell in metric.table.cells.values():
+            for cell in metric.table.cells:
                 score = cell.score
                 found = score.fingerprint
                 way = (score.title, score.signature, score.ci_method, found.prompt, found.metric, found.decoding)
@@ -186,12 +181,13 @@ class BoardView:
             most: Of each metric, and direction, only those of the first models that have one.
         """
         rows = self.rows_of(code)
-        return [
-            LanguageRow(metric=metric, label=row, model=model, cell=metric.table.cells[model, row.code])
-            for metric in self.metrics
-            for row in rows
-            for model in islice((one for one in metric.models if (one, row.code) in metric.table.cells), most)
-        ]
+        return [found for metric in self.metrics for row in rows for found in islice(_in_language(metric, row), most)]
+
+
+def _in_language(metric: MetricView, row: LanguageLabel) -> Iterator[LanguageRow]:
+    for model in metric.models:
+        if (cell := metric.table.cell(model, row.code)) is not None:
+            yield LanguageRow(metric=metric, label=row, model=model, cell=cell)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

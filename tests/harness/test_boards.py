@@ -18,7 +18,7 @@ def test_the_later_run_counts_whatever_the_order_of_the_folders() -> None:
     new = record_of(score("a", "fra_Latn", 2.0), created="2026-02-01")
     for records in ([old, new], [new, old]):
         (board,) = boards(records)
-        (cell,) = board.metrics[0].cells.values()
+        (cell,) = board.metrics[0].cells
         assert cell.value == 2.0
         assert records[cell.run] is new
 
@@ -45,7 +45,7 @@ def test_scores_from_other_data_are_marked_and_have_no_value() -> None:
     (board,) = boards([record_of(*scores)])
     (table,) = board.metrics
     assert [table.value(model, "fra_Latn") for model in table.models] == [1.0, 1.0, None]
-    assert [cell.comparable for cell in table.cells.values()] == [True, True, False]
+    assert [cell.comparable for cell in table.cells] == [True, True, False]
 
 
 def test_languages_that_were_not_run_are_listed_without_the_pivot() -> None:

@@ -99,7 +99,7 @@ def test_a_record_is_whole_at_every_moment_of_its_replacement(folder: Path, monk
 
     def watched(path: Path, content: str) -> None:
         write(path, content)
-        created.append(read_record(folder / "run.json").created)
+        created.append(read_record(folder / "run.json")[0].created)
 
     monkeypatch.setattr(run_files_module, "write_text_atomic", watched)
     write_record(folder, text)

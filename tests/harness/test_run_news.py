@@ -76,7 +76,7 @@ def test_the_leader_is_the_first_of_the_ranking_of_all_runs_so_far(
         (board,) = boards(records[:count])
         (table,) = board.metrics
         used: dict[str, list[str]] = {language: [] for language in LANGUAGES}
-        for (_, language), cell in table.cells.items():
+        for _, language, cell in table.items():
             used[language].append(cell.score.fingerprint.dataset)
         if any(2 * own.count("d1") == len(own) > 0 for own in used.values()):
             continue

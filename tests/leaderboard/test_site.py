@@ -13,7 +13,8 @@ from harness.errors import RecordError, UserError
 from harness.records import ScoreRecord
 from harness.store import RunFolder, RunWriter, SegmentRow
 from leaderboard.site import build
-from leaderboard.views.exports import SCORE_COLUMNS, STANDING_COLUMNS
+from leaderboard.views.exports import STANDING_COLUMNS
+from leaderboard.views.score_data import SCORE_COLUMNS
 from leaderboard.views.segments import read
 from tests.leaderboard_runs import HOSTILE_MODEL, MISSING, SEGMENTS, TEXTS, record_of, score, write_run
 
