@@ -14,10 +14,20 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 
-class TerminalProgress:
-    """Call it with ``(label, done, total)``; one line a label that is under way."""
+_EVERY = 0.1
+"""Seconds between two drawings where no thread draws."""
 
-    def __init__(self) -> None:
+
+class TerminalProgress:
+    """Call it with ``(label, done, total)``; one line a label that is under way.
+
+    Args:
+        thread: Whether a thread keeps the time up to date between calls; not where processes are forked meanwhile.
+    """
+
+    def __init__(self, *, thread: bool = True) -> None:
+        self._thread = thread
+        self._drawn = 0.0
         self._bars: RichProgress | None = None
         self._lines: dict[str, TaskID] = {}
         self._started: dict[str, tuple[float, int]] = {}
@@ -35,6 +45,7 @@ class TerminalProgress:
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
+                auto_refresh=self._thread,
             )
             self._bars.start()
         return self
@@ -55,6 +66,9 @@ class TerminalProgress:
         elapsed = time.monotonic() - started
         rate = f"{(done - first) / elapsed:.1f}/s" if done > first and elapsed > 0 else ""
         self._bars.update(self._lines[label], completed=done, total=total, rate=rate)
+        if not self._thread and time.monotonic() - self._drawn > _EVERY:
+            self._bars.refresh()
+            self._drawn = time.monotonic()
         if done >= total:
             self._bars.remove_task(self._lines.pop(label))
             del self._started[label]

@@ -17,7 +17,7 @@ from leaderboard import about_page
 from leaderboard.alignment import alignment_pages
 from leaderboard.building import jobs
 from leaderboard.building.folder import SiteFolder, Writer
-from leaderboard.building.jobs import Job
+from leaderboard.building.jobs import Job, Progress, silent
 from leaderboard.compare import compare_pages, comparisons
 from leaderboard.compare.comparisons import Comparisons
 from leaderboard.data.site_data import Site, site_data
@@ -49,7 +49,13 @@ _FAMILIES = (
 
 
 def build(
-    runs: Sequence[Path], out: Path, *, workers: int | None = None, policy: Path | None = None, base_url: str = ""
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    workers: int | None = None,
+    policy: Path | None = None,
+    base_url: str = "",
+    progress: Progress = silent,
 ) -> Path:
     """Write the leaderboard of one or more runs as static files.
 
@@ -59,6 +65,7 @@ def build(
         workers: Processes at most; by default one a processor.
         policy: The gate policy that steps from run to run are judged by; by default the one that comes with glotbench.
         base_url: Where the site will be published, for the links of its feed; relative ones without it.
+        progress: Is told what goes on.
 
     Returns:
         The path of ``index.html`` in ``out``.
@@ -73,21 +80,23 @@ def build(
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: is a file; name a folder for the site")
     try:
-        _build(site_data(runs, policy=policy, base_url=base_url), SiteFolder(out), workers)
+        site = site_data(runs, policy=policy, base_url=base_url, progress=progress)
+        _build(site, SiteFolder(out), workers, progress)
     finally:
         gc.unfreeze()
     return out / "index.html"
 
 
-def _build(site: Site, folder: SiteFolder, workers: int | None) -> None:
+def _build(site: Site, folder: SiteFolder, workers: int | None, progress: Progress) -> None:
     site.entries = [entry for family in _FAMILIES for entry in family.entries(site)]
     first = [*task_pages.jobs(site), *comparisons.jobs(site), *trend_steps.jobs(site)]
-    summaries = jobs.run(folder, first, workers=workers)
+    summaries = jobs.run(folder, first, "ranking models", workers=workers, progress=progress)
     site.views = task_pages.views(site, summaries)
     site.score_data = ScoreData(site.boards)
     site.comparisons = Comparisons(site, summaries)
     site.steps = trend_steps.steps(site, summaries)
-    jobs.run(folder, [_assets(site), *(job for family in _FAMILIES for job in family.jobs(site))], workers=workers)
+    pages = [_assets(site), *(job for family in _FAMILIES for job in family.jobs(site))]
+    jobs.run(folder, pages, "writing pages", workers=workers, progress=progress)
     folder.finish()
 
 

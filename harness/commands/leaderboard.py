@@ -23,6 +23,7 @@ def leaderboard() -> None:
 def leaderboard_build(results: tuple[Path, ...], out: Path, policy: Path | None, base_url: str) -> None:
     """Build the site from every run below RESULTS (by default ./results). Prints the page's path."""
     from harness.errors import RecordError
+    from harness.progress import TerminalProgress
     from harness.store import find_runs
     from leaderboard.site import build
 
@@ -30,5 +31,7 @@ def leaderboard_build(results: tuple[Path, ...], out: Path, policy: Path | None,
     runs = [run for root in roots for run in find_runs(root)]
     if not runs:
         raise RecordError(f"{', '.join(map(str, roots))}: no run record below; make one with 'glotbench run'")
-    emit(build(runs, out, policy=policy, base_url=base_url), nl=True)
+    with TerminalProgress(thread=False) as progress:
+        page = build(runs, out, policy=policy, base_url=base_url, progress=progress)
+    emit(page, nl=True)
     gc.freeze()  # the process ends: to look through half a gigabyte for garbage would take another second

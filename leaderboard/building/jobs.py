@@ -9,13 +9,16 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from leaderboard.building.folder import SiteFolder, Writer
 from leaderboard.building.manifest import Done
 from leaderboard.building.summaries import Summary
+
+Progress = Callable[[str, int, int], None]
+"""Is told what goes on, how much of it is done, and of how much."""
 
 Make = Callable[[Writer], str]
 """Writes the files of a job and returns its summary: what later jobs need to know, as JSON text; empty for nothing, and
@@ -37,10 +40,17 @@ class Job:
     make: Make
 
 
-def run(folder: SiteFolder, jobs: Sequence[Job], *, workers: int | None = None) -> dict[str, Summary]:
+def silent(_label: str, _done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def run(
+    folder: SiteFolder, jobs: Sequence[Job], label: str, *, workers: int | None = None, progress: Progress = silent
+) -> dict[str, Summary]:
     """Do what is not done yet.
 
     Args:
+        label: What the jobs do, for ``progress``.
         workers: Processes at most; by default one a processor. Without ``fork`` on this system, and for a single job,
             everything happens in this process. What they share stays frozen for the collector of garbage: who is done
         with it calls ``gc.unfreeze``.
@@ -53,8 +63,9 @@ def run(folder: SiteFolder, jobs: Sequence[Job], *, workers: int | None = None) 
     waiting = [job for job in jobs if job.name not in folder.done]
     if waiting:
         folder.begin()
-    for done in _results(folder, waiting, workers or os.cpu_count() or 1):
+    for count, done in enumerate(_results(folder, waiting, workers or os.cpu_count() or 1), start=1):
         folder.done[done.name] = done
+        progress(label, count, len(waiting))
     return {job.name: folder.summary(job.name) for job in jobs}
 
 
@@ -80,16 +91,17 @@ _waiting: Sequence[Job] = ()
 _folder: SiteFolder
 
 
-def _results(folder: SiteFolder, jobs: Sequence[Job], workers: int) -> list[Done]:
+def _results(folder: SiteFolder, jobs: Sequence[Job], workers: int) -> Iterator[Done]:
     global _waiting, _folder  # noqa: PLW0603  # what a forked worker finds: closures cannot be sent
     pool = forked(min(workers, len(jobs)))
     if pool is None:
-        return [do(folder, job) for job in jobs]
+        yield from (do(folder, job) for job in jobs)
+        return
     _waiting, _folder = jobs, folder
     gc.freeze()  # a collection in a worker would copy every page that the processes share
     try:
         with pool:
-            return list(pool.map(_do_waiting, range(len(jobs)), chunksize=max(1, len(jobs) // (8 * workers))))
+            yield from pool.map(_do_waiting, range(len(jobs)), chunksize=max(1, len(jobs) // (8 * workers)))
     finally:
         _waiting = ()
 

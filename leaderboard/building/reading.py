@@ -10,13 +10,13 @@ from pathlib import Path
 from harness.errors import RecordError
 from harness.record_reading import check_strictly
 from harness.store import RunFolder
-from leaderboard.building.jobs import forked
+from leaderboard.building.jobs import Progress, forked, silent
 
 _FEW = 8
 
 
 @contextmanager
-def open_runs(paths: Sequence[Path]) -> Iterator[list[RunFolder]]:
+def open_runs(paths: Sequence[Path], progress: Progress = silent) -> Iterator[list[RunFolder]]:
     """Run folders, opened. Many are still being checked while the block works with them; it ends when all are.
 
     Raises:
@@ -30,7 +30,10 @@ def open_runs(paths: Sequence[Path]) -> Iterator[list[RunFolder]]:
     files = [path if path.name == "run.json" else path / "run.json" for path in paths]
     with pool:
         problems = pool.map(_problem, files, chunksize=max(1, len(files) // (8 * workers)))
-        folders = [RunFolder(path, strict=False) for path in paths]
+        folders = []
+        for path in paths:
+            folders.append(RunFolder(path, strict=False))
+            progress("reading runs", len(folders), len(paths))
         try:
             yield folders
         finally:

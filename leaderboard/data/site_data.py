@@ -19,6 +19,7 @@ from harness.records import RunRecord
 from harness.resources import default_policy
 from harness.series import Series, all_series
 from harness.store import RunFolder, UnitKey, content_hash
+from leaderboard.building.jobs import Progress, silent
 from leaderboard.building.reading import open_runs
 from leaderboard.data.model_pairs import Pair, pairs
 from leaderboard.data.step_results import Steps
@@ -109,7 +110,9 @@ class Site:
         return [self.folders[run] for run in sorted(own)]
 
 
-def site_data(runs: Sequence[Path], *, policy: Path | None = None, base_url: str = "") -> Site:
+def site_data(
+    runs: Sequence[Path], *, policy: Path | None = None, base_url: str = "", progress: Progress = silent
+) -> Site:
     """Read runs and put their scores side by side.
 
     Args:
@@ -121,7 +124,7 @@ def site_data(runs: Sequence[Path], *, policy: Path | None = None, base_url: str
     """
     gc.disable()  # what is read stays, and looking again and again for what does not takes longer than reading
     try:
-        with open_runs(runs) as folders:
+        with open_runs(runs, progress) as folders:
             records = [folder.record for folder in folders]
             found = boards(records)
             return Site(

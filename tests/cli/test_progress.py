@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.progress import TerminalProgress
+from tests.leaderboard_runs import write_run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -22,9 +23,9 @@ def test_nothing_is_shown_where_nobody_watches(capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_run_on_a_terminal_shows_its_task_and_ends_well(tmp_path: Path) -> None:
+def on_a_terminal(*arguments: str) -> str:
+    """What a command shows on a terminal's standard error."""
     command = "from harness.cli import main; main()"
-    arguments = ["run", "sample_alignment", "sample_bitext", "--model", "echo:x", "--out", str(tmp_path)]
     controller, terminal = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-c", command, *arguments],
@@ -44,5 +45,18 @@ def test_a_run_on_a_terminal_shows_its_task_and_ends_well(tmp_path: Path) -> Non
             shown += part
     os.close(controller)
     assert process.returncode == 0, shown.decode("utf-8", "replace")
-    assert "sample_alignment" in shown.decode("utf-8", "replace")
-    assert "/32" in shown.decode("utf-8", "replace")
+    return shown.decode("utf-8", "replace")
+
+
+def test_a_run_on_a_terminal_shows_its_task_and_ends_well(tmp_path: Path) -> None:
+    shown = on_a_terminal("run", "sample_alignment", "sample_bitext", "--model", "echo:x", "--out", str(tmp_path))
+    assert "sample_alignment" in shown
+    assert "/32" in shown
+
+
+def test_a_leaderboard_shows_how_far_it_is_though_its_processes_are_forked(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    shown = on_a_terminal("leaderboard", "build", str(run), "--out", str(tmp_path / "site"))
+    assert "ranking models" in shown
+    assert "/4" in shown, "two tasks, and a comparison of each"
+    assert (tmp_path / "site" / "index.html").is_file()

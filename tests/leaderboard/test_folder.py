@@ -52,7 +52,7 @@ def build(site: Path, wanted: dict[str, Files], *, workers: int = 1) -> tuple[li
     """Returns the jobs that were done, and all summaries."""
     made: list[str] = []
     folder = SiteFolder(site)
-    found = jobs.run(folder, [job(name, files, made) for name, files in wanted.items()], workers=workers)
+    found = jobs.run(folder, [job(name, files, made) for name, files in wanted.items()], "pages", workers=workers)
     texts = {name: summary.text() for name, summary in found.items()}
     assert all(summary.text("part") == f"part of {name}" for name, summary in found.items())
     assert all(summary.text("no such part") == "" for summary in found.values())
@@ -248,14 +248,14 @@ def test_what_was_done_before_a_failure_is_not_done_again(tmp_path: Path) -> Non
     folder = SiteFolder(tmp_path)
     wanted: Sequence[Job] = [*(job(name, own) for name, own in FIRST.items()), Job(name="x", digest="x", make=fail)]
     with pytest.raises(OSError, match="no space"):
-        jobs.run(folder, wanted, workers=1)
+        jobs.run(folder, wanted, "pages", workers=1)
     assert build(tmp_path, FIRST)[0] == []
 
 
 def test_many_processes_write_lines_that_do_not_mix(tmp_path: Path) -> None:
     wanted = {f"job {number}": {f"{number}-{part}.html": "x" * part for part in range(20)} for number in range(200)}
     folder = SiteFolder(tmp_path)
-    jobs.run(folder, [job(name, own) for name, own in wanted.items()], workers=4)
+    jobs.run(folder, [job(name, own) for name, own in wanted.items()], "pages", workers=4)
     found = manifest.read(tmp_path)
     assert found.sound
     assert {name: set(done.files) for name, done in found.jobs.items()} == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from benchmarks.example_sites import examples
@@ -19,7 +20,9 @@ def test_it_leads_to_every_leaderboard_and_says_how_much_is_there(tmp_path: Path
     counts = "".join(f'<td class="num">{count}</td>' for count in (2, 1, 3, 2))
     assert counts in text
     assert "\u202e" not in text
-    assert (tmp_path / "assets" / "style.css").is_file()
+    own = {target for target in re.findall('(?:href|src)="([^"#]*)"', text) if not target.startswith("one/")}
+    assert "assets/style.css" in own
+    assert all((tmp_path / target).is_file() for target in own), own
 
 
 def test_every_example_but_the_demo_says_what_data_it_needs(tmp_path: Path) -> None:
