@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.demo_run import FinishedDemo, run_demo
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+"""A test that names a model which is not there would otherwise ask the hub, and wait for its answer."""
 
 _LONGEST = (
     "tests/demo/test_demo.py",
@@ -30,8 +35,18 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def lm_eval_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the index of lm-eval's own tasks is kept; the first test that needs it makes it, in seconds."""
-    return tmp_path_factory.mktemp("lm-eval-cache")
+    """A cache folder with the index of lm-eval's own tasks, which takes seconds: made once for all processes."""
+    from harness.lm_eval_index import stock_index
+
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    cache = folder / "lm-eval" / "glotbench"
+    cache.mkdir(parents=True, exist_ok=True)
+    with (folder / "lm-eval.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stock_index(cache)
+    return cache
 
 
 @pytest.fixture(scope="session")

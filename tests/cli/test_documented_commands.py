@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests import warm_process
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -26,8 +29,11 @@ def commands(document: str, heading: str) -> list[str]:
 
 
 def shell(command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command line with ``glotbench`` meaning this checkout."""
-    function = f'glotbench() {{ "{sys.executable}" -c "from harness.cli import main; main()" "$@"; }}\n'
+    """Run a command line with ``glotbench`` meaning this checkout; what loads a model begins with torch imported."""
+    fresh, warm = (sys.executable, "-c", "from harness.cli import main; main()"), warm_process.command()
+    function = f"""glotbench() {{
+      case "$*" in *st:/*|*hf:/*) {shlex.join(warm)} "$@";; *) {shlex.join(fresh)} "$@";; esac
+    }}\n"""
     return subprocess.run(
         ["bash", "-c", function + command],
         capture_output=True,

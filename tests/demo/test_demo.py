@@ -18,7 +18,7 @@ def test_the_record_is_well(finished_demo: FinishedDemo) -> None:
 
 
 def test_breaking_a_language_fails_the_gate_on_that_language(finished_demo: FinishedDemo) -> None:
-    broken = run_demo(finished_demo.out, finished_demo.cache, broken_language="fra_Latn")
+    broken = run_demo(finished_demo.out, finished_demo.cache, broken_language="fra_Latn", vectors=finished_demo.vectors)
     assert exit_code(broken.result.report) == 1
     fallen = [finding for finding in broken.result.report.findings if finding.verdict == "regressed"]
     by_language = {finding.language for finding in fallen if finding.language != "macro"}

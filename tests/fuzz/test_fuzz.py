@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,8 +23,10 @@ _REFUSED = {"lm-eval file": 3}
 
 
 @pytest.fixture(scope="module")
-def every(tmp_path_factory: pytest.TempPathFactory) -> list[Target]:
-    return targets(tmp_path_factory.mktemp("fuzz"))
+def every(tmp_path_factory: pytest.TempPathFactory, lm_eval_cache: Path) -> list[Target]:
+    folder = tmp_path_factory.mktemp("fuzz")
+    shutil.copytree(lm_eval_cache, folder / "cache")
+    return targets(folder)
 
 
 def test_real_inputs_are_read(every: Sequence[Target]) -> None:

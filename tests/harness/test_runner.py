@@ -122,28 +122,34 @@ from harness.engine.models import parse_model
 from harness.loader import load_tasks
 from harness.runner import RunPlan, run
 
-slow = echo.EchoEngine.answer
+slow, pause = echo.EchoEngine.answer, float(sys.argv[3])
 def answer(self, batch):
-    time.sleep(0.02)
+    time.sleep(pause)
     print("batch", flush=True)
     return slow(self, batch)
 echo.EchoEngine.answer = answer
 asking.WINDOW = 30  # less than a unit asks
-folder, out = map(Path, sys.argv[1:])
+folder, out = map(Path, sys.argv[1:3])
 plan = RunPlan(tasks=load_tasks(["align", "mine", "translate"], [folder]),
                models=[parse_model("echo:x,batch_size=4")], out=out)
 print(run(plan, lambda *_: None), flush=True)
 """
 
 
+@pytest.fixture(scope="module")
+def calm(task_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run that others are killed in, left alone."""
+    out = tmp_path_factory.mktemp("calm")
+    return run(plan(task_folder, out, "align", "mine", "translate", model="echo:x,batch_size=4"), silent)
+
+
 @pytest.mark.parametrize("batches", [1, 7, 30, 55, 100])
-def test_a_killed_run_resumes_to_the_same_bytes(task_folder: Path, tmp_path: Path, batches: int) -> None:
+def test_a_killed_run_resumes_to_the_same_bytes(task_folder: Path, calm: Path, tmp_path: Path, batches: int) -> None:
     """SIGKILL after some batches; the same command finishes, computes at most one stored batch's worth again."""
-    calm = run(plan(task_folder, tmp_path / "calm", "align", "mine", "translate", model="echo:x,batch_size=4"), silent)
     total = sum(stage.computed for stage in RunFolder(calm).record.stages)
     command = [sys.executable, "-c", _KILLED_RUN, str(task_folder), str(tmp_path / "killed")]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen([*command, "0.02"], stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         seen = 0
         for line in process.stdout:
@@ -154,7 +160,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(task_folder: Path, tmp_path: Pat
                 break
         process.wait()
     assert not list((tmp_path / "killed").rglob("run.json"))
-    finished = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    finished = subprocess.run([*command, "0"], capture_output=True, text=True, env=environment, check=True)
     resumed = Path(finished.stdout.splitlines()[-1])
     assert csv(resumed) == csv(calm)
     computed = sum(stage.computed for stage in RunFolder(resumed).record.stages)
