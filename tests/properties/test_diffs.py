@@ -6,7 +6,8 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leaderboard.segments.diffs import Kind, closest, cut, diff, markup, tokens
+from leaderboard.markup.text import cut
+from leaderboard.segments.diffs import Kind, closest, diff, markup, tokens
 
 TEXTS = (
     "ጀልባው ከእሁድ በስተቀር በየቀኑ ጠዋት ይነሳል።",
