@@ -77,6 +77,11 @@ def shortened(text: str, longest: int = LONGEST_TEXT) -> Markup:
     return visible(start) + left_out(len(text) - len(start))
 
 
+def breakable(text: str) -> Markup:
+    """``text`` as :func:`visible` has it, that may go on in another line after an underscore."""
+    return Markup(visible(text).replace("_", Markup("_<wbr>")))
+
+
 def cut(text: str, longest: int) -> str:
     """The start of ``text`` of at most ``longest`` characters, that ends where a grapheme cluster does."""
     if len(text) <= longest:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from leaderboard.markup.labels import label
 from leaderboard.markup.pages import language_page, model_page, task_page
-from leaderboard.markup.text import count, plain, shortened, visible
+from leaderboard.markup.text import breakable, count, plain, shortened, visible
 from leaderboard.views import cells
 from leaderboard.views.score_rows import by_language, by_model, has_metrics
 from leaderboard.views.standing_rows import rank_range, standing_rows
@@ -55,7 +55,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    env.filters |= {"visible": visible, "shortened": shortened, "count": count}
+    env.filters |= {"visible": visible, "breakable": breakable, "shortened": shortened, "count": count}
     env.globals |= {"language_page": language_page, "task_page": task_page, "model_page": model_page, "label": label}
     env.globals |= {"rank_range": rank_range, "markup": cells}
     env.globals |= {
