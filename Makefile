@@ -16,7 +16,7 @@ test: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/deptry harness metrics leaderboard
 	sh tests/browser/install-chromium.sh
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1))
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 
 # Leaderboards of real records in site/: the demo's, and with DATA=FOLDER those of public data sets (docs/leaderboard.md).
 site: $(VENV)/.demo
