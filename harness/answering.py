@@ -12,10 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from harness.account import Account
 from harness.engine.base import Engine, is_independent
 from harness.store import ResponseStore
-from harness.types import Request, Response
-
-Progress = Callable[[str, int, int], None]
-"""``progress(label, done, total)``, called after every batch."""
+from harness.types import Progress, Request, Response
 
 Put = Callable[[Sequence[tuple[str, Response]]], None]
 

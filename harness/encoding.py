@@ -8,13 +8,13 @@ whatever it had finished. A batch is computed whole or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from harness.account import Account
 from harness.embedding_cache import EmbeddingCache, Vectors, vector_key
 from harness.engine.base import Embedder
 from harness.store import ResponseStore, content_hash
-from harness.types import Embed, EmbedResponse, Response
+from harness.types import Embed, EmbedResponse, Progress, Response
 
 
 class Encoder:
@@ -34,7 +34,7 @@ class Encoder:
         *,
         store: ResponseStore,
         cache: EmbeddingCache | None,
-        progress: Callable[[str, int, int], None],
+        progress: Progress,
         account: Account,
     ) -> None:
         self._embedder = embedder

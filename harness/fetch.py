@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,8 +31,7 @@ from harness.sources import (
 )
 from harness.store import sha256_file
 from harness.tasks.base import Selection
-
-Progress = Callable[[str, int, int], None]
+from harness.types import Progress
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import harness
-from harness.answering import Progress
 from harness.batch_sizes import remember
 from harness.embedding_cache import EmbeddingCache
 from harness.engine.base import Engine, ModelSpec
@@ -34,7 +33,7 @@ from harness.scheduling import Scheduler
 from harness.store import ResponseStore, RunWriter, alone, content_hash, explained
 from harness.tasks import units
 from harness.tasks.base import Selection, Unit
-from harness.types import Embed
+from harness.types import Embed, Progress
 from harness.vector_stage import VectorStage
 from metrics.spelling import did_you_mean
 

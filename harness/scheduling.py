@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.account import SharedAccount
-from harness.answering import Answerer, Progress
+from harness.answering import Answerer
 from harness.asking import Piece, Window, request_windows
 from harness.engine.base import Engine, Preparer
 from harness.overlap import BackgroundWriter, ReadAhead
 from harness.results import TaskResults
 from harness.store import ResponseStore
 from harness.tasks.base import Unit
-from harness.types import Generate, Judge, Request, Response
+from harness.types import Generate, Judge, Progress, Request, Response
 
 Owned = Mapping[str, tuple[Piece, Request]]
 _NAMED = 3

@@ -6,11 +6,12 @@ labelled a toy wherever its name stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.store import content_hash
+from harness.types import Progress
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +32,7 @@ _RECIPE = {
 }
 
 
-def make_toy(texts: Sequence[str], cache: Path, progress: Callable[[str, int, int], None]) -> Path:
+def make_toy(texts: Sequence[str], cache: Path, progress: Progress) -> Path:
     """Folder of the toy model, trained on first use and kept under ``cache`` by the hash of recipe and text.
 
     Args:
@@ -69,9 +70,7 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def _trained(
-    texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, progress: Callable[[str, int, int], None]
-) -> Any:
+def _trained(texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, progress: Progress) -> Any:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
     from transformers import logging as transformers_logging

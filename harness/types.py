@@ -6,7 +6,7 @@ everything. Knows nothing of tasks, models or files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 Pooling = Literal["weighted", "lasttoken", "mean"]
 """How token states become one sentence vector; see ``metrics.alignment`` for the definitions."""
+
+Progress = Callable[[str, int, int], None]
+"""Is told what goes on, how much of it is done, and of how much."""
 
 Side = Literal["", "query", "passage"]
 """What a text is in a search: what is asked, or what is found; empty where two texts are alike."""

@@ -78,7 +78,7 @@ class UntestedScores:
         columns = {language: column for column, language in enumerate(table.languages)}
         found: list[tuple[int, int, int, bool, float, float, float]] = []
         ways: dict[tuple[str, ...], int] = {}
-        for row, own in enumerate(map(table.by_model.__getitem__, table.models)):
+        for row, own in enumerate(table.by_model.values()):
             for language, cell in own.items():
                 score = cell.score
                 way = ways.setdefault(_way(score), len(ways))

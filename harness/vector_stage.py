@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.account import Account
-from harness.answering import Answerer, Progress
+from harness.answering import Answerer
 from harness.asking import WINDOW
 from harness.embedding_cache import EmbeddingCache
 from harness.encoding import Encoder
@@ -20,7 +20,7 @@ from harness.engine.base import Embedder, Engine
 from harness.results import TaskResults
 from harness.store import ResponseStore, content_hash, request_key
 from harness.tasks.base import Outcome, Unit
-from harness.types import Embed, Request, Response
+from harness.types import Embed, Progress, Request, Response
 
 
 def reduction_key(keys: Sequence[str], shared_keys: Sequence[str], unit: Unit) -> str:

@@ -13,11 +13,12 @@ from importlib import resources
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.types import Progress
 from leaderboard import about_page
 from leaderboard.alignment import alignment_pages
 from leaderboard.building import jobs
 from leaderboard.building.folder import SiteFolder, Writer
-from leaderboard.building.jobs import Job, Progress, silent
+from leaderboard.building.jobs import Job, silent
 from leaderboard.compare import compare_pages, comparisons
 from leaderboard.compare.comparisons import Comparisons
 from leaderboard.data.site_data import Site, site_data

@@ -13,12 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
+from harness.types import Progress
 from leaderboard.building.folder import SiteFolder, Writer
 from leaderboard.building.manifest import Done
 from leaderboard.building.summaries import Summary
-
-Progress = Callable[[str, int, int], None]
-"""Is told what goes on, how much of it is done, and of how much."""
 
 Make = Callable[[Writer], str]
 """Writes the files of a job and returns its summary: what later jobs need to know, as JSON text; empty for nothing, and

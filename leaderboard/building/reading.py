@@ -10,7 +10,8 @@ from pathlib import Path
 from harness.errors import RecordError
 from harness.record_reading import check_strictly
 from harness.store import RunFolder
-from leaderboard.building.jobs import Progress, forked, silent
+from harness.types import Progress
+from leaderboard.building.jobs import forked, silent
 
 _FEW = 8
 

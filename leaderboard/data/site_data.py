@@ -19,7 +19,8 @@ from harness.records import RunRecord
 from harness.resources import default_policy
 from harness.series import Series, all_series
 from harness.store import RunFolder, UnitKey, content_hash
-from leaderboard.building.jobs import Progress, silent
+from harness.types import Progress
+from leaderboard.building.jobs import silent
 from leaderboard.building.reading import open_runs
 from leaderboard.data.model_pairs import Pair, pairs
 from leaderboard.data.step_results import Steps
@@ -117,6 +118,8 @@ def site_data(
 
     Args:
         policy: A gate policy; by default the one that holds where none is named.
+        base_url: As :class:`Site` has it, with or without a slash at its end.
+        progress: Is told how many runs are read.
 
     Raises:
         RecordError: A run cannot be read.

@@ -146,8 +146,6 @@ def heat_cell(metric: MetricView, model: Model, code: str, cell: Cell | None, ro
     if score.value is None:
         return f'<td class="x" title="{escape(safe(score.note)) or "No score"}">–</td>'
     shown = metric.number(score.value)
-    if cell.comparable and not score.n_failed and not metric.has_links:  # most, and to ask nothing more is faster
-        return f'<td class="h{metric.tint(score.value)}">{shown}</td>'
     if target := metric.link(model, code):
         shown = f'<a href="{root}{target}">{shown}</a>'
     if score.n_failed:

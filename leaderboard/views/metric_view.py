@@ -175,13 +175,10 @@ class MetricView:
         """Languages that all ranked models have."""
         return frozenset(self.ranking.common)
 
-    @property
-    def has_links(self) -> bool:
-        """Whether any cell may have a segment page."""
-        return bool(self._linked)
-
     def link(self, model: Model, language: str) -> str:
         """The segment page of a cell; empty when there is none."""
+        if not self._linked:
+            return ""
         key = (model.title, *self.board.key, language)
         return segment_page(key) if key in self._linked else ""
 
